@@ -1,0 +1,212 @@
+"""What an exported model promises: the one thing that the engine and the export package share.
+
+A bundle is a folder with one folder a slot (`craft`, `recognizer`, `deidentifier`), each holding
+`model.onnx`, `contract.json` and any further file the contract names. Nothing is loaded whose
+hash differs from its contract. This module reads and checks contracts; it runs no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+
+from cinescrub.errors import ModelError
+from cinescrub.types import PhiKind
+
+__all__ = [
+    "CONTRACT_FILE",
+    "MODEL_FILE",
+    "Contract",
+    "Origin",
+    "Slot",
+    "TensorSpec",
+    "default_models_dir",
+    "load_contract",
+    "save_contract",
+    "sha256_of",
+    "verify",
+]
+
+CONTRACT_FILE: Final = "contract.json"
+MODEL_FILE: Final = "model.onnx"
+SCHEMA: Final = 1
+
+
+class Slot(StrEnum):
+    """A place in the engine that a model fits; also the name of its folder and export command."""
+
+    CRAFT = "craft"
+    """Text detector: uint8 `(N, H, W, C)` to float32 score maps `(N, H/2, W/2, 2)`."""
+    RECOGNIZER = "recognizer"
+    """Text recogniser: uint8 `(N, 64, W, 1)` to float32 logits `(N, T, classes)`."""
+    DEIDENTIFIER = "deidentifier"
+    """Token classifier: int64 `(B, T)` to float32 logits `(B, T, labels)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, dtype and shape of one input or output."""
+
+    name: str
+    dtype: str
+    """NumPy name, e.g. `uint8`."""
+    shape: tuple[int | str, ...]
+    """A number is fixed; a name is dynamic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the weights come from."""
+
+    package: str
+    """Distribution name and version, or `folder`."""
+    file: str
+    sha256: str
+    licence: str
+    """As far as its publisher states it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The promise of one exported model."""
+
+    slot: Slot
+    name: str
+    """The model, e.g. `craft_mlt_25k`."""
+    precision: str
+    """`fp32`, `fp16`, `int8`, `q4`."""
+    opset: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    files: dict[str, str]
+    """File name in the folder to sha256, `model.onnx` first."""
+    origin: Origin
+    preprocessing: dict[str, float | int | str] = field(default_factory=dict)
+    """Constants of the pre-processing that is in the graph or expected before it."""
+    charset: str = ""
+    """Recogniser: the characters of classes 1..n; class 0 is the CTC blank."""
+    labels: tuple[str, ...] = ()
+    """Token classifier: label of each class."""
+    phi: dict[str, PhiKind] = field(default_factory=dict)
+    """Token classifier: every label to the kind of PHI it stands for, `none` included."""
+    parity: dict[str, float | int | str] = field(default_factory=dict)
+    """What the exporter measured against the reference, and on what."""
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        if self.schema != SCHEMA:
+            raise ModelError(
+                f"contract schema {self.schema} is not {SCHEMA}: run `cinescrub export all` again"
+            )
+        if MODEL_FILE not in self.files:
+            raise ModelError(f"contract of {self.slot} names no {MODEL_FILE}")
+        for name in self.files:
+            if name != Path(name).name or name.startswith("."):
+                raise ModelError(f"contract of {self.slot} names a file outside of its folder")
+        missing = set(self.labels) ^ set(self.phi)
+        if missing:
+            raise ModelError(
+                f"contract of {self.slot}: labels without a PHI kind, or kinds without a label: "
+                f"{', '.join(sorted(missing))}"
+            )
+
+
+def default_models_dir() -> Path:
+    """Return the user's cache folder for models on this platform."""
+    return Path(platformdirs.user_cache_dir("cinescrub", appauthor=False)) / "models"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hex SHA-256 of a file, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def save_contract(folder: Path, contract: Contract) -> None:
+    """Write `contract.json` aside and rename it into `folder`."""
+    text = json.dumps(asdict(contract), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    aside = folder / f".{CONTRACT_FILE}.{os.getpid()}"
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(folder / CONTRACT_FILE)
+
+
+def load_contract(models: Path, slot: Slot) -> Contract:
+    """Read the contract of a slot, refusing anything it does not know.
+
+    Parameters
+    ----------
+    models : Path
+        The bundle's folder.
+    slot : Slot
+        Which model.
+
+    Raises
+    ------
+    ModelError
+        The contract is missing, unreadable, of another schema or slot, or has an unknown key.
+    """
+    path = models / slot / CONTRACT_FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"no {slot} model in {models}: run `cinescrub export all`"
+            f" (needs `pip install cinescrub[export]`) or point --models to a bundle"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} can't be read: run `cinescrub export {slot}` again") from error
+    try:
+        contract = _parse(raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is not a contract: run `cinescrub export {slot}`") from error
+    if contract.slot is not slot:
+        raise ModelError(f"{path} is a contract for {contract.slot}, not {slot}")
+    return contract
+
+
+def verify(models: Path, slot: Slot) -> Contract:
+    """Load a contract and check every file's hash against it.
+
+    Raises
+    ------
+    ModelError
+        As `load_contract`; or a file is missing or its hash differs.
+    """
+    contract = load_contract(models, slot)
+    for name, expected in contract.files.items():
+        path = models / slot / name
+        try:
+            actual = sha256_of(path)
+        except OSError as error:
+            raise ModelError(f"{path} is missing: run `cinescrub export {slot}` again") from error
+        if actual != expected:
+            raise ModelError(
+                f"{path} differs from its contract: run `cinescrub export {slot}` again"
+            )
+    return contract
+
+
+def _parse(raw: Any) -> Contract:
+    """Build a contract from parsed JSON; a wrong shape ends as KeyError, TypeError, ValueError."""
+    unknown = set(raw) - {f.name for f in fields(Contract)}
+    if unknown:
+        raise ValueError(f"unknown keys {sorted(unknown)}")
+    values = dict(raw)
+    values["slot"] = Slot(raw["slot"])
+    values["inputs"] = tuple(_tensor(t) for t in raw["inputs"])
+    values["outputs"] = tuple(_tensor(t) for t in raw["outputs"])
+    values["origin"] = Origin(**raw["origin"])
+    values["labels"] = tuple(raw.get("labels", ()))
+    values["phi"] = {label: PhiKind(kind) for label, kind in raw.get("phi", {}).items()}
+    return Contract(**values)
+
+
+def _tensor(raw: Any) -> TensorSpec:
+    return TensorSpec(name=raw["name"], dtype=raw["dtype"], shape=tuple(raw["shape"]))

@@ -1,0 +1,236 @@
+"""The typer application: every command's options and help, bodies elsewhere.
+
+Heavy imports live in the command bodies, so that `--help` costs none of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinescrub import __version__
+from cinescrub.config import Policy, Provider
+from cinescrub.errors import CancelledError, CinescrubError, origin_of
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cinescrub",
+    help="De-identify ultrasound cine DICOM: burned-in text, header and container.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,  # a rich traceback prints local variables, which may hold PHI
+    add_completion=False,
+)
+
+Inputs = Annotated[
+    list[Path], typer.Argument(help="Files and folders; content decides, not the suffix.")
+]
+Models = Annotated[
+    Path | None, typer.Option("--models", help="Bundle folder; default: the user's cache.")
+]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+PolicyFlag = Annotated[
+    Policy | None, typer.Option("--policy", help="What happens to burned-in text.")
+]
+ProviderFlag = Annotated[
+    Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
+]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Key file of the pseudonyms; created 0600 on first use."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool,
+        # Eager: it is answered before a command is missed.
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log to stderr.")] = False,
+) -> None:
+    if verbose:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        logging.getLogger("cinescrub").addHandler(handler)
+        logging.getLogger("cinescrub").setLevel(logging.DEBUG)
+
+
+@app.command()
+def run(
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option("--out", help="Output folder, outside of the inputs.")],
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="JSON line an input; names source paths, so not in --out."),
+    ] = None,
+    models: Models = None,
+    key: Key = None,
+    policy: PolicyFlag = None,
+    provider: ProviderFlag = None,
+    threads: Threads = None,
+    config: Config = None,
+    json: Json = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first input without an output.")
+    ] = False,
+) -> None:
+    """De-identify cines: the main job.
+
+    Ends with 0 when every input has an output or was no DICOM, else with the highest exit code
+    of its errors.
+    """
+    from cinescrub.cli.run import run_inputs
+    from cinescrub.config import load_config
+
+    settings = load_config(
+        config, models=models, key_file=key, policy=policy, provider=provider, threads=threads
+    )
+    code = run_inputs(inputs, out, settings, report=report, json=json, fail_fast=fail_fast)
+    raise typer.Exit(code)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="One DICOM file.")],
+    header_only: Annotated[
+        bool, typer.Option("--header-only", help="Run no model; tell of structure and header.")
+    ] = False,
+    models: Models = None,
+    policy: PolicyFlag = None,
+    provider: ProviderFlag = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Tell a file's structure and what `run` would do with it. Prints no PHI, writes nothing."""
+    from cinescrub.cli.inspect import inspect_file
+    from cinescrub.config import load_config
+
+    settings = load_config(config, models=models, policy=policy, provider=provider)
+    inspect_file(file, settings, header_only=header_only, json=json)
+
+
+@app.command()
+def export(
+    what: Annotated[str, typer.Argument(help="craft, recognizer, deidentifier or all.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Bundle folder; default: the user's cache.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", help="Folder with the weights, or a hub name with `stanford`."),
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--source", help="Deidentifier: rampart (embedded) or stanford.")
+    ] = "rampart",
+    json: Json = False,
+) -> None:
+    """Convert published checkpoints to ONNX models with contracts."""
+    from cinescrub.cli.models import export_models
+
+    export_models(what, out, weights=weights, source=source, json=json)
+
+
+@app.command()
+def models(
+    folder: Models = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check every file's hash.")] = False,
+    json: Json = False,
+) -> None:
+    """List the exported models, and check them with --verify."""
+    from cinescrub.cli.models import list_models
+
+    list_models(folder, verify=verify, json=json)
+
+
+@app.command()
+def doctor(models: Models = None, provider: ProviderFlag = None, json: Json = False) -> None:
+    """Check this installation: versions, providers, codecs, models, a run on a made cine."""
+    from cinescrub.cli.doctor import examine
+
+    raise typer.Exit(examine(models, provider or Provider.AUTO, json=json))
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the demo's files; must be new or empty.")
+    ] = Path("cinescrub-demo"),
+    models: Models = None,
+    provider: ProviderFlag = None,
+) -> None:
+    """De-identify a real and a made cine, and draw them before and after."""
+    from cinescrub.cli.demo import demonstrate
+
+    raise typer.Exit(demonstrate(out, models, provider or Provider.AUTO))
+
+
+@app.command()
+def bench(
+    inputs: Annotated[
+        list[Path] | None, typer.Argument(help="Files to measure; default: a made cine.")
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Made cine: frames.")] = 30,
+    rows: Annotated[int, typer.Option("--rows", min=96, help="Made cine: rows.")] = 480,
+    columns: Annotated[int, typer.Option("--columns", min=96, help="Made cine: columns.")] = 640,
+    syntax: Annotated[
+        str, typer.Option("--syntax", help="Made cine: jpeg, rle, native, jpegls, j2k.")
+    ] = "jpeg",
+    still: Annotated[
+        bool, typer.Option("--still", help="Made cine: the sector does not move.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Made cine: seed.")] = 1,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs; the median counts.")] = 1,
+    models: Models = None,
+    policy: PolicyFlag = None,
+    provider: ProviderFlag = None,
+    threads: Threads = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Measure frames/s, seconds by stage and peak memory of the main job."""
+    from cinescrub.cli.bench import MadeCine, measure
+    from cinescrub.config import load_config
+
+    settings = load_config(config, models=models, policy=policy, provider=provider, threads=threads)
+    made = MadeCine(frames, rows, columns, syntax, still, seed)
+    raise typer.Exit(measure(inputs or [], made, settings, repeat=repeat, json=json))
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code.
+
+    Usage errors are shown and coded by typer. No error ends as a traceback: its last line is a
+    message that can hold PHI.
+    """
+    try:
+        app()
+    except CinescrubError as error:
+        message, code = error.message, error.exit_code
+    except SystemExit as end:
+        if end.code != CancelledError.exit_code:
+            raise
+        message, code = "stopped; nothing half-written is left", CancelledError.exit_code
+    except Exception as error:  # a fault of ours
+        message = f"unexpected {type(error).__name__} in {origin_of(error)}: report how it came"
+        code = CinescrubError.exit_code
+    typer.echo(f"cinescrub: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,159 @@
+"""`run`: inputs in, outputs and report lines out, progress on a terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final
+
+import typer
+
+from cinescrub.cli.models import ensure_models, say
+from cinescrub.cli.progress import progress
+from cinescrub.config import EngineConfig
+from cinescrub.errors import CancelledError, ConfigError, OutputError
+from cinescrub.pipeline.batch import find_inputs, run_all
+from cinescrub.pipeline.engine import Engine, Targets
+from cinescrub.report import FileReport, Status
+from cinescrub.stream import CancelToken
+
+__all__ = ["NO_INPUT", "cancel_on_signals", "run_inputs"]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NO_INPUT: Final = "no input found: give files or folders that hold files"
+
+
+def run_inputs(
+    inputs: list[Path],
+    out: Path,
+    config: EngineConfig,
+    *,
+    report: Path | None,
+    json: bool,
+    fail_fast: bool,
+) -> int:
+    """Run the main job and return the exit code of the command.
+
+    Raises
+    ------
+    ConfigError
+        The output, report or key would lie where it must not, or the key file is not safe.
+    ModelError
+        A model is missing or differs from its contract.
+    OutputError
+        The output folder or the report can't be written.
+    CancelledError
+        The operator stopped the run.
+    """
+    _check_places(report, config.key_file, out, inputs)
+    token = CancelToken()
+    with ExitStack() as stack:
+        targets = Targets.open(out, inputs)
+        ensure_models(config.models)
+        engine = Engine.open(config)
+        sink = stack.enter_context(_open_report(report))
+        observer = stack.enter_context(progress())
+        stack.enter_context(cancel_on_signals(token))
+        counts: Counter[Status] = Counter()
+        frames, code = 0, 0
+        for line in run_all(
+            engine,
+            find_inputs(inputs),
+            targets,
+            token=token,
+            observer=observer,
+            fail_fast=fail_fast,
+        ):
+            counts[line.status] += 1
+            frames += line.frames if line.status is Status.OK else 0
+            code = max(code, line.exit_code)
+            _write(line, sink, json=json)
+    if not counts:
+        raise ConfigError(NO_INPUT)
+    say(_summary(counts, frames))
+    return code
+
+
+def _write(line: FileReport, sink: IO[str] | None, *, json: bool) -> None:
+    if sink is not None:
+        try:
+            sink.write(line.to_json() + "\n")
+            # What is reported has happened, also if the next input takes the machine down.
+            sink.flush()
+        except OSError:
+            raise OutputError("the report can't be written: its disk may be full") from None
+    if json:
+        typer.echo(line.to_json())
+    if line.reason is not None:
+        say(f"{line.status}: {_printable(line.source)}: {line.reason}")
+
+
+def _printable(path: Path) -> str:
+    """Return a path as one line that steers no terminal: a name can hold any byte but two."""
+    name = str(path)
+    return name if name.isprintable() else ascii(name)
+
+
+def _summary(counts: Counter[Status], frames: int) -> str:
+    done = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    return f"{done}; {frames} frames de-identified"
+
+
+def _check_places(report: Path | None, key: Path | None, out: Path, inputs: list[Path]) -> None:
+    """Refuse a report or key that would leave with the outputs, or a report over an input."""
+    if report is not None and _lies_in(report, out):
+        raise ConfigError(
+            "--report names source paths, which can hold PHI: put it outside of --out"
+        )
+    if report is not None and any(_lies_in(report, given) for given in inputs):
+        raise ConfigError("--report would change an input or its folder: put it elsewhere")
+    if key is not None and _lies_in(key, out):
+        raise ConfigError("--key leads back from pseudonyms to patients: put it outside of --out")
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    # os.path, as pathlib's own raises on links that lead in circles
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+@contextmanager
+def _open_report(report: Path | None) -> Iterator[IO[str] | None]:
+    if report is None:
+        with nullcontext() as nothing:
+            yield nothing
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    try:
+        sink = os.fdopen(os.open(report, flags, 0o600), "w", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"the report {report} can't be written") from error
+    try:
+        yield sink
+    finally:
+        with suppress(OSError):  # what was written is flushed; a full disk was told of then
+            sink.close()
+
+
+@contextmanager
+def cancel_on_signals(token: CancelToken) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and a closed terminal into a cancellation: the file in work cleans up.
+
+    A signal that whoever started us chose to ignore (`nohup`, a shell's background job) stays
+    ignored.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        token.cancel(CancelledError("stopped; nothing half-written is left"))
+
+    heard = [s for s in _SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
+    previous = {s: signal.signal(s, stop) for s in heard}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

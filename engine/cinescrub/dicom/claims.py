@@ -1,0 +1,117 @@
+"""What the output says of its own de-identification: what ran, and no more.
+
+Only attributes that state the work are written here. A claim that the input brought is replaced,
+never added to: whether an earlier `Clean Pixel Data` is true can't be seen from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydicom import Dataset, config
+from pydicom.dataelem import DataElement
+from pydicom.sequence import Sequence
+
+from cinescrub import __version__
+from cinescrub.dicom.values import DEFAULT_CHARSET, stored, texts
+from cinescrub.errors import ConfigError
+
+__all__ = ["STAMPED", "Claims", "own_texts", "stamp"]
+
+_PROFILE_CODE: Final = ("113100", "Basic Application Confidentiality Profile")
+_PIXELS_CODE: Final = ("113101", "Clean Pixel Data Option")
+"""CID 7050 of PS3.16."""
+_DERIVATION: Final = "Burned-in text redacted by cinescrub"
+
+IMAGE_TYPE: Final = 0x00080008
+DERIVATION: Final = 0x00082111
+REMOVED: Final = 0x00120062
+METHOD: Final = 0x00120063
+METHOD_CODES: Final = 0x00120064
+BURNED_IN: Final = 0x00280301
+TEMPORAL: Final = 0x00280303
+
+STAMPED: Final = frozenset({DERIVATION, REMOVED, METHOD, METHOD_CODES, TEMPORAL})
+"""Root elements that the profile removes and that are written anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What was done to the pixels, by whoever did it."""
+
+    pixels_inspected: bool = False
+    """Every frame was looked at for text, and the policy's decision on it was carried out."""
+    pixels_changed: bool = False
+    """At least one pixel is not that of the input."""
+    pixels_verified: bool = False
+    """The written pixels were read back and hold no text that the policy redacts. An output that
+    fails this must not be published, as its header says that it passed."""
+
+    def __post_init__(self) -> None:
+        if self.pixels_verified and not self.pixels_inspected:
+            raise ConfigError("pixels can't be claimed verified without having been inspected")
+
+
+def stamp(dataset: Dataset, claims: Claims, edition: str) -> None:
+    """Write into a scrubbed header what was done, in place.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A new one, from the scrub.
+    claims : Claims
+        What ran on the pixels.
+    edition : str
+        Of the standard that the profile follows.
+    """
+    # PS3.3 C.7.1.1: YES says that attributes *and pixel data* no longer hold the identity.
+    _put(dataset, REMOVED, "CS", "YES" if claims.pixels_verified else "NO")
+    _put(dataset, METHOD, "LO", list(_method(claims, edition)))
+    codes = (_PROFILE_CODE, _PIXELS_CODE) if claims.pixels_verified else (_PROFILE_CODE,)
+    _put(dataset, METHOD_CODES, "SQ", Sequence([_code(*code) for code in codes]))
+    _put(dataset, TEMPORAL, "CS", "REMOVED")
+    if claims.pixels_verified:
+        _put(dataset, BURNED_IN, "CS", "NO")
+    if claims.pixels_changed:
+        _put(dataset, DERIVATION, "ST", _DERIVATION)
+        _mark_derived(dataset)
+
+
+def own_texts(edition: str) -> frozenset[str]:
+    """Return the texts that `stamp` may write: the audit doesn't search our own words."""
+    written = {_DERIVATION, *_PROFILE_CODE, *_PIXELS_CODE}
+    for claims in (Claims(), Claims(True), Claims(True, pixels_verified=True)):
+        written.update(_method(claims, edition))
+    return frozenset(written)
+
+
+def _method(claims: Claims, edition: str) -> tuple[str, ...]:
+    """Return the values of DeidentificationMethod, of at most 64 characters each (LO)."""
+    pixels = "pixels not inspected"
+    if claims.pixels_inspected:
+        checked = "verified" if claims.pixels_verified else "not verified"
+        pixels = f"burned-in text redacted, {checked}"
+    return (f"cinescrub {__version__}", f"PS3.15 {edition} Basic Profile", pixels)
+
+
+def _mark_derived(dataset: Dataset) -> None:
+    """Set value 1 of ImageType (PS3.3 C.7.6.1.1.2): the pixels are not the original ones."""
+    if IMAGE_TYPE not in dataset:
+        return
+    _, *others = texts(stored(dataset, IMAGE_TYPE), "CS", DEFAULT_CHARSET) or ("",)
+    if others:  # without value 2 the element is empty or broken, and value 2 isn't ours to invent
+        _put(dataset, IMAGE_TYPE, "CS", ["DERIVED", *others])
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    item = Dataset()
+    _put(item, 0x00080100, "SH", value)
+    _put(item, 0x00080102, "SH", "DCM")
+    _put(item, 0x00080104, "LO", meaning)
+    return item
+
+
+def _put(dataset: Dataset, tag: int, vr: str, value: str | list[str] | Sequence) -> None:
+    # Not validated: the further values of an ImageType are the input's, kept as they were.
+    dataset[tag] = DataElement(tag, vr, value, validation_mode=config.IGNORE)

@@ -1,0 +1,153 @@
+"""The identifying values of a header, as plain strings with their kind.
+
+The policy compares burned-in text with them, and the audit searches the output for them. Values
+are collected from every depth and never shown. UIDs are apart: no machine prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
+
+from pydicom import Dataset
+
+from cinescrub.dicom.values import (
+    DEFAULT_CHARSET,
+    Charset,
+    Stored,
+    charset_of,
+    items,
+    representation,
+    stored,
+    texts,
+)
+from cinescrub.errors import InputError
+from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.types import PhiKind
+
+__all__ = ["MAX_DEPTH", "collect", "walk"]
+
+MAX_DEPTH: Final = 32
+"""Sequences in sequences. The deepest IODs of PS3.3 need about ten; more is a bomb."""
+
+_PATIENT_NAMES: Final = frozenset(
+    {0x00100010, 0x00100011, 0x00101001, 0x00101005, 0x00101060, 0x00102297}
+)
+"""Names of the patient, of the patient's mother and of the person responsible."""
+
+# Elements of other VRs than PN, DA, DT, TM and AS that identify by their value. Free text is
+# not among them: as a whole it is no identifier, and parts of it are everyday words.
+_KINDS: Final = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *(0x00100020, 0x00101000, 0x00101090, 0x00080050, 0x00200010, 0x00401001),
+                *(0x00400009, 0x00400253, 0x00402016, 0x00402017, 0x00380010, 0x00380060),
+                *(0x00120040, 0x00120042, 0x00120030, 0x00181000, 0x0018700A, 0x00181004),
+                *(0x00181008, 0x00102295),
+            ),
+            PhiKind.IDENTIFIER,
+        ),
+        **dict.fromkeys(
+            (0x00080080, 0x00081010, 0x00081040, 0x00100021, 0x00321033, 0x00400242, 0x00400243),
+            PhiKind.INSTITUTION,
+        ),
+        **dict.fromkeys(
+            (0x00080081, 0x00101040, 0x00102150, 0x00102152, 0x00080092, 0x00401102, 0x00380300),
+            PhiKind.LOCATION,
+        ),
+        **dict.fromkeys((0x00102154, 0x00102155, 0x00080094, 0x00401103), PhiKind.CONTACT),
+    }
+)
+_KINDS_BY_VR: Final = MappingProxyType(
+    {
+        "PN": PhiKind.STAFF,
+        "DA": PhiKind.DATE,
+        "DT": PhiKind.DATE,
+        "TM": PhiKind.DATE,
+        "AS": PhiKind.AGE,
+    }
+)
+_FRAME_TIMES: Final = frozenset({0x00189074, 0x00189151})
+"""Frame Acquisition and Frame Reference DateTime."""
+_STATION: Final = 0x00081010
+_MODEL: Final = (0x00080070, 0x00081090)
+"""Make and model of the machine, which many sites leave as its station name."""
+
+
+def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
+    """Collect this file's identifying values.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The header, borrowed and not changed.
+
+    Returns
+    -------
+    tuple of HeaderIdentifier
+        Without duplicates, in the order of the elements. A station that is named like its model
+        isn't among them: that is printed by every machine of the kind.
+
+    Raises
+    ------
+    InputError
+        A sequence can't be read, or the nesting is deeper than `MAX_DEPTH`.
+    """
+    machine: set[str] = set()
+    found: dict[tuple[PhiKind, str], int] = {}
+    for tag, vr, element, charset in walk(dataset):
+        if tag in _MODEL:
+            machine.update(value.casefold() for value in texts(element, vr, charset))
+        kind = _kind(tag, vr)
+        if kind is None:
+            continue
+        for value in texts(element, vr, charset):
+            for part in _parts(tag, vr, value):
+                if part.strip("^ "):
+                    found.setdefault((kind, part), tag)
+    return tuple(
+        HeaderIdentifier(kind, value)
+        for (kind, value), tag in found.items()
+        if not (tag == _STATION and value.casefold() in machine)
+    )
+
+
+def walk(
+    dataset: Dataset, charset: Charset = DEFAULT_CHARSET, depth: int = 0, *, signed: bool = False
+) -> Iterator[tuple[int, str, Stored, Charset]]:
+    """Yield tag, VR, element and character set of everything but sequences and private elements.
+
+    Elements whose VR is unknown come with an empty one. Items are entered depth first.
+    """
+    if depth > MAX_DEPTH:
+        raise InputError(f"malformed: sequences are nested deeper than {MAX_DEPTH}")
+    charset = charset_of(dataset, charset)
+    for key in sorted(dataset.keys()):
+        tag = int(key)
+        if tag >> 16 & 1:
+            continue
+        element = stored(dataset, tag)
+        vr = representation(element, tag, signed=signed)
+        if vr == "SQ":
+            for item in items(element, tag, charset):
+                yield from walk(item, charset, depth + 1, signed=signed)
+        else:
+            yield tag, vr, element, charset
+
+
+def _parts(tag: int, vr: str, value: str) -> list[str]:
+    """Split a name into its groups (PS3.5 6.2.1.1); of a time that each frame has, keep the day.
+
+    A cine of 3,000 frames would bring 3,000 identifiers that differ in fractions of a second.
+    """
+    if vr == "PN":
+        return value.split("=")
+    return [value[:8]] if tag in _FRAME_TIMES else [value]
+
+
+def _kind(tag: int, vr: str) -> PhiKind | None:
+    if vr == "PN":
+        return PhiKind.PERSON if tag in _PATIENT_NAMES else PhiKind.STAFF
+    return _KINDS.get(tag) or _KINDS_BY_VR.get(vr)

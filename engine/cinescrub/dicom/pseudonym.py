@@ -1,0 +1,195 @@
+"""Keyed pseudonyms for patients and UIDs, and the site's key file.
+
+One key gives the same pseudonym everywhere and for ever; without it no pseudonym can be
+recomputed from a guessed value. The key is never logged, printed or part of a report: its
+fingerprint is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import platformdirs
+
+from cinescrub.dicom.standard import is_registered
+from cinescrub.errors import ConfigError, OutputError
+
+__all__ = [
+    "KEY_BYTES",
+    "Pseudonyms",
+    "default_key_path",
+    "fingerprint",
+    "is_pseudonym",
+    "load_or_create_key",
+]
+
+KEY_BYTES: Final = 32
+"""The length of a new key and the least of any: that of the hash (RFC 2104, section 3)."""
+NAME: Final = "SUBJECT"
+"""Family name of every pseudonymous patient."""
+
+_SCHEME: Final = b"cinescrub/1/"
+"""Part of every hashed message: pseudonyms of a later scheme can't collide with these."""
+_TOKEN_BYTES: Final = 10
+"""80 bit: 16 characters; any two of 10^6 patients collide with a chance under 10^-12."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """HMAC-SHA-256 with the site's key, a domain of its own for each kind of value."""
+
+    key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.key) < KEY_BYTES:
+            raise ConfigError(f"the key is shorter than {KEY_BYTES} bytes: make a new key file")
+
+    def patient_id(self, value: str, issuer: str = "") -> str:
+        """Return the pseudonym of a PatientID; of an empty one, nothing.
+
+        Parameters
+        ----------
+        value : str
+            PatientID as read.
+        issuer : str
+            IssuerOfPatientID: two sites may give out one number.
+        """
+        identity = _plain(value)
+        return f"P{self._token(b'patient', identity, _plain(issuer))}" if identity else ""
+
+    def name(self, value: str, *, patient_id: str = "", issuer: str = "") -> str:
+        """Return the pseudonym of a PatientName; of an empty one, nothing.
+
+        It follows the PatientID where there is one: a name is spelt in many ways, and two
+        patients may share it.
+        """
+        name, identity = _plain(value), _plain(patient_id)
+        if not name:
+            return ""
+        if identity:
+            return f"{NAME}^{self._token(b'patient', identity, _plain(issuer))}"
+        return f"{NAME}^{self._token(b'name', name.casefold())}"
+
+    def uid(self, value: str) -> str:
+        """Return the UID that stands for `value`, in the 2.25 form of PS3.5 B.2.
+
+        UIDs that the standard registers (SOP classes, transfer syntaxes, well-known instances)
+        name nothing of a patient and are returned as they are.
+        """
+        plain = value.strip("\0 ")
+        if not plain or is_registered(plain):
+            return plain
+        digest = bytearray(self._digest(b"uid", plain)[:16])
+        digest[6] = digest[6] & 0x0F | 0x80  # version 8 of RFC 9562: made by a scheme of our own
+        digest[8] = digest[8] & 0x3F | 0x80  # its variant
+        return f"2.25.{UUID(bytes=bytes(digest)).int}"
+
+    def _token(self, domain: bytes, *parts: str) -> str:
+        return base64.b32encode(self._digest(domain, *parts)[:_TOKEN_BYTES]).decode("ascii")
+
+    def _digest(self, domain: bytes, *parts: str) -> bytes:
+        message = hmac.new(self.key, _SCHEME + domain, hashlib.sha256)
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            message.update(len(data).to_bytes(8, "big") + data)  # ("ab", "c") is not ("a", "bc")
+        return message.digest()
+
+
+def is_pseudonym(value: str) -> bool:
+    """Whether `value` has the form of a pseudonymous PatientID or PatientName of ours."""
+    token = value.removeprefix(f"{NAME}^") if value.startswith(NAME) else value.removeprefix("P")
+    length = _TOKEN_BYTES * 8 // 5
+    return token != value and len(token) == length and set(token) <= set(_BASE32)
+
+
+_BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def _plain(value: str) -> str:
+    """Return what identifies in a value: without padding (PS3.5 6.2) and of one Unicode form."""
+    return unicodedata.normalize("NFC", value).strip("\0 ")
+
+
+def fingerprint(key: bytes) -> str:
+    """Return 16 hexadecimal digits that tell keys apart and say nothing of them."""
+    return hmac.new(key, _SCHEME + b"fingerprint", hashlib.sha256).hexdigest()[:16]
+
+
+def default_key_path() -> Path:
+    """Return where the user's key is kept on this platform."""
+    return Path(platformdirs.user_config_dir("cinescrub", appauthor=False)) / "key"
+
+
+def load_or_create_key(path: Path | None = None) -> bytes:
+    """Return the key in `path`; where there is no file, make one from the system's random source.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The key file, raw bytes; `default_key_path` by default.
+
+    Returns
+    -------
+    bytes
+        At least `KEY_BYTES`.
+
+    Raises
+    ------
+    ConfigError
+        Others than its owner may read the file, or it is short, or can't be read.
+    OutputError
+        It can't be made.
+    """
+    target = default_key_path() if path is None else path
+    try:
+        return _load(target)
+    except FileNotFoundError:
+        pass
+    try:
+        _create(target)
+    except OSError:
+        raise OutputError(f"the key file {target} can't be made: name another one") from None
+    return _load(target)
+
+
+def _load(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            key = file.read()
+    except FileNotFoundError:
+        raise
+    except OSError:
+        raise ConfigError(f"the key file {path} can't be read: check its permissions") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise ConfigError(f"others may read the key file {path}: run `chmod 600` on it")
+    if len(key) < KEY_BYTES:
+        raise ConfigError(f"the key file {path} holds less than {KEY_BYTES} bytes: make a new one")
+    return key
+
+
+def _create(path: Path) -> None:
+    """Write a new key so that nobody ever sees a half-written one, nor two processes two keys."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was first: its key is the key
+            os.link(aside, path)  # fails if there is one, which a rename would not
+    finally:
+        aside.unlink()

@@ -1,0 +1,177 @@
+"""Whether a value of the header holds an identifier of this file.
+
+How values are judged
+---------------------
+- Case, accents and separators don't count: `DOE^JANE`, `Jane Doe` and `doe-jane` are one.
+- A form of eight significant characters or more is found anywhere in a text, as a part of a
+  word too. One of four to seven counts only between the edges of words or numbers ("anna" is
+  found in `Anna1`, not in `hannah`). Shorter ones aren't searched for: an ID of `1` or the
+  initials of a physician are in every header. They still count within a longer form (the
+  whole name). An ideograph or syllable block counts as two characters.
+- In codes and defined terms (VR CS, code sequences) a single word of a name that the standard
+  itself uses is not searched for: a patient called LEFT doesn't make `Left ventricle` an
+  identifier. The whole name still is, and in other text the word still is.
+- Numbers (DS, IS) are compared whole, and only with forms of six digits or more.
+- Dates are searched for in the forms in which they are printed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import pairwise, permutations
+from typing import Final
+
+from cinescrub.dicom.dummies import DATE, PLACEHOLDERS
+from cinescrub.dicom.standard import everyday_words
+from cinescrub.policy.forms import printed_dates
+from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.types import PhiKind
+
+__all__ = ["IdentifierSearch"]
+
+SHORTEST: Final = 4
+"""Three letters are a unit, a view or an article far more often than a name."""
+ANYWHERE: Final = 8
+"""26^8 is 2 * 10^11: by chance such a form is in no header."""
+NUMBER: Final = 6
+JOINED: Final = 5
+"""So many neighbouring words and numbers are tried as one: `17 Jan 2026` is three."""
+_WHOLE_ORDERS: Final = 4
+"""Names of more words than this (24 orders) are searched for in their own order only."""
+_WIDE: Final = 0x2E80
+"""From here on Unicode holds ideographs, kana and Hangul: a word in one or two characters."""
+_EARLIEST: Final = "1850"
+"""Dates before are placeholders of some system, and ours."""
+
+_PIECES: Final = re.compile(r"[^\W\d_]+|\d+")
+_CODED: Final = frozenset(
+    {
+        *(0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080104, 0x00080105, 0x00080112),
+        *(0x00080119, 0x00080120, 0x00080122),
+    }
+)
+"""The elements of a code (PS3.3 section 8.8), besides all of VR CS."""
+
+
+class IdentifierSearch:
+    """The forms of a file's identifiers, ready to be searched for.
+
+    Parameters
+    ----------
+    identifiers : iterable of HeaderIdentifier
+        From `identifiers.collect` of the input.
+    """
+
+    def __init__(self, identifiers: Iterable[HeaderIdentifier]) -> None:
+        forms: set[str] = set()
+        words: set[str] = set()
+        for identifier in identifiers:
+            if identifier.kind in (PhiKind.PERSON, PhiKind.STAFF):
+                whole, single = _name_forms(identifier.value)
+                forms |= whole
+                words |= single
+            elif identifier.kind is PhiKind.DATE:
+                if _is_date(identifier.value):
+                    forms |= printed_dates(identifier.value)
+            elif identifier.kind is not PhiKind.AGE:
+                squeezed = "".join(_pieces(identifier.value))
+                forms |= {squeezed, squeezed.lstrip("0")}
+        forms = {form for form in forms if _weight(form) >= SHORTEST} - PLACEHOLDERS
+        words = {word for word in words if _weight(word) >= SHORTEST} - PLACEHOLDERS
+        self._numbers = frozenset(f for f in forms if f.isdecimal() and len(f) >= NUMBER)
+        self._words = frozenset(words)
+        self._forms = frozenset(forms)
+        self._long = tuple(sorted(f for f in forms | words if _weight(f) >= ANYWHERE))
+        self._long_forms = tuple(f for f in self._long if f in forms or f not in everyday_words())
+        self._bytes = tuple(f.encode("ascii") for f in self._long if f.isascii())
+
+    def finds(self, text: str, vr: str, tag: int = 0) -> bool:
+        """Whether a text holds an identifier.
+
+        Parameters
+        ----------
+        text : str
+            One value, decoded.
+        vr, tag : str, int
+            Of its element; they say how it is judged.
+        """
+        if vr in ("DS", "IS"):
+            return any(piece in self._numbers for piece in _pieces(text))
+        coded = vr == "CS" or tag in _CODED
+        pieces = _pieces(text)
+        squeezed = "".join(pieces)
+        if any(form in squeezed for form in (self._long_forms if coded else self._long)):
+            return True
+        wanted = self._words - everyday_words() if coded else self._words
+        return any(joined in wanted or joined in self._forms for joined in _joined(pieces))
+
+    def finds_long(self, text: str) -> bool:
+        """Whether a text holds a form that doesn't occur by chance, however random the text."""
+        squeezed = "".join(_pieces(text))
+        return any(form in squeezed for form in self._long)
+
+    def finds_in_uid(self, uid: str) -> bool:
+        """Whether a component of a UID is a number that identifies."""
+        return any(component in self._numbers for component in uid.split("."))
+
+    def finds_in_bytes(self, data: bytes) -> bool:
+        """Whether binary data holds a long form as text of one or two bytes a character."""
+        if not self._bytes:
+            return False
+        folded = re.sub(rb"[^a-z0-9]", b"", data.lower())
+        return any(form in folded for form in self._bytes)
+
+
+def _pieces(text: str) -> list[str]:
+    """Split a text into folded runs of letters and runs of digits."""
+    unmarked = "".join(
+        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+    )
+    # NFKD takes Hangul syllables apart; together again they are letters to compare.
+    return _PIECES.findall(unicodedata.normalize("NFC", unmarked).casefold())
+
+
+def _joined(pieces: list[str]) -> Iterable[str]:
+    """Yield each run of up to `JOINED` neighbouring pieces as one string."""
+    for start in range(len(pieces)):
+        joined = ""
+        for piece in pieces[start : start + JOINED]:
+            joined += piece
+            yield joined
+
+
+def _weight(form: str) -> int:
+    if form.isascii():
+        return len(form)
+    return sum(2 if ord(c) >= _WIDE else 1 for c in form)
+
+
+def _name_forms(value: str) -> tuple[set[str], set[str]]:
+    """Return the forms of a whole name, and its single words."""
+    components = [_pieces(component) for component in value.split("^")]
+    words = [word for component in components[:3] for word in component]
+    whole = {"".join(words)}
+    if len(words) <= _WHOLE_ORDERS:
+        whole |= {"".join(order) for order in permutations(words)}
+    family = "".join(components[0])
+    for first, second in pairwise("".join(c) for c in components[:3] if c):
+        whole |= {first + second, second + first}
+    if family and len(words) > 1 and len(family) >= SHORTEST - 1:
+        initial = words[len(components[0])][:1] if len(words) > len(components[0]) else ""
+        whole |= {family + initial, initial + family} if initial else set()
+    single = {*words, family}
+    if len(words) <= 1:
+        whole = (
+            set()
+        )  # a name of one word is that word: everyday in a code, an identifier elsewhere
+    return whole, single
+
+
+def _is_date(value: str) -> bool:
+    """Whether a date or time says when something was, rather than that nothing is known."""
+    digits = "".join(c for c in value if c.isdecimal())
+    if len(digits) >= len(DATE):
+        return digits[:4] >= _EARLIEST and not digits.startswith(DATE)
+    return bool(digits.strip("0"))

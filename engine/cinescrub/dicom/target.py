@@ -1,0 +1,139 @@
+"""Where outputs go: names, folders, checks before work starts, and the system's refusals.
+
+Knows files and errors of the operating system; nothing of DICOM besides what a UID looks like.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cinescrub.errors import ConfigError, OutputError, ScrubError
+
+__all__ = [
+    "check_target",
+    "copy_range",
+    "make_folders",
+    "os_errors",
+    "output_path",
+    "temporary_name",
+]
+
+_BLOCK = 1 << 20
+_SECTOR = 512  # no file system has smaller blocks
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+_REASONS = {
+    errno.ENOSPC: "no space left on the target: free some and run again",
+    errno.EDQUOT: "the quota of the target is used up: free some and run again",
+    errno.EFBIG: "the target's file system can't hold a file of this size",
+    errno.EROFS: "the target is mounted read-only: choose another",
+    errno.EACCES: "the target is not writable: choose another or change its permissions",
+    errno.EPERM: "the target is not writable: choose another or change its permissions",
+    errno.ENOTDIR: "the target is not a folder: choose another",
+}
+
+
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Turn what the system refuses into an OutputError of one line."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        fallback = f"the target can't be written: {errno.errorcode.get(error.errno or 0, 'error')}"
+        raise OutputError(_REASONS.get(error.errno or 0, fallback)) from None
+
+
+def output_path(root: Path, study_uid: str, series_uid: str, instance_uid: str) -> Path:
+    """Return where an instance goes: `root/<study>/<series>/<instance>.dcm`, of its new UIDs.
+
+    Raises
+    ------
+    ScrubError
+        One of them isn't a UID: it would end up in a path.
+    """
+    for uid in (study_uid, series_uid, instance_uid):
+        if len(uid) > 64 or not _UID.fullmatch(uid):
+            raise ScrubError("a UID of the scrubbed header is missing or not one: no output name")
+    return root / study_uid / series_uid / f"{instance_uid}.dcm"
+
+
+def check_target(root: Path, inputs: Sequence[Path]) -> None:
+    """Refuse a target that would mix with the inputs or can't be written, before work starts.
+
+    Raises
+    ------
+    ConfigError
+        The target is an input folder, lies inside of one, or is itself an input file.
+    OutputError
+        The target is a file or not writable.
+    """
+    # os.path, as pathlib's own raise on links that lead in circles and on names that are too long
+    target = Path(os.path.realpath(root))
+    for given in inputs:
+        source = Path(os.path.realpath(given))
+        if target == source or (os.path.isdir(source) and source in target.parents):
+            raise ConfigError("the target lies inside of a source folder: choose another")
+    with os_errors():
+        existing = next(folder for folder in (target, *target.parents) if folder.exists())
+        if not existing.is_dir():
+            raise OutputError("the target is a file, not a folder: choose another")
+        probe = existing / temporary_name()
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+
+
+def temporary_name() -> str:
+    """Return a name that can't be guessed and says nothing."""
+    return f".cinescrub-{secrets.token_hex(8)}.part"
+
+
+def make_folders(folder: Path) -> list[Path]:
+    """Create `folder` and its parents; return those that weren't there, outermost first."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    created = []
+    for folder in reversed(missing):
+        with suppress(FileExistsError):  # by another worker, in between
+            folder.mkdir()
+            created.append(folder)
+    return created
+
+
+def copy_range(source: int, at: int, target: int, to: int, length: int) -> None:
+    """Copy bytes between files, within the kernel where that can't share blocks.
+
+    Files that share blocks (reflinks) would need new space when a page is changed: on a full disk
+    that is a signal and not an error. Sharing needs both offsets in step with the blocks.
+    """
+    end = at + length
+    while at < end:
+        done = 0
+        if hasattr(os, "copy_file_range") and (at - to) % _SECTOR:
+            # not between these file systems, or not this kernel: then the plain way
+            with _without(errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+                done = os.copy_file_range(source, target, end - at, at, to)
+        if not done:
+            done = os.pwrite(target, os.pread(source, min(_BLOCK, end - at), at), to)
+        if not done:
+            raise OutputError("the input became shorter while it was copied: output dropped")
+        at, to = at + done, to + done
+
+
+@contextmanager
+def _without(*codes: int) -> Iterator[None]:
+    """Ignore an OSError of one of these codes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in codes:
+            raise

@@ -1,0 +1,325 @@
+"""Values of a header as they are stored, read without pydicom's conversions.
+
+pydicom converts a value when it is asked for; on bad input it then warns, logs or raises with the
+value in the message. So bytes are judged and decoded here, strictly, and kept values reach
+the output as the very bytes that came in. Nothing here decides what is kept.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from typing import Final, Literal, TypeAlias
+
+from pydicom import Dataset
+from pydicom.charset import CODES_TO_ENCODINGS, STAND_ALONE_ENCODINGS, python_encoding
+from pydicom.datadict import dictionary_VM, dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
+from pydicom.values import convert_SQ
+
+from cinescrub.dicom.header import guarded, quiet
+from cinescrub.dicom.structure import Encoding, elements, label
+from cinescrub.errors import InputError
+
+__all__ = [
+    "BULK_VRS",
+    "DEFAULT_CHARSET",
+    "STRING_VRS",
+    "Charset",
+    "Stored",
+    "charset_of",
+    "data",
+    "decoded",
+    "dictionary_vr",
+    "fits",
+    "integer",
+    "is_empty",
+    "items",
+    "representation",
+    "stored",
+    "texts",
+]
+
+Stored: TypeAlias = RawDataElement | DataElement
+"""An element as pydicom holds it: raw if nobody has asked for its value yet."""
+
+CHARSET_TAG: Final = 0x00080005
+_ASCII: Final = "iso8859"
+"""pydicom's name for the default repertoire (ISO-IR 6), which is ASCII (PS3.5 6.1.1)."""
+
+_TEXT: Final = frozenset({"LO", "SH", "PN", "UC", "LT", "ST", "UT"})
+_ORDER: Final[dict[bool, Literal["little", "big"]]] = {True: "little", False: "big"}
+_SINGLE: Final = frozenset({"LT", "ST", "UT", "UR"})
+"""VRs of one value, in which a backslash is a character (PS3.5 6.2)."""
+STRING_VRS: Final = _TEXT | _SINGLE | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+"""VRs that are read the same in either byte order."""
+BULK_VRS: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+"""VRs of bytes or numbers in any amount, in which text may hide."""
+_SIZES: Final = {
+    **{"US": 2, "SS": 2, "UL": 4, "SL": 4, "AT": 4, "FL": 4},
+    **{"FD": 8, "SV": 8, "UV": 8, "OF": 4, "OD": 8, "OL": 4, "OV": 8, "OW": 2},
+}
+_NUMBER_VRS: Final = frozenset({"US", "SS", "UL", "SL", "AT", "FL", "FD", "SV", "UV"})
+
+# What may stand for another in real files without saying more than the dictionary allows.
+_ALIKE: Final = (
+    frozenset({"LO", "SH", "CS", "UC", "ST", "LT", "UT"}),
+    frozenset({"DS", "IS"}),
+    frozenset({"US", "SS", "UL", "SL", "OW", "OB"}),
+    frozenset({"FL", "FD"}),
+    frozenset({"DA", "TM", "DT"}),
+)
+
+# Grammars of values, a component each (PS3.5 6.2). They are as wide as is harmless: a digit too
+# many or a lower-case letter is kept as stored, a sentence is not.
+_GRAMMARS: Final = {
+    "CS": re.compile(rb"[A-Za-z0-9_ ./+\-]{0,16}"),
+    "DS": re.compile(rb"[0-9+\-eE., ]{0,32}"),
+    "IS": re.compile(rb"[0-9+\-eE., ]{0,32}"),
+    "UI": re.compile(rb"[0-9.]{0,64}"),
+    "LO": re.compile(rb"[^\r\n\f\t\x00]{0,128}"),  # 64 characters, of up to 2 bytes here
+    "SH": re.compile(rb"[^\r\n\f\t\x00]{0,128}"),  # 16 by the standard; codes are often longer
+}
+_ESCAPED: Final = re.compile(rb"(?=\x1b)")
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """Specific Character Set (0008,0005), PS3.3 C.12.1.1.2."""
+
+    terms: tuple[str, ...] = ()
+    """As stored, less what can't stand there; empty if there is none or one of them is unknown."""
+    codecs: tuple[str, ...] = (_ASCII,)
+    """Python's names. An unknown term makes it ASCII: other bytes then are not readable."""
+
+
+DEFAULT_CHARSET: Final = Charset()
+
+
+def charset_of(dataset: Dataset, inherited: Charset) -> Charset:
+    """Return the character set that holds in `dataset`; an item inherits (PS3.5 7.5.3)."""
+    if CHARSET_TAG not in dataset:
+        return inherited
+    element = stored(dataset, CHARSET_TAG)
+    terms = texts(element, "CS", DEFAULT_CHARSET)
+    if not any(terms):
+        return DEFAULT_CHARSET
+    if not all(term in python_encoding for term in terms):
+        return DEFAULT_CHARSET
+    if terms[0] in STAND_ALONE_ENCODINGS:  # no code extensions (PS3.3 table C.12-5)
+        terms = terms[:1]
+    terms = terms[:1] + tuple(term for term in terms[1:] if term not in STAND_ALONE_ENCODINGS)
+    return Charset(terms, tuple(python_encoding[term] for term in terms))
+
+
+def stored(dataset: Dataset, tag: int) -> Stored:
+    """Return an element as it is held, read from its file if it was left there.
+
+    Raises
+    ------
+    InputError
+        It was left in the file and can't be read any more.
+    """
+    element = _held(dataset, tag, keep_deferred=True)
+    if isinstance(element, RawDataElement) and element.value is None:
+        with guarded(f"malformed: {label(tag)} can't be read"):
+            return _held(dataset, tag, keep_deferred=False)
+    return element
+
+
+def _held(dataset: Dataset, tag: int, *, keep_deferred: bool) -> Stored:
+    return dataset.get_item(BaseTag(tag), keep_deferred=keep_deferred)
+
+
+@cache
+def dictionary_vr(tag: int) -> str:
+    """Return the VR that the data dictionary states, perhaps `US or SS`; nothing if unknown."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return ""
+
+
+def representation(element: Stored, tag: int, *, signed: bool) -> str:
+    """Return the one VR by which an element is read.
+
+    Parameters
+    ----------
+    element : Stored
+        As held.
+    tag : int
+        Its tag.
+    signed : bool
+        PixelRepresentation, on which `US or SS` depends (PS3.5 annex A).
+
+    Returns
+    -------
+    str
+        Two letters; nothing where the dictionary doesn't know the tag, or where the element
+        states a VR that can hold something else than the attribute does.
+    """
+    known = dictionary_vr(tag)
+    if not known:
+        return ""
+    candidates = known.split(" or ")
+    stated = element.VR
+    if stated in candidates:
+        return str(stated)
+    if stated in (None, "UN") or stated == known:
+        return (
+            ("SS" if signed and "SS" in candidates else "US") if "US" in candidates else known[:2]
+        )
+    alike = any({stated, *candidates} <= group for group in _ALIKE)
+    return str(stated) if alike else ""
+
+
+def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
+    """Return the values of a string element, without padding; what can't be read is U+FFFD."""
+    if isinstance(element, RawDataElement):
+        text = _decode(element.value or b"", vr, charset, "replace")
+        values = [text] if vr in _SINGLE else text.split("\\")
+    else:
+        values = _converted(element)
+    return tuple(value.strip("\0 ") for value in values)
+
+
+def _converted(element: DataElement) -> list[str]:
+    value = element.value
+    if value is None:
+        return []
+    if isinstance(value, bytes):
+        return value.decode("latin-1").split("\\")
+    with quiet():  # a person's name is decoded when it is first asked for
+        return [str(v) for v in value] if isinstance(value, MultiValue | list) else [str(value)]
+
+
+def is_empty(element: Stored, vr: str) -> bool:
+    """Whether an element has no value, or as a string padding only."""
+    if isinstance(element, RawDataElement):
+        value = element.value or b""
+        return not (value.strip(b"\0 ") if vr in STRING_VRS else value)
+    return bool(element.is_empty)
+
+
+def data(element: Stored) -> bytes:
+    """Return the bytes of an element of one of `BULK_VRS`."""
+    value = element.value
+    return bytes(value) if isinstance(value, bytes | bytearray) else b""
+
+
+def integer(element: Stored) -> int | None:
+    """Return the first value of a US element; None if there is none."""
+    value = element.value
+    if isinstance(element, RawDataElement):
+        data = element.value or b""
+        return int.from_bytes(data[:2], _ORDER[element.is_little_endian]) if data else None
+    return value if isinstance(value, int) else None
+
+
+def decoded(element: Stored, vr: str, charset: Charset) -> bool:
+    """Whether a text is valid in its character set."""
+    if not isinstance(element, RawDataElement) or vr not in _TEXT:
+        return True
+    try:
+        _decode(element.value or b"", vr, charset, "strict")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _decode(value: bytes, vr: str, charset: Charset, errors: str) -> str:
+    if vr not in _TEXT:
+        return value.decode("ascii", errors)
+    parts = _ESCAPED.split(value) if b"\x1b" in value else [value]
+    return "".join(_decode_part(part, charset.codecs[0], errors) for part in parts)
+
+
+def _decode_part(part: bytes, codec: str, errors: str) -> str:
+    """Decode what stands between two escape sequences (PS3.5 6.1.2.5)."""
+    if part.startswith(b"\x1b"):
+        code = part[:4] if part[1:2] == b"$" and part[2:3] in b"()" else part[:3]
+        codec = CODES_TO_ENCODINGS.get(code, "")
+        if not codec:
+            return part.decode("ascii", errors)
+        if not codec.startswith("iso2022"):  # Python's own read their escape sequences
+            part = part[len(code) :]
+    name = "ascii" if codec == _ASCII else codec
+    try:
+        return part.decode(name, errors)
+    except LookupError:
+        return part.decode("ascii", errors)
+
+
+def fits(element: Stored, vr: str, tag: int) -> bool:
+    """Whether a value is of the kind that its VR and multiplicity promise.
+
+    What doesn't fit could be anything, e.g. a name in a decimal string or a sentence in 16-bit
+    numbers: it isn't kept.
+    """
+    if isinstance(element, RawDataElement):
+        value = element.value or b""
+        if vr in _SIZES:
+            count, rest = divmod(len(value), _SIZES[vr])
+            return not rest and (vr not in _NUMBER_VRS or count <= _most(tag))
+    elif vr in _SIZES:
+        return True  # pydicom made numbers of it
+    else:
+        value = "\\".join(_converted(element)).encode("utf-8", "replace")
+    grammar = _GRAMMARS.get(vr)
+    if grammar is None:
+        return True
+    return all(grammar.fullmatch(part.strip(b"\0 ")) for part in value.split(b"\\"))
+
+
+@cache
+def _most(tag: int) -> int:
+    """Return how many values an attribute may have (PS3.6 VM)."""
+    last = dictionary_VM(tag).rpartition("-")[2]
+    return int(last) if last.isdigit() else 1 << 30
+
+
+def items(element: Stored, tag: int, charset: Charset) -> Sequence[Dataset]:
+    """Return the items of a sequence, borrowed; those of a UN one are implicit VR (PS3.5 6.2.2).
+
+    Raises
+    ------
+    InputError
+        The bytes are not those of a sequence.
+    """
+    message = f"malformed: {label(tag)} is not a readable sequence"
+    with guarded(message):
+        if isinstance(element, RawDataElement):
+            unknown = element.VR == "UN"
+            if unknown:
+                _check_sequence(tag, element.value or b"")
+            found: Sequence[Dataset] = convert_SQ(
+                element.value or b"",
+                unknown or element.is_implicit_VR,
+                unknown or element.is_little_endian,
+                list(charset.codecs),
+            )
+        else:
+            found = element.value or []
+        if all(isinstance(item, Dataset) for item in found):
+            return list(found)
+    raise InputError(message)
+
+
+def _check_sequence(tag: int, value: bytes) -> None:
+    """Refuse bytes that are no sequence: pydicom reads what it finds as items.
+
+    Sequences that say that they are one were checked when the file was opened.
+    """
+    head = struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value))
+    encoding = Encoding(implicit=True, little=True)
+    try:
+        for _ in elements(BytesIO(head + value), encoding, len(head) + len(value)):
+            pass  # the walk itself checks every item and length
+    except InputError:  # it may name a "tag" made of the value's own letters
+        raise InputError(f"malformed: {label(tag)} is not a readable sequence") from None

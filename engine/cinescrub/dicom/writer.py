@@ -1,0 +1,382 @@
+"""Writing an output aside and committing it: it exists whole under its name, or not at all.
+
+The temporary file lies in the target's folder, is readable by its owner alone, and has a name
+that says nothing. What is written here is given: nothing is scrubbed or redacted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import zlib
+from array import array
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+
+from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, quiet
+from cinescrub.dicom.source import Source
+from cinescrub.dicom.target import (
+    check_target,
+    copy_range,
+    make_folders,
+    os_errors,
+    output_path,
+    temporary_name,
+)
+from cinescrub.errors import OutputError, ScrubError
+
+__all__ = ["OutputFile", "check_target", "output_path"]
+
+_PIXEL_DATA = (0x7FE0, 0x0010)
+_ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
+_UNDEFINED = 0xFFFFFFFF
+_MAX_LENGTH = 0xFFFFFFFE  # PS3.5 7.1.1: even, and 0xFFFFFFFF is taken
+MAX_OFFSET = 0xFFFFFFFF
+"""What an entry of the Basic Offset Table holds (PS3.5 A.4)."""
+
+_BLOCK = 1 << 20
+
+
+class _State(Enum):
+    NEW = "new"
+    HEADER = "header"
+    NATIVE = "native"
+    ENCAPSULATED = "encapsulated"
+    FINISHED = "finished"
+    COMMITTED = "committed"
+
+
+class OutputFile:
+    """One output, written aside. A context manager: left without `commit`, nothing remains.
+
+    The order of calls is `write_header`, then one of
+
+    - `copy_native`, whose view is filled in place (uncompressed, not deflated);
+    - `native` and `append_native` for each frame (uncompressed; the only way if deflated);
+    - `encapsulated` and `append` for each frame (compressed);
+
+    then `finish`, after which `path` can be opened and checked, then `commit`.
+
+    Parameters
+    ----------
+    target : Path
+        What the file is called in the end. Its folders are created, and removed again if they
+        are empty after an abort.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._state = _State.NEW
+        self._created: list[Path] = []
+        self._temporary: Path | None = None
+        self._file: BinaryIO | None = None
+        self._map: mmap.mmap | None = None
+        self._deflater: zlib._Compress | None = None
+        self._implicit = False
+        self._little = True
+        self._left = 0
+        self._pad = False
+        self._table_at = 0
+        self._frames = 0
+        self._offsets = array("Q")
+
+    def __enter__(self) -> Self:
+        with os_errors():
+            for _ in range(3):  # another file's abort may remove the folder in between
+                self._created += make_folders(self._target.parent)
+                path = self._target.parent / temporary_name()
+                flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+                with suppress(FileNotFoundError):
+                    self._file = os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=_BLOCK)
+                    self._temporary = path
+                    return self
+            raise OutputError("the target's folder disappears while it is written to")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._unmap()
+        if self._file is not None:
+            with suppress(OSError):  # flushing may fail again; the file is dropped anyway
+                self._file.close()
+        if self._state is not _State.COMMITTED:
+            self._discard()
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are now: the temporary file, then the target."""
+        if self._temporary is None:
+            raise RuntimeError("the output is not open")
+        return self._temporary
+
+    def write_header(self, file_meta: FileMetaDataset, dataset: Dataset) -> None:
+        """Write a zeroed preamble, group 0002 and the dataset without its pixels.
+
+        Parameters
+        ----------
+        file_meta : FileMetaDataset
+            Its transfer syntax decides how the dataset is encoded. Not modified.
+        dataset : Dataset
+            Everything before group 7FE0; not modified, and nothing after is accepted.
+
+        Raises
+        ------
+        ScrubError
+            The dataset holds what can't be encoded.
+        OutputError
+            The target can't be written.
+        """
+        file = self._at(_State.NEW)
+        if any(tag >> 16 >= 0x7FE0 for tag in dataset.keys()):  # noqa: SIM118 - elements, not tags
+            raise ScrubError(
+                "the scrubbed header has an element in or after the pixel data's group"
+            )
+        syntax = str(file_meta.TransferSyntaxUID)
+        self._implicit = syntax == IMPLICIT_LITTLE
+        self._little = syntax != EXPLICIT_BIG
+        meta, body = _encode(file_meta, dataset, self._implicit, self._little)
+        with os_errors():
+            file.write(bytes(128) + b"DICM" + meta)
+            if syntax == DEFLATED:
+                self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            self._write(body)
+        self._state = _State.HEADER
+
+    def native(self, length: int, vr: str) -> None:
+        """Start uncompressed pixel data of `length` bytes; `append_native` has to fill it.
+
+        Parameters
+        ----------
+        length : int
+            Without the byte of padding that an odd one gets (PS3.5 8.1.1).
+        vr : str
+            OB or OW, as `Source.pixel_vr` says.
+        """
+        self._at(_State.HEADER)
+        if length + length % 2 > _MAX_LENGTH:
+            raise OutputError("uncompressed pixel data over 4 GiB can't be written (PS3.5 7.1.1)")
+        with os_errors():
+            self._write(self._element(vr, length + length % 2))
+        self._left, self._pad = length, length % 2 == 1
+        self._state = _State.NATIVE
+
+    def append_native(self, frame: bytes | memoryview) -> None:
+        """Write the next bytes of uncompressed pixel data."""
+        self._at(_State.NATIVE)
+        if len(frame) > self._left:
+            raise OutputError("more pixel data than declared: nothing was written")
+        with os_errors():
+            self._write(frame)
+        self._left -= len(frame)
+
+    def copy_native(self, source: Source) -> memoryview:
+        """Write the pixel data of `source` as they are and map them for changes in place.
+
+        The bytes are written, and so have their place on the disk, before they are mapped: a full
+        disk shows as an error here and not as a signal on a later change of a page.
+
+        Parameters
+        ----------
+        source : Source
+            Uncompressed. Not for deflated outputs.
+
+        Returns
+        -------
+        memoryview
+            Writable, the pixel data without padding. Borrowed until `finish`.
+        """
+        if self._deflater is not None:
+            raise RuntimeError("a deflated output has no pixels to map: use append_native")
+        length = source.info.frame_bytes * source.info.frames
+        self.native(length, source.pixel_vr)
+        file = self._at(_State.NATIVE)
+        with os_errors():
+            start = file.tell()
+            if source.pixel_span is None:
+                for frame in source.frames_in_order():
+                    self._write(frame)
+            else:
+                file.flush()
+                copy_range(source.fileno, source.pixel_span[0], file.fileno(), start, length)
+                file.seek(start + length)
+            self._left = 0
+            self._end_native()
+            file.flush()
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE)
+        return memoryview(self._map)[start : start + length]
+
+    def release(self) -> None:
+        """Let go of mapped pages, so that they don't count as resident. Views stay valid.
+
+        What was changed stays in the system's cache, as the map is a shared one.
+        """
+        if self._map is not None and hasattr(self._map, "madvise"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+    def encapsulated(self, frames: int) -> None:
+        """Start compressed pixel data with a Basic Offset Table for `frames` frames."""
+        file = self._at(_State.HEADER)
+        with os_errors():
+            self._write(self._element("OB", _UNDEFINED))
+            self._write(struct.pack("<HHL", *_ITEM, 4 * frames))
+            self._table_at = file.tell()
+            self._write(bytes(4 * frames))  # filled in by `finish`
+        self._frames = frames
+        self._state = _State.ENCAPSULATED
+
+    def append(self, frame: bytes | memoryview) -> None:
+        """Write the next compressed frame as one fragment, padded to even length (PS3.5 A.4)."""
+        file = self._at(_State.ENCAPSULATED)
+        length = len(frame) + len(frame) % 2
+        if length > _MAX_LENGTH:
+            raise OutputError("a compressed frame over 4 GiB can't be written (PS3.5 7.1.1)")
+        if len(self._offsets) == self._frames:
+            raise OutputError("more frames than declared: nothing was written")
+        with os_errors():
+            first = self._table_at + 4 * self._frames
+            offset = file.tell() - first
+            if self._table_at and offset > MAX_OFFSET:
+                self._drop_table(first)
+            self._offsets.append(offset)
+            self._write(struct.pack("<HHL", *_ITEM, length))
+            self._write(frame)
+            self._write(bytes(len(frame) % 2))
+
+    def finish(self) -> None:
+        """Complete the file, so that it can be opened and checked at `path`.
+
+        Raises
+        ------
+        OutputError
+            Fewer bytes or frames were written than declared, or the target can't be written.
+        """
+        if self._state is _State.FINISHED:
+            return
+        file = self._opened()
+        if self._state is _State.ENCAPSULATED:
+            if len(self._offsets) != self._frames:
+                raise OutputError("fewer frames than declared were written: output dropped")
+            with os_errors():
+                self._write(struct.pack("<HHL", *_SEQUENCE_END, 0))
+                self._fill_table()
+        elif self._state is not _State.NATIVE or self._left:
+            raise OutputError("less pixel data than declared was written: output dropped")
+        with os_errors():
+            self._end_native()
+            if self._deflater is not None:
+                file.write(self._deflater.flush())
+                file.write(bytes(file.tell() % 2))  # PS3.5 A.5: a zero byte to even length
+            file.flush()
+        self._unmap()
+        self._state = _State.FINISHED
+
+    def commit(self) -> None:
+        """Make the file durable and give it its name, replacing what was there, in one step."""
+        self.finish()
+        file = self._opened()
+        with os_errors():
+            os.fsync(file.fileno())
+            file.close()
+            os.replace(self.path, self._target)
+            self._temporary = self._target  # an error from here on removes it again
+            descriptor = os.open(self._target.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)  # the name too
+            finally:
+                os.close(descriptor)
+        self._state = _State.COMMITTED
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise RuntimeError("the output is not open")
+        return self._file
+
+    def _at(self, state: _State) -> BinaryIO:
+        if self._state is not state:
+            raise RuntimeError(f"out of order: {self._state.value}, expected {state.value}")
+        return self._opened()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        file = self._opened()
+        file.write(data if self._deflater is None else self._deflater.compress(data))
+
+    def _element(self, vr: str, length: int) -> bytes:
+        """Encode tag, VR and length of Pixel Data."""
+        order = "<" if self._little else ">"
+        if self._implicit:
+            return struct.pack(f"{order}HHL", *_PIXEL_DATA, length)
+        return struct.pack(f"{order}HH2sHL", *_PIXEL_DATA, vr.encode(), 0, length)
+
+    def _end_native(self) -> None:
+        if self._pad:
+            self._write(b"\0")
+            self._pad = False
+
+    def _fill_table(self) -> None:
+        if self._table_at:
+            file = self._opened()
+            file.flush()
+            os.pwrite(
+                file.fileno(), struct.pack(f"<{self._frames}L", *self._offsets), self._table_at
+            )
+
+    def _drop_table(self, first: int) -> None:
+        """Empty the Basic Offset Table, which can't hold what follows, and close the gap.
+
+        Frames move down by what the entries took. It happens once, to files over 4 GiB.
+        """
+        file = self._opened()
+        file.flush()
+        end, descriptor = file.tell(), file.fileno()
+        os.pwrite(descriptor, struct.pack("<HHL", *_ITEM, 0), self._table_at - 8)
+        to = self._table_at
+        while first < end:
+            block = os.pread(descriptor, min(_BLOCK, end - first), first)
+            moved = os.pwrite(descriptor, block, to)
+            first, to = first + moved, to + moved
+        os.ftruncate(descriptor, to)
+        file.seek(to)
+        self._table_at = 0
+
+    def _unmap(self) -> None:
+        if self._map is not None:
+            with suppress(BufferError):  # a view is still held; the map goes with it
+                self._map.close()
+            self._map = None
+
+    def _discard(self) -> None:
+        if self._temporary is not None:
+            with suppress(OSError):
+                self._temporary.unlink()
+        for folder in reversed(self._created):
+            with suppress(OSError):  # others have put something there
+                folder.rmdir()
+
+
+def _encode(
+    file_meta: FileMetaDataset, dataset: Dataset, implicit: bool, little: bool
+) -> tuple[bytes, bytes]:
+    """Encode group 0002 and the dataset. pydicom's messages hold values, so they are dropped."""
+    meta, body = DicomBytesIO(), DicomBytesIO()
+    body.is_implicit_VR, body.is_little_endian = implicit, little
+    copy = FileMetaDataset()
+    try:
+        with quiet():
+            copy.update(file_meta)
+            write_file_meta_info(meta, copy, enforce_standard=True)
+            write_dataset(body, dataset)
+    except Exception:  # pydicom raises a dozen kinds
+        raise ScrubError("the scrubbed header can't be encoded: a value is not of its VR") from None
+    return meta.getvalue(), body.getvalue()

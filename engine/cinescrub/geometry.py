@@ -1,0 +1,135 @@
+"""Box arithmetic on `(n, 4)` int32 arrays: pure, vectorised, no clocks and no I/O."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cinescrub.types import Boxes
+
+__all__ = ["as_boxes", "clip", "covered_share", "group_lines", "merge_overlapping", "pad"]
+
+_SAME_LINE = 0.5
+"""Centres closer than this share of the mean height lie on one line, and heights that differ by
+less than this share of the taller are one size (EasyOCR's ycenter_ths and height_ths)."""
+
+
+def as_boxes(rows: npt.ArrayLike = ()) -> Boxes:
+    """Return `(n, 4)` int32 boxes from any sequence of rows, the empty one included."""
+    return np.asarray(rows, dtype=np.int32).reshape(-1, 4)
+
+
+def clip(xyxy: Boxes, rows: int, columns: int) -> Boxes:
+    """Return boxes cut to the frame; boxes without area there are dropped."""
+    cut = xyxy.copy()
+    cut[:, 0::2] = cut[:, 0::2].clip(0, columns)
+    cut[:, 1::2] = cut[:, 1::2].clip(0, rows)
+    held: Boxes = cut[(cut[:, 0] < cut[:, 2]) & (cut[:, 1] < cut[:, 3])]
+    return held
+
+
+def pad(xyxy: Boxes, *, along: float, across: float, at_least_px: int) -> Boxes:
+    """Return boxes grown by shares of their shorter side, more along the line than across it.
+
+    The shorter side of a line of text is its height, whichever way the line runs.
+
+    Parameters
+    ----------
+    xyxy : (n, 4) int32 array
+        Lines of text.
+    along : float
+        Margin before and behind the line, in heights.
+    across : float
+        Margin above and below it, in heights.
+    at_least_px : int
+        Least margin on each side.
+    """
+    width, height = xyxy[:, 2] - xyxy[:, 0], xyxy[:, 3] - xyxy[:, 1]
+    shorter = np.minimum(width, height)
+    by_x = np.where(width >= height, along, across)
+    by_y = np.where(height > width, along, across)
+    margin_x, margin_y = (
+        np.maximum(np.ceil(shorter * share), at_least_px).astype(np.int32) for share in (by_x, by_y)
+    )
+    grown: Boxes = xyxy + np.stack([-margin_x, -margin_y, margin_x, margin_y], axis=1)
+    return grown
+
+
+def covered_share(xyxy: Boxes, covers: Boxes) -> npt.NDArray[np.float64]:
+    """Return the share of each box's area that the union of `covers` holds, `(n,)` in 0..1."""
+    shares = np.zeros(len(xyxy))
+    for i, (x0, y0, x1, y1) in enumerate(xyxy):
+        near = covers[
+            (covers[:, 0] < x1) & (covers[:, 2] > x0) & (covers[:, 1] < y1) & (covers[:, 3] > y0)
+        ]
+        if not len(near):
+            continue
+        held = np.zeros((y1 - y0, x1 - x0), dtype=np.bool_)
+        for a0, b0, a1, b1 in near:
+            held[max(b0 - y0, 0) : b1 - y0, max(a0 - x0, 0) : a1 - x0] = True
+        shares[i] = held.mean()
+    return shares
+
+
+def merge_overlapping(xyxy: Boxes) -> Boxes:
+    """Return fewer boxes that cover the same: those that lie inside of another are dropped."""
+    if len(xyxy) < 2:
+        return xyxy.copy()
+    area = (xyxy[:, 2] - xyxy[:, 0]).astype(np.int64) * (xyxy[:, 3] - xyxy[:, 1])
+    order = np.argsort(-area, kind="stable")
+    kept: list[int] = []
+    for i in order:
+        held = xyxy[kept] if kept else as_boxes()
+        inside = (held[:, :2] <= xyxy[i, :2]).all(axis=1) & (held[:, 2:] >= xyxy[i, 2:]).all(axis=1)
+        if not inside.any():
+            kept.append(int(i))
+    largest: Boxes = xyxy[np.sort(kept)]
+    return largest
+
+
+def group_lines(xyxy: Boxes, *, gap: float) -> list[npt.NDArray[np.intp]]:
+    """Join words to lines: same height, same baseline, neighbours closer than `gap` heights.
+
+    Parameters
+    ----------
+    xyxy : (n, 4) int32 array
+        Word boxes of one frame.
+    gap : float
+        Largest distance between neighbours, in units of the mean height of the two.
+
+    Returns
+    -------
+    list of (k,) index arrays
+        Each line's words from left to right; every word is in exactly one line. Boxes that
+        overlap sideways join too, whatever the gap.
+    """
+    if not len(xyxy):
+        return []
+    parent = np.arange(len(xyxy))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = int(parent[i])
+        return i
+
+    x0, y0, x1, y1 = xyxy.astype(np.float64).T
+    height, centre = y1 - y0, (y0 + y1) / 2
+    order = np.argsort(x0, kind="stable")
+    for place, i in enumerate(order):
+        later = order[place + 1 :]
+        mean = (height[later] + height[i]) / 2
+        joined = (
+            (np.abs(centre[later] - centre[i]) < _SAME_LINE * mean)
+            & (
+                np.abs(height[later] - height[i])
+                < _SAME_LINE * np.maximum(height[later], height[i])
+            )
+            & (x0[later] - x1[i] < gap * mean)
+        )
+        for j in later[joined]:
+            parent[root(int(j))] = root(int(i))
+    lines: dict[int, list[int]] = {}
+    for i in order:
+        lines.setdefault(root(int(i)), []).append(int(i))
+    return [np.array(line, dtype=np.intp) for line in lines.values()]

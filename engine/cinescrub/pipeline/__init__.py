@@ -1,0 +1,1 @@
+"""One cine through all stages, and many cines one after the other."""

@@ -1,0 +1,327 @@
+"""The engine: models, key and profile loaded once; one cine at a time from file to file.
+
+Here is who runs when and what happens on failure. What text is, what a header may keep and how
+pixels are coded is decided in the rooms below.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from cinescrub import masks
+from cinescrub.bundle import Slot
+from cinescrub.config import EngineConfig
+from cinescrub.dicom.audit import audit
+from cinescrub.dicom.profile import Profile, basic_profile
+from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
+from cinescrub.dicom.scrub import Claims, ScrubOutcome, fresh_file_meta, scrub
+from cinescrub.dicom.source import Source, open_source
+from cinescrub.dicom.standard import is_modality, is_registered
+from cinescrub.dicom.writer import OutputFile
+from cinescrub.errors import RedactionError
+from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.job import Job, Observer
+from cinescrub.pipeline.ring import batch_size, decoded_batches
+from cinescrub.pipeline.targets import Target, Targets
+from cinescrub.pipeline.verify import compare_frames
+from cinescrub.pixels import registry
+from cinescrub.pixels.apply import snap
+from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.report import FileReport
+from cinescrub.runtime.session import open_session
+from cinescrub.stream import CancelToken
+from cinescrub.telemetry import StageTimer
+from cinescrub.text.deidentifier import Deidentifier
+from cinescrub.text.detector import CraftDetector
+from cinescrub.text.inspect import CineInspection, Inspector, Look
+from cinescrub.text.recognizer import Recognizer
+from cinescrub.types import MaskPlan, Reason
+
+__all__ = ["Engine", "Observer", "Preview", "Targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What `run` would do with a file. Holds no PHI."""
+
+    report: FileReport
+    structure: dict[str, str | int | None]
+
+
+class Engine:
+    """Loaded models, key and profile. `run` may be called any number of times."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        inspector: Inspector | None,
+        pseudonyms: Pseudonyms,
+        profile: Profile,
+    ) -> None:
+        self._config = config
+        self._inspector = inspector
+        self._pseudonyms = pseudonyms
+        self._profile = profile
+
+    @classmethod
+    def open(cls, config: EngineConfig) -> Self:
+        """Load everything a run needs.
+
+        Raises
+        ------
+        ConfigError
+            The runtime is not installed, or the key file is not safe.
+        ModelError
+            A model is missing or differs from its contract, or a provider was not loaded.
+        """
+        inspector = _open_inspector(config)  # first: without models no key file is made
+        key = load_or_create_key(config.key_file)
+        return cls(config, inspector, Pseudonyms(key), basic_profile())
+
+    @classmethod
+    def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
+        """Load what a preview needs: no key file is made, its pseudonyms are thrown away."""
+        inspector = _open_inspector(config) if with_models else None
+        return cls(config, inspector, Pseudonyms(os.urandom(32)), basic_profile())
+
+    def run(
+        self, path: Path, targets: Targets, *, token: CancelToken, observer: Observer
+    ) -> FileReport:
+        """De-identify one file. Faults end in the report, never as an exception.
+
+        Parameters
+        ----------
+        path : Path
+            The input, which is not modified.
+        targets : Targets
+            Where the output goes.
+        token : CancelToken
+            Stops the work; nothing half-written is left.
+        observer : Observer
+            Told of progress.
+
+        Raises
+        ------
+        CancelledError
+            The token was set.
+        """
+        return Job(path, token, observer).ended(lambda job: self._deidentify(job, targets))
+
+    def preview(self, path: Path, *, token: CancelToken, observer: Observer) -> Preview:
+        """Tell what `run` would do, and write nothing."""
+        structure: dict[str, str | int | None] = {}
+
+        def look(job: Job) -> None:
+            with job.timer.stage("open"), open_source(path) as source:
+                structure.update(_structure(source))
+                job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
+                registry.check(source.info)
+                syntax = registry.output_syntax(source.info)
+                outcome = self._scrub(source, Claims())
+                job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
+                if self._inspector is not None:
+                    inspection = self._inspect(job, source, outcome)
+                    self._note_text(job, inspection, self._plan(source, inspection))
+
+        return Preview(Job(path, token, observer).ended(look), structure)
+
+    def _deidentify(self, job: Job, targets: Targets) -> None:
+        with job.timer.stage("open"):
+            source = open_source(job.path)
+        with source:
+            job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
+            registry.check(source.info)
+            outcome = self._scrub(source, Claims())
+            target = self._target(targets, source, outcome)
+            try:
+                inspection = self._inspect(job, source, outcome)
+                self._write_until_clean(job, source, inspection, target)
+            except BaseException:
+                targets.give_back(target)
+                raise
+
+    def _target(self, targets: Targets, source: Source, outcome: ScrubOutcome) -> Target:
+        header = outcome.dataset
+        own = self._pseudonyms.uid(f"{header.SOPInstanceUID} {source.sha256}")
+        return targets.take(
+            source,
+            study_uid=str(header.get("StudyInstanceUID", "")),
+            series_uid=str(header.get("SeriesInstanceUID", "")),
+            uids=(str(header.SOPInstanceUID), own),
+        )
+
+    def _write_until_clean(
+        self, job: Job, source: Source, inspection: CineInspection, target: Target
+    ) -> None:
+        for _ in range(self._config.verify_rounds):
+            plan = self._plan(source, inspection)
+            self._note_text(job, inspection, plan)
+            if self._write(job, source, inspection, plan, target):
+                return
+        raise RedactionError(
+            f"text is still found after {self._config.verify_rounds} rounds: review this file"
+        )
+
+    def _scrub(self, source: Source, claims: Claims) -> ScrubOutcome:
+        return scrub(
+            source.header, profile=self._profile, pseudonyms=self._pseudonyms, claims=claims
+        )
+
+    def _inspect(self, job: Job, source: Source, outcome: ScrubOutcome) -> CineInspection:
+        """Pass 1: every frame that is new is looked at, some of them twice."""
+        assert self._inspector is not None  # noqa: S101  # a preview without models ends before
+        info, config = source.info, self._config
+        inspection = self._inspector.open(IdentifierMatcher(outcome.identifiers), config.policy)
+        detail = _spread(info.frames, config.detail_frames)
+        tell = job.told("inspect", info.frames)
+        done = 0
+        # Enlarged looks first: what they redact needs no reading in the frames that follow.
+        for numbers, look in ((detail, Look.DETAIL), (range(info.frames), Look.PLAIN)):
+            size = 1 if look is Look.DETAIL else batch_size(info, config.batch_frames)
+            with decoded_batches(
+                source, numbers, batch=size, token=job.token, timer=job.timer
+            ) as batches:
+                for members, frames in batches:
+                    job.token.check()
+                    with job.timer.stage("inspect"):
+                        inspection.see(frames, members, look)
+                    if look is Look.PLAIN:
+                        done += len(members)
+                        tell(done)
+        return inspection
+
+    @staticmethod
+    def _plan(source: Source, inspection: CineInspection) -> MaskPlan:
+        info = source.info
+        rectangles = inspection.rectangles
+        if len(rectangles):
+            rectangles = snap(source.frame(0), info, rectangles)
+        return masks.with_rectangles(info, rectangles)
+
+    @staticmethod
+    def _note_text(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:
+        kept = {Reason.CLINICAL, Reason.NOT_PHI}
+        job.note(
+            inspected=inspection.frames_inspected,
+            redactions={r.value: n for r, n in inspection.reasons.items() if r not in kept},
+            kept=sum(n for r, n in inspection.reasons.items() if r in kept),
+            rectangles=tuple(tuple(int(v) for v in box) for box in plan.rectangles),
+        )
+
+    def _write(
+        self,
+        job: Job,
+        source: Source,
+        inspection: CineInspection,
+        plan: MaskPlan,
+        target: Target,
+    ) -> bool:
+        """Pass 2: write, check and commit. False if the check found more text to redact."""
+        info = source.info
+        changed = len(plan.rectangles) > 0
+        syntax = registry.output_syntax(info) if changed else info.transfer_syntax
+        # The header says `verified` before that is true; no file gets a name unless it is.
+        claims = Claims(pixels_inspected=True, pixels_changed=changed, pixels_verified=True)
+        with job.timer.stage("scrub"):
+            outcome = self._scrub(source, claims)
+            audit(
+                outcome.dataset,
+                outcome.identifiers,
+                profile=self._profile,
+                uids=outcome.uids,
+            )
+        header = outcome.dataset
+        header.SOPInstanceUID = target.instance_uid
+        if syntax != info.transfer_syntax:
+            header.PhotometricInterpretation = registry.output_photometric(info)
+        meta = fresh_file_meta(
+            sop_class=str(header.SOPClassUID),
+            sop_instance=str(header.SOPInstanceUID),
+            transfer_syntax=syntax,
+        )
+        with OutputFile(target.path) as output:
+            with job.timer.stage("apply"):
+                output.write_header(meta, header)
+                write_pixels(
+                    output,
+                    source,
+                    plan,
+                    syntax=syntax,
+                    token=job.token,
+                    tell=job.told("apply", info.frames),
+                )
+                output.finish()
+            with job.timer.stage("verify"), open_source(output.path) as written:
+                compare_frames(source, written, plan, job.token)
+                if self._residual(job, written, inspection):
+                    return False
+                sha256_out = written.sha256
+            with job.timer.stage("commit"):
+                output.commit()
+        job.note(
+            output=target.path,
+            reason=target.note,
+            scrubbed=_counts(outcome),
+            transfer_syntax_out=syntax,
+            sha256_in=source.sha256,
+            sha256_out=sha256_out,
+        )
+        return True
+
+    def _residual(self, job: Job, written: Source, inspection: CineInspection) -> bool:
+        """Look at the written file with the models; return whether anything is left to redact."""
+        info = written.info
+        left = False
+        numbers = _spread(info.frames, self._config.verify_frames)
+        with decoded_batches(
+            written, numbers, batch=1, token=job.token, timer=StageTimer()
+        ) as batches:
+            for members, frames in batches:
+                job.token.check()
+                left |= len(inspection.see(frames, members, Look.CHECK)) > 0
+        return left
+
+
+def _open_inspector(config: EngineConfig) -> Inspector:
+    def session(slot: Slot):  # type: ignore[no-untyped-def]  # Session, as open_session returns it
+        return open_session(config.models, slot, provider=config.provider, threads=config.threads)
+
+    return Inspector(
+        CraftDetector(session(Slot.CRAFT)),
+        Recognizer(session(Slot.RECOGNIZER)),
+        Deidentifier(session(Slot.DEIDENTIFIER), config.models),
+    )
+
+
+def _spread(frames: int, count: int) -> list[int]:
+    """Return up to `count` frame numbers, the first and the last among them."""
+    return [int(k) for k in np.unique(np.linspace(0, frames - 1, count).astype(int))]
+
+
+def _counts(outcome: ScrubOutcome) -> dict[str, int]:
+    return {action.value: n for action, n in outcome.counts.items()}
+
+
+def _structure(source: Source) -> dict[str, str | int | None]:
+    info = source.info
+    return {
+        "transfer_syntax": registry.syntax_of(info.transfer_syntax).name,
+        # Values of the standard only: a file may hold anything in these.
+        "sop_class": info.sop_class if is_registered(info.sop_class) else "not registered",
+        "modality": info.modality if is_modality(info.modality) else "not a known one",
+        "frames": info.frames,
+        "rows": info.rows,
+        "columns": info.columns,
+        "photometric": (
+            info.photometric if registry.is_photometric(info.photometric) else "not a known one"
+        ),
+        "samples": info.samples,
+        "bits_stored": info.bits_stored,
+        "regions": len(info.regions),
+        "bytes": source.size,
+    }

@@ -1,0 +1,220 @@
+"""Anchored grammars: what a console prints about its picture, parsed to the last glyph.
+
+Owns the pieces (measurements with units, settings with values, probe names, view names, bare
+numbers) and their composition: a line is clinical only when pieces and separators are all of it.
+It judges no position, confidence or identifier.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from cinescrub.policy import ocr
+from cinescrub.policy.vocabulary import Strength, Vocabulary, vocabulary
+
+__all__ = ["UNIT", "Clinical", "parse"]
+
+UNIT: Final = (
+    r"(?:mm2|mm3|mm/s2?|mm|cm2|cm3|cm/s2?|cm|ml/m2|ml/min|ml/s|ml|cc|l/min(?:/m2)?|m/s2?"
+    r"|mmhg(?:/s)?|mhz|khz|hz|dbm?|%|bpm|/min|msec|ms|secs?|us|fps|kpa|mpa|mw/cm2|mw|g/m2|kg/m2|kg"
+    r"|gr?|mj|deg|°c?|wks?|weeks?|days?|px|/s|1/s|s-1|s)"
+)
+"""Units as consoles print them (UCUM where it is followed). Not `m`, `f` and `y` after a whole
+number: with those, two digits are an age and a sex."""
+
+_N: Final = r"[+-]?\d{1,4}(?:[.,]\d{1,3})?|[+-]?\.\d{1,3}"
+_NUMBER: Final = rf"(?:{_N})"
+_END: Final = r"(?![^\W_]|[.,]\d|\^)"
+
+# Labels whose number says what it is even without a unit.
+_LABELS: Final = (
+    r"mi|ti|t[il1][sbc5]|hr|bpm|fr|fps|gn|gain|2d gain|dr|dynr|dyn|prf|wf|map|pers?|persist"
+    r"|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi|mvp|ri|pi|s/d|e/a|e/e'|psv"
+    r"|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area|vol|circ|angle|depth|zoom|thi|sri"
+    r"|cri|xres|avg|qual|wmf|har|enh|sv|co|ci|fs|lvef|rimp|tei|qp/qs|pat t|tee t|temp"
+)
+
+_MEASURE: Final = "measures"
+_CODE: Final = "codes"
+_PROBE: Final = "probes"
+_NUMBERS: Final = "numbers"
+_PIECES: Final[tuple[tuple[str, str], ...]] = (
+    (_MEASURE, rf"(?:(?:{_LABELS})\s*[:=]?\s*)?{_NUMBER}\s*{UNIT}"),
+    # H3.5MHz, D 15.0cm, E' 8 cm/s. Glued to one digit it may be a misread name (TIMM, t1mm).
+    (
+        _MEASURE,
+        rf"(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
+        r"(?:cm/s|cm|mm|m/s|mhz|khz|hz|db|%|ms)",
+    ),
+    (_MEASURE, r"zoom\s*[:=]?\s*\d{1,2}(?:[.,]\d{1,2})?\s?x?|\d{1,2}[.,]\d{1,2}\s?x"),
+    # 1.7/3.4 MHz, 2.3 x 1.4 x 3.0 cm, 120/80 mmHg: one-letter units would make m/d pairs pass.
+    (_MEASURE, rf"[a-z]?{_NUMBER}(?:\s*[x×/-]\s*{_NUMBER}){{1,2}}\s*(?!x)(?!s\b){UNIT}"),
+    # Glued to its label a number has two digits or a decimal: GAB is read as GA8.
+    (
+        _MEASURE,
+        rf"(?:{_LABELS})(?:\s?[:=\s]\s?[+-]?\d{{1,3}}(?:[.,]\d{{1,3}})?|\d{{2,3}}|\d[.,]\d{{1,2}})",
+    ),
+    (
+        _MEASURE,
+        r"(?:ga\s*[:=]?\s*)?[±+-]?\s*\d{1,2}\s?w(?:ks?)?\s?\d\s?d(?:ays?)?|ga\s*\d{1,2}\s?w",
+    ),
+    (_MEASURE, r"[+-]?\d{1,3}[.,]\d{1,3}\s*(?:m|c|f|d|l)"),
+    (_MEASURE, r"(?:frame|loop|image|img|clip|beat)\s*[:#]?\s*\d{1,3}(?:\s*/\s*\d{1,3})?"),
+    # Ratios of waves and volumes, and tissue velocities.
+    (_CODE, r"(?:[eas]'?/[eas]'?|s/d|qp/qs|la/ao|ao/la|hc/ac|fl/ac|fl/bpd|i/d)"),
+    (_CODE, r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]')"),
+    (_CODE, r"[pcgt]\s+(?:low|med|high|off|on|max|gen|pen|res)"),
+    # Transducers: array letters, band in MHz (at most 30), family suffix: C5-1, L12-3, RAB4-8-D,
+    # EC9-5/10, M5Sc-D, 9L-D, 6Tc-RS, 4V1c.
+    (
+        _PROBE,
+        r"(?:ec|ev|endo|rab|ric|rm|rna|rsp|la|ca|pa|hfl|hst|bp|ip|[clsxpvm])[1-3]?\d-[1-3]?\d"
+        r"(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
+    ),
+    (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}-(?:d|rs)"),
+    (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
+    (_PROBE, r"m\d{1,2}s?c?-(?:d|rs)|\d{1,2}[clvp]\d{1,2}c?|i\d[a-z]{2}\d"),
+    (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
+    (_CODE, r"[acdeghjknpqrtuvwxy][1-9]\d?|[mf][1-9]"),
+    # C 50, G:62, P 3, F 2.5. Not M 45 and F 45, which are a sex and an age, and no letter that a
+    # digit is read as: 1234 cut short is Z34.
+    (_CODE, r"[acdeghjknpqrtuvwxy]\s?[:=\s]\s?[1-9]\d?|[a-z]\s?[:=]?\s?(?:0|[1-9]\d?)[.,]\d{1,2}"),
+    # Voluson and others pair settings: C7 / M7, P6 / E3.
+    (_NUMBERS, r"[1-9]/[1-9]"),
+    (_NUMBERS, r"[+-]?\d{1,3}(?:[.,]\d{1,3})?"),
+)
+_COMPILED: Final = tuple((kind, re.compile(rf"(?:{p}){_END}")) for kind, p in _PIECES)
+_WORD: Final = re.compile(r"\d{0,2}[^\W\d_](?:[^\W_]|'(?=[^\W_]))*")
+_SEPARATORS: Final = re.compile(r"""[\s~,;:=()\[\]{}/+*<>#&"'.|±@\-–—]+""")
+_QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
+_SCALE: Final = re.compile(r"[+-]?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Clinical:
+    """What a line that parsed to its end is made of."""
+
+    measures: int = 0
+    """Numbers with a unit or a label that says what they are."""
+    probes: int = 0
+    codes: int = 0
+    """Ratios, modes, one-letter settings."""
+    numbers: int = 0
+    """Bare numbers."""
+    strong: int = 0
+    """Vocabulary words of four letters and more that are hardly names."""
+    short: int = 0
+    """Vocabulary words of up to three letters."""
+    weak: int = 0
+    """Vocabulary words that are names or everyday words too."""
+    letters: int = 0
+    """Letters of the strong and short words together."""
+    longest: int = 0
+    """Letters of the longest strong word."""
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether the pieces make a clinical line: words that are names too need company."""
+        return self.weak <= self.strong + self.short + self.measures + self.probes
+
+    @property
+    def emphatic(self) -> bool:
+        """Whether it is clinical even where banners live.
+
+        A measurement or a probe is; so are two words of six letters together, more than initials
+        have, and one word of seven ("carotid"). One short word may be a name or a ward.
+        """
+        if self.measures or self.probes:
+            return True
+        together = self.strong + self.short >= 2 and self.letters >= _TOGETHER
+        return together or self.longest >= _ALONE
+
+    @property
+    def slight(self) -> bool:
+        """Whether it is as short as initials, or a bare number: a neighbour may decide."""
+        return not (self.measures or self.probes or self.strong)
+
+
+_TOGETHER: Final = 6
+_ALONE: Final = 7
+
+
+def parse(text: str) -> Clinical | None:
+    """Parse a whole line as clinical pieces.
+
+    Parameters
+    ----------
+    text : str
+        As read; case, accents and letters read for digits don't matter.
+
+    Returns
+    -------
+    Clinical or None
+        None unless every glyph belongs to a piece or stands between two, and bare numbers stand
+        beside words ("17 01 26" is no scale) or are a scale's alone.
+    """
+    folded = ocr.fold(text).translate(_QUOTES).strip()
+    found = _compose(folded)
+    if found is None:
+        restored = ocr.restore_digits(folded)
+        found = _compose(restored) if restored != folded else None
+    return found
+
+
+def _compose(folded: str) -> Clinical | None:
+    known = vocabulary()
+    counts = dict.fromkeys(("measures", "probes", "codes", "numbers", *_OF_WORDS.values()), 0)
+    letters = longest = 0
+    after_number = False
+    position = _skip(folded, 0)
+    while position < len(folded):
+        kind, end = _piece(folded, position, known)
+        if not kind or (after_number and kind == "numbers"):
+            return None
+        counts[kind] += 1
+        if kind in ("strong", "short"):
+            letters += end - position
+            longest = max(longest, end - position)
+        after_number = kind == "numbers"
+        position = _skip(folded, end)
+        if end < len(folded) and position == end:
+            return None
+    clinical = Clinical(letters=letters, longest=longest, **counts)
+    return clinical if _has_body(clinical, folded) else None
+
+
+def _has_body(clinical: Clinical, folded: str) -> bool:
+    """Tell whether there is more than separators, and a number alone has the form of a scale's."""
+    words = clinical.strong + clinical.short + clinical.weak
+    if words or clinical.measures or clinical.probes or clinical.codes:
+        return True
+    return clinical.numbers == 1 and _SCALE.fullmatch(folded) is not None
+
+
+def _piece(folded: str, position: int, known: Vocabulary) -> tuple[str, int]:
+    """Return kind and end of the longest piece that starts at `position`, or an empty kind."""
+    kind, end = "", position
+    word = _WORD.match(folded, position)
+    if word is not None:
+        strength = known.lookup(word.group().removesuffix("'s"))
+        if strength is not None:
+            kind, end = _OF_WORDS[strength], word.end()
+    for name, pattern in _COMPILED:
+        found = pattern.match(folded, position)
+        if found is not None and found.end() > end:
+            kind, end = name, found.end()
+    return kind, end
+
+
+def _skip(folded: str, position: int) -> int:
+    found = _SEPARATORS.match(folded, position)
+    return found.end() if found is not None else position
+
+
+_OF_WORDS: Final = {
+    Strength.STRONG: "strong",
+    Strength.SHORT: "short",
+    Strength.WEAK: "weak",
+}

@@ -1,0 +1,141 @@
+"""How text looks after a recogniser had it: folding, and the skeleton that confusions leave alone.
+
+Owns the table of glyphs that recognisers mistake for each other, and bounded edit distance. It
+decides nothing: `identifiers` and `vocabulary` say what a resemblance means.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+from typing import Final
+
+__all__ = [
+    "compact",
+    "edits",
+    "fold",
+    "pieces",
+    "restore_digits",
+    "skeleton",
+    "substring_edits",
+    "words",
+]
+
+# Letters that have no decomposition in Unicode but are printed and read as a base letter.
+_UNDECOMPOSED: Final = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+
+# Each glyph maps to what it shares with those it is mistaken for. Two glyphs for one (rn/m, cl/d,
+# vv/w) map by expansion of the single one: a plain homomorphism, so that the skeleton of a text
+# with a confusion is the skeleton of the text, wherever the confusion stands.
+_SKELETON: Final = str.maketrans(
+    {
+        "0": "o",
+        "1": "l",
+        "i": "l",
+        "|": "l",
+        "!": "l",
+        "5": "s",
+        "$": "s",
+        "8": "b",
+        "2": "z",
+        "6": "g",
+        "9": "g",
+        "m": "rn",
+        "d": "cl",
+        "w": "vv",
+    }
+)
+
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def fold(text: str) -> str:
+    """Return `text` in lower case without accents or compatibility forms (NFKD, case folded)."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text)
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return bare.casefold().translate(_UNDECOMPOSED)
+
+
+def skeleton(folded: str) -> str:
+    """Return what is left of folded text when glyphs that are mistaken for each other are one.
+
+    Covers 0/O, 1/I/l/|/!, 5/S/$, 8/B, 2/Z, 6/G, 9/g, rn/m, cl/d and vv/w.
+    """
+    return folded.translate(_SKELETON)
+
+
+def compact(folded: str) -> str:
+    """Return folded text without anything but letters and digits."""
+    return "".join(_WORD.findall(folded))
+
+
+def words(folded: str) -> list[str]:
+    """Return the runs of letters and digits in folded text."""
+    return _WORD.findall(folded)
+
+
+def edits(a: str, b: str, limit: int) -> bool:
+    """Tell whether `a` becomes `b` by at most `limit` insertions, deletions, substitutions."""
+    if a == b:
+        return True
+    if limit <= 0 or abs(len(a) - len(b)) > limit:
+        return False
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            cost = diagonal + (left != right)
+            diagonal = row[j]
+            row[j] = min(cost, row[j] + 1, row[j - 1] + 1)
+        if min(row) > limit:
+            return False
+    return row[-1] <= limit
+
+
+def substring_edits(pattern: str, text: str, limit: int) -> bool:
+    """Tell whether some part of `text` is within `limit` edits of `pattern` (Sellers 1980)."""
+    row = list(range(len(pattern) + 1))
+    for read in text:
+        diagonal = row[0]
+        for j, wanted in enumerate(pattern, 1):
+            cost = diagonal + (read != wanted)
+            diagonal = row[j]
+            row[j] = min(cost, row[j] + 1, row[j - 1] + 1)
+        if row[-1] <= limit:
+            return True
+    return pattern in text
+
+
+def pieces(pattern: str, limit: int) -> tuple[str, ...]:
+    """Cut a pattern so that a text within `limit` edits of it holds one piece unchanged."""
+    cuts = [len(pattern) * i // (limit + 1) for i in range(limit + 2)]
+    return tuple(pattern[a:b] for a, b in pairwise(cuts))
+
+
+# A run of digits, points between them, and letters that are read for digits.
+_DIGIT_RUN: Final = re.compile(r"(?<![^\W\d_])[\doil|sbz]+(?:[.,][\doil|sbz]+)*")
+_DIGITS: Final = str.maketrans("oil|sbz", "0111582")
+
+
+def restore_digits(folded: str) -> str:
+    """Return folded text with letters read for digits turned back, in runs that are half digits.
+
+    `l7.o1.2o26` becomes `17.01.2026`; `tis0.8` and `72bpm` stay: the letters belong to a word.
+    """
+    return _DIGIT_RUN.sub(_restored, folded)
+
+
+def _restored(run: re.Match[str]) -> str:
+    text, follows = run.group(), run.string[run.end() : run.end() + 1]
+    tail = ""
+    if follows.isalpha():
+        head = text.rstrip("oil|sbz")
+        text, tail = head, text[len(head) :]
+    digits = sum(c.isdecimal() for c in text)
+    glyphs = sum(c.isalnum() or c == "|" for c in text)
+    return (text.translate(_DIGITS) if digits < glyphs <= 2 * digits else text) + tail

@@ -1,0 +1,200 @@
+"""Positive evidence of PHI in the form of a line: dates, times, numbers, labels, honorifics.
+
+Owns what holds whoever the patient is; `identifiers` owns what is this file's. A pattern is never
+vetoed by a clinical look: "LV 12.03.2021" goes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cinescrub.policy import ocr
+from cinescrub.policy.forms import MONTHS
+from cinescrub.policy.grammar import UNIT
+from cinescrub.policy.vocabulary import vocabulary
+from cinescrub.types import PhiKind
+
+__all__ = ["find", "is_counter", "is_label"]
+
+# Month names that are settings or anatomy as well (Italian "gen" and "set", German "sep" and "dez",
+# "mag" for zoom, "out"): they need more than a day beside them.
+_AMBIGUOUS: Final = frozenset(ocr.words("gen set out mag sep dec may mar dic ago lis sty lip"))
+_NOT_A_SIZE: Final = rf"(?!\d|[.,]\d|\s*{UNIT}(?![a-z]))"
+
+
+def _names(*, ambiguous: bool) -> str:
+    chosen = {n for month in MONTHS for n in month if (n in _AMBIGUOUS) is ambiguous}
+    return "|".join(sorted(chosen, key=lambda name: (-len(name), name)))
+
+
+_MONTH: Final = _names(ambiguous=False)
+_MAYBE: Final = _names(ambiguous=True)
+_DAY: Final = r"(?<![\d.,])\d{1,2}(?:st|nd|rd|th|\.)?"
+_GAP: Final = r"[\s.,/_'-]{0,3}"
+_YEAR: Final = r"(?:19|20)\d\d"
+
+_DATE: Final = re.compile(
+    "|".join(
+        (
+            # Three groups with one separator; a year with any two.
+            r"(?<![\d.,])\d{1,4}\s?([./:;,_-])\s?\d{1,2}\s?\1\s?\d{1,4}(?!\d)",
+            rf"(?<!\d)\d{{1,2}}\s?[./:;,\s_-]\s?\d{{1,2}}\s?[./:;,\s_-]\s?{_YEAR}(?!\d)",
+            rf"(?<!\d){_YEAR}\s?[./:;,\s_-]\s?\d{{1,2}}\s?[./:;,\s_-]\s?\d{{1,2}}(?!\d)",
+            rf"(?<!\d)(?:0?[1-9]|1[0-2])\s?[/-]\s?{_YEAR}(?!\d)",
+            rf"(?<!\d){_YEAR}\s?[/-]\s?(?:0?[1-9]|1[0-2])(?!\d)",
+            rf"{_DAY}{_GAP}(?:{_MONTH})(?![a-z])",
+            rf"(?<![a-z])(?:{_MONTH}){_GAP}(?:\d{{1,2}}(?:st|nd|rd|th)?{_NOT_A_SIZE}|{_YEAR}(?!\d))",
+            rf"{_DAY}{_GAP}(?:{_MAYBE})(?:{_GAP}\d{{2,4}}(?![\d.])|$)",
+            rf"(?<![a-z])(?:{_MAYBE}){_GAP}\d{{1,2}}(?:st|nd|rd|th)?{_GAP}{_YEAR}",
+            rf"(?<![a-z])(?:{_MAYBE}){_GAP}{_YEAR}(?!\d)",
+            rf"(?<![a-z])(?:sep|dec|may|mar)\s+\d{{1,2}}{_NOT_A_SIZE}$",
+            r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
+            r"\b(?:lun|mar|mercre|jeu|vendre|same)di\b|\b(?:mon|diens|donners|frei|sams|sonn)tag\b",
+            # A year alone, unless a unit makes it a number.
+            rf"(?<![\d.,+-])(?:19[2-9]\d|20[0-4]\d){_NOT_A_SIZE}",
+        )
+    )
+)
+_TIME: Final = re.compile(
+    r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?!\d)|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
+    r"|(?<![\d.,])\d{1,2}\s?h\s?\d{2}(?!\d)"
+)
+_NUMBER: Final = re.compile(
+    "|".join(
+        (
+            r"\d{5,}",
+            # Letters and digits without a break, as IDs are; not PRF6250Hz.
+            rf"(?<![a-z])[a-z]{{1,8}}[-#_]?\d{{4,}}{_NOT_A_SIZE}",
+            rf"(?<![\d.,])(?:\d{{2,}}[-_#]\d{{3,}}|\d{{3,}}[-_#]\d{{2,}}){_NOT_A_SIZE}",
+            r"\d{2,}[-_#]\d{2,}[-_#]\d{2,}",
+            r"(?<![a-z\d.,])(?:[a-z_#-]*\d){5,}",
+            r"\d{4,}[a-z]{1,3}\b(?<!hz)(?<!cm)(?<!mm)(?<!ms)",
+            rf"\bid\s+\d{{3,}}{_NOT_A_SIZE}",
+            r"\b(?:id|nr|no|acc|accn|ref|order|case|chart|file|visit|encounter|ward|room|bed)\s?[:#]",
+        )
+    )
+)
+_CONTACT: Final = re.compile(
+    "|".join(
+        (
+            r"\(\d{2,4}\)\s?\d{2,4}[-. ]?\d{3,4}|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b",
+            r"\+\d{1,3}[ -]\d[\d -]{5,}|\b\d{2,5}(?:[ -]\d{2,5}){2,}\b(?<=\d\D\d\d\d)",
+            r"\b(?:tel|phone|fax|mobile|telefon|ph)\b\s?[.:]?\s?[+(]?\d",
+            r"\S@\S+\.\w|https?:|\bwww\.|\w\.(?:com|org|net|edu|gov|info)\b",
+        )
+    )
+)
+_AGE: Final = re.compile(
+    r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
+    r"|(?<![\w.,])\d{2,3}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b"
+)
+_PERSON: Final = re.compile(
+    "|".join(
+        (
+            r"\^",
+            r"\b(?:name|surname|forename|vorname|nachname|prenom|nombre|apellido|cognome|naam)\b",
+            r"\bpatient|\bpaciente|\bpaziente|\bpt\.?\s?(?:name|id|no|[:#])|\bpid\b",
+            r"\b(?:mrn|dob|d\.o\.b|ssn|nhs|birth|born|geb|sex|gender)\b|\bmrn|\bdob\d",
+            r"\b(?:med\.?\s?rec|medical record|accession|accn)\b",
+            r"\b(?:phys|physician|doctor|sonographer|operator|technician|technologist|attending"
+            r"|referring|interpreting|surgeon|consultant|nurse|arzt|untersucher)\b",
+            r"\b(?:ref|tech|sono|oper|perf|user|initials?)\s?[.:]|\b(?:perf(?:ormed)?|read|done)\sby\b",
+            r"\b(?:rdcs|rdms|rvt|rcs|frcr|frcp)\b|[a-z][,.]?\s(?:m\.?d|ph\.?d)\b\.?$",
+            r"\b(?:prof|herr|frau|mme|dott|dra|mrs)\b\.?\s",
+            r"\b(?:mr|ms|dr)\.\s?[a-z]",
+        )
+    )
+)
+_PLACE: Final = re.compile(
+    "|".join(
+        (
+            r"\b(?:hospital|hosp|clinics?|clinica|clinique|klini|medical|medizin|medicin|medcare)",
+            r"\b(?:krankenhaus|spital|ospedal|hopital|univ|institut|praxis|laborator|foundation)",
+            r"(?:klinikum|spital|sykehus|sjukhus|ziekenhuis|szpital)\b",
+            r"\b(?:health|healthcare|center|centre|centro|zentrum|cent(?:er|re)s|labs?|chu|nhs)\b",
+            r"\bmed\.?\s?(?:ctr|cent)|\bctr\b|\bdept\b|\b(?:department|radiology|cardiolog|imaging)",
+            r"\bst\.\s?[a-z]{3}|\bsaint\b|\bsankt\b|\b(?:general|memorial|associates|partners)\b",
+            r"\b(?:street|avenue|boulevard|blvd|road|drive|lane|strasse|piazza|plaza)\b|strasse\b",
+            r"\b\d+\s+[a-z]+\s+(?:st|ave|rd|dr|ln|str)\b",
+            r"\b(?:rue|calle|via|avenida)\s+[a-z]{3}|\b[a-z]{2}\s\d{5}\b",
+        )
+    )
+)
+_BY_KIND: Final = (
+    (PhiKind.DATE, _DATE),
+    (PhiKind.DATE, _TIME),
+    (PhiKind.CONTACT, _CONTACT),
+    (PhiKind.IDENTIFIER, _NUMBER),
+    (PhiKind.AGE, _AGE),
+    (PhiKind.PERSON, _PERSON),
+    (PhiKind.INSTITUTION, _PLACE),
+)
+
+_HONORIFIC: Final = re.compile(r"\b(?:mr|ms|dr|miss)\s+([a-z][a-z'-]+)")
+_INVERTED: Final = re.compile(r"^\W*([a-z][a-z' -]+),\s?([a-z][a-z'. -]*)\W*$")
+_LETTERS: Final = re.compile(r"[a-z]+")
+_COUNTER: Final = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,:]\d{1,3})?")
+_LABEL: Final = re.compile(
+    r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
+    r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
+    r"(?:ician)?|doctor|operator|oper|tech|sono(?:grapher)?|user|by|perf(?:ormed)? by|site|hospital"
+    r"|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|ssn|initials?)\W*"
+)
+
+
+def find(text: str, *, counter: bool = False) -> PhiKind | None:
+    """Return the kind of the first PHI pattern in a line.
+
+    Parameters
+    ----------
+    text : str
+        As read. Letters that may be digits are tried as such as well.
+    counter : bool
+        The line was seen to count the cine's frames or time: a bare counter is no time of day.
+
+    Returns
+    -------
+    PhiKind or None
+        None where there is no pattern, which is no proof that there is no PHI.
+    """
+    folded = ocr.fold(text)
+    if counter and is_counter(text):
+        return None
+    kind = _search(folded)
+    if kind is None and (restored := ocr.restore_digits(folded)) != folded:
+        kind = _search(restored)
+    return kind or (PhiKind.PERSON if _addresses_someone(folded) else None)
+
+
+def is_counter(text: str) -> bool:
+    """Tell whether a line has the form of a time counter, which is also that of a time of day."""
+    return _COUNTER.fullmatch(text.strip()) is not None
+
+
+def is_label(text: str) -> bool:
+    """Tell whether a line is nothing but the label of a field that identifies."""
+    return _LABEL.fullmatch(ocr.fold(text)) is not None
+
+
+def _search(folded: str) -> PhiKind | None:
+    for kind, pattern in _BY_KIND:
+        if pattern.search(folded):
+            return kind
+    return None
+
+
+def _addresses_someone(folded: str) -> bool:
+    """Tell whether a line is an honorific with a name, or a name inverted by a comma.
+
+    MR, MS and DR are mitral regurgitation, milliseconds and dynamic range where a clinical word
+    follows.
+    """
+    known = vocabulary()
+    honoured = _HONORIFIC.search(folded)
+    if honoured is not None and honoured.group(1) not in known:
+        return True
+    inverted = _INVERTED.match(folded)
+    return inverted is not None and not any(
+        word in known for word in _LETTERS.findall(inverted.group(1))
+    )

@@ -1,0 +1,82 @@
+"""Report lines: one JSON object an input. Holds counts, sizes and UIDs of ours, never PHI.
+
+A source path can itself hold a name; the report is for the operator and never lies inside the
+output folder (the command line sees to it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FileReport", "Status"]
+
+
+class Status(StrEnum):
+    """How one input ended."""
+
+    OK = "ok"
+    """The output exists, and everything that the report says of it was checked."""
+    QUARANTINED = "quarantined"
+    """Not handled: unsupported, malformed or in doubt. There is no output."""
+    FAILED = "failed"
+    """The surroundings failed (disk, model, configuration). There is no output."""
+    SKIPPED = "skipped"
+    """Not a DICOM instance, or a directory record."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What happened to one input."""
+
+    source: Path
+    status: Status
+    output: Path | None = None
+    reason: str | None = None
+    """Why there is no output: the error's one line."""
+    exit_code: int = 0
+    frames: int = 0
+    inspected: int = 0
+    """Frames that the detector ran on; the others had pixels that were inspected before."""
+    redactions: Mapping[str, int] = field(default_factory=dict)
+    """Redacted lines by reason."""
+    kept: int = 0
+    """Lines of text that were kept as clinical."""
+    rectangles: tuple[tuple[int, int, int, int], ...] = ()
+    """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
+    scrubbed: Mapping[str, int] = field(default_factory=dict)
+    """Header elements by action."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall seconds by stage."""
+    transfer_syntax: str | None = None
+    transfer_syntax_out: str | None = None
+    sha256_in: str | None = None
+    sha256_out: str | None = None
+
+    def to_json(self) -> str:
+        """Return the report as one line of JSON, in ASCII: a path need not be valid UTF-8."""
+        return json.dumps(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, ready for JSON."""
+        return {
+            "source": str(self.source),
+            "output": str(self.output) if self.output else None,
+            "status": self.status.value,
+            "reason": self.reason,
+            "frames": self.frames,
+            "inspected": self.inspected,
+            "redactions": dict(self.redactions),
+            "kept": self.kept,
+            "rectangles": [list(box) for box in self.rectangles],
+            "scrubbed": dict(self.scrubbed),
+            "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
+            "transfer_syntax": self.transfer_syntax,
+            "transfer_syntax_out": self.transfer_syntax_out,
+            "sha256_in": self.sha256_in,
+            "sha256_out": self.sha256_out,
+        }

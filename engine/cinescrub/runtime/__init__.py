@@ -1,0 +1,1 @@
+"""Sessions that hold to their contract. The only room that imports ONNX Runtime."""

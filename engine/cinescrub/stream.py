@@ -1,0 +1,155 @@
+"""Bounded, ordered hand-over between threads, and the one token that stops everything.
+
+Knows nothing of DICOM or models. A token is set once: the first cause wins, every waiting
+call wakes, and whoever owns a thread joins it before its block ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from cinescrub.errors import CancelledError
+
+__all__ = ["CancelToken", "prefetch"]
+
+T = TypeVar("T")
+
+
+class CancelToken:
+    """A failure channel that is set once; later causes are ignored."""
+
+    def __init__(self) -> None:
+        # Reentrant: a signal handler cancels in the thread that it interrupts, here maybe.
+        self._lock = threading.RLock()
+        self._cause: BaseException | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def cause(self) -> BaseException | None:
+        """The first cause, or None while all is well."""
+        return self._cause
+
+    def cancel(self, cause: BaseException) -> None:
+        """Set the cause if there is none yet, and wake whoever waits."""
+        with self._lock:
+            if self._cause is not None:
+                return
+            self._cause = cause
+            listeners = tuple(self._listeners)
+        for wake in listeners:  # outside of the lock: a listener takes its own
+            wake()
+
+    def check(self) -> None:
+        """Raise the first cause, if there is one."""
+        if self._cause is not None:
+            raise self._cause
+
+    @contextmanager
+    def wakes(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Call `wake` on cancellation while the block runs."""
+        with self._lock:
+            self._listeners.append(wake)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listeners.remove(wake)
+
+
+class _Slots(Generic[T]):
+    """A bounded queue that ends, and that a token can break."""
+
+    def __init__(self, depth: int, token: CancelToken) -> None:
+        self._items: deque[T] = deque()
+        self._depth = depth
+        self._token = token
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def put(self, item: T) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._items) < self._depth or self._token.cause is not None
+            )
+            self._token.check()
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def get(self) -> T | None:
+        """Return the next item, or None at the end."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: bool(self._items) or self._ended or self._token.cause is not None
+            )
+            self._token.check()
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+
+@contextmanager
+def prefetch(produce: Iterator[T], *, depth: int, token: CancelToken) -> Iterator[Iterator[T]]:
+    """Run an iterator in a thread, at most `depth` items ahead, and give its items in order.
+
+    Parameters
+    ----------
+    produce : iterator
+        Advanced in one other thread only. An item must not be None. If items borrow memory that
+        is reused, the producer needs at least `depth` + 2 buffers: `depth` waiting, one in the
+        hands of the consumer and one being made.
+    depth : int
+        Items that may wait.
+    token : CancelToken
+        Set by an error of the producer (its cause is raised to the consumer), or by leaving the
+        block early, which stops the producer.
+
+    Yields
+    ------
+    iterator
+        The items, in order.
+    """
+    own = CancelToken()
+    slots: _Slots[T] = _Slots(depth, own)
+
+    def work() -> None:
+        try:
+            for item in produce:
+                slots.put(item)
+        except BaseException as error:
+            own.cancel(error)
+        finally:
+            # Also after an error: a signal may have cancelled, and woken nobody, between the
+            # consumer's look at the token and its sleep.
+            slots.end()
+
+    def consume() -> Iterator[T]:
+        while (item := slots.get()) is not None:
+            yield item
+
+    def stop_own() -> None:
+        own.cancel(token.cause or CancelledError("the run was stopped"))
+
+    thread = threading.Thread(target=work, name="cinescrub-prefetch")
+    with own.wakes(slots.wake), token.wakes(stop_own):
+        token.check()
+        thread.start()
+        try:
+            yield consume()
+        finally:
+            own.cancel(CancelledError("the consumer left"))
+            thread.join()

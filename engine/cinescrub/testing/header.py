@@ -1,0 +1,391 @@
+"""The header of a made cine: a valid Ultrasound (Multi-frame) Image, with identifiers all over it.
+
+Every planted identifier is recorded with the bytes that a search of an output must not find.
+Nothing here knows of frames or encoders.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.tag import Tag
+from pydicom.uid import UID
+
+from cinescrub.testing.frames import Drawing
+from cinescrub.testing.media import palette_tables
+from cinescrub.testing.spec import CineSpec, Photometric, Syntax
+from cinescrub.testing.truth import Planted
+
+__all__ = ["Header", "make_header"]
+
+MULTIFRAME: Final = "1.2.840.10008.5.1.4.1.1.3.1"
+"""Ultrasound Multi-frame Image Storage, PS3.4 B.5."""
+STILL: Final = "1.2.840.10008.5.1.4.1.1.6.1"
+"""Ultrasound Image Storage, PS3.4 B.5."""
+_STUDY_COMPONENT: Final = "1.2.840.10008.3.1.2.3.3"
+_ICON_SIZE: Final = 64
+
+
+@dataclass(slots=True)
+class Header:
+    """Everything of a made file but its pixel data element. Mutable while it is made."""
+
+    meta: FileMetaDataset
+    dataset: Dataset
+    tail: Dataset
+    """Elements behind the pixel data."""
+    preamble: bytes
+    jpeg_segments: tuple[tuple[int, bytes], ...]
+    """Marker segments (code, payload) for the first and the last JPEG frame."""
+    planted: list[Planted] = field(default_factory=list)
+
+
+def make_header(drawing: Drawing) -> Header:
+    """Make the header of a drawing; the same drawing gives the same header."""
+    header = _plain(drawing)
+    if drawing.spec.planted:
+        planter = _Planter(header, drawing)
+        for plant in _PLANTERS:
+            plant(planter)
+    return header
+
+
+def _plain(drawing: Drawing) -> Header:
+    spec = drawing.spec
+    multiframe = spec.frames > 1
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "", "0001"]
+    dataset.SOPClassUID = MULTIFRAME if multiframe else STILL
+    dataset.SOPInstanceUID = _uid(spec, 1)
+    dataset.StudyInstanceUID = _uid(spec, 2)
+    dataset.SeriesInstanceUID = _uid(spec, 3)
+    dataset.Modality = "US"
+    dataset.StudyDate = dataset.StudyTime = dataset.AccessionNumber = ""
+    dataset.Manufacturer = dataset.ReferringPhysicianName = dataset.StudyID = ""
+    dataset.PatientName = dataset.PatientID = dataset.PatientBirthDate = dataset.PatientSex = ""
+    dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
+    dataset.PatientOrientation = ""
+    dataset.LossyImageCompression = "01" if spec.syntax is Syntax.JPEG_BASELINE else "00"
+    if multiframe:
+        dataset.NumberOfFrames = spec.frames
+        dataset.FrameTime = f"{spec.frame_time_ms:g}"
+        # AT of Frame Time, PS3.3 C.7.6.6.
+        dataset.FrameIncrementPointer = Tag("FrameTime")
+    _describe_pixels(dataset, spec)
+    dataset.SequenceOfUltrasoundRegions = Sequence([_region(drawing)])
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = UID(str(spec.syntax))
+    meta.ImplementationClassUID = UID("2.25.95430672116404177466148913502178391347")
+    meta.ImplementationVersionName = "CINESCRUB_MADE"
+    return Header(meta, dataset, Dataset(), b"\0" * 128, ())
+
+
+def _describe_pixels(dataset: Dataset, spec: CineSpec) -> None:
+    gray = spec.photometric.gray or spec.photometric is Photometric.PALETTE
+    bits = spec.palette_bits if spec.photometric is Photometric.PALETTE else 8
+    dataset.SamplesPerPixel = 1 if gray else 3
+    dataset.PhotometricInterpretation = str(spec.photometric)
+    if not gray:
+        dataset.PlanarConfiguration = spec.planar
+    dataset.Rows, dataset.Columns = spec.rows, spec.columns
+    dataset.BitsAllocated = dataset.BitsStored = bits
+    dataset.HighBit = bits - 1
+    dataset.PixelRepresentation = 0
+    if spec.photometric is Photometric.PALETTE:
+        _add_palette(dataset, spec)
+
+
+def _add_palette(dataset: Dataset, spec: CineSpec) -> None:
+    order = ">" if spec.syntax is Syntax.EXPLICIT_BIG else "<"
+    tables = palette_tables(spec.palette_bits)
+    for name, table in zip(("Red", "Green", "Blue"), tables, strict=True):
+        # 65536 entries are written as 0, PS3.3 C.7.6.3.1.5.
+        descriptor = [len(table) % 65536, 0, 16]
+        dataset.add(DataElement(Tag(f"{name}PaletteColorLookupTableDescriptor"), "US", descriptor))
+        raw = table.astype(f"{order}u2").tobytes()
+        dataset.add(DataElement(Tag(f"{name}PaletteColorLookupTableData"), "OW", raw))
+
+
+def _region(drawing: Drawing) -> Dataset:
+    """Describe the insonified rectangle, PS3.3 C.8.5.5."""
+    x0, y0, x1, y1 = drawing.region
+    region = Dataset()
+    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 2
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = x0, y0
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = x1 - 1, y1 - 1
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.0317
+    return region
+
+
+def _uid(spec: CineSpec, purpose: int) -> str:
+    words = np.random.default_rng([spec.seed, 9, purpose]).integers(0, 2**32, 4, np.uint64)
+    value = sum(int(word) << (32 * index) for index, word in enumerate(words))
+    return f"2.25.{value}"
+
+
+class _Planter:
+    """Writes identifiers into a header and records each."""
+
+    def __init__(self, header: Header, drawing: Drawing) -> None:
+        self.header = header
+        self.drawing = drawing
+        self.identity = drawing.identity
+        self._rng = np.random.default_rng([drawing.spec.seed, 10])
+
+    def token(self, prefix: str) -> str:
+        """Return a word that occurs nowhere else: the prefix and eight drawn letters."""
+        letters = "BCDFGHJKLMNPQRSTVWXZ"
+        drawn = self._rng.integers(0, len(letters), 8)
+        return prefix + "".join(letters[int(index)] for index in drawn)
+
+    def person(self, prefix: str) -> str:
+        """Return a person name of two components that occurs nowhere else."""
+        return f"{self.token(prefix)}^{self.identity.given}"
+
+    def digits(self, count: int) -> str:
+        """Return drawn digits, the first of them not 0."""
+        return "".join(
+            str(d) for d in [self._rng.integers(1, 10), *self._rng.integers(0, 10, count - 1)]
+        )
+
+    def moment(self) -> str:
+        """Return a time of day with a fraction that makes it unique."""
+        return f"{self.identity.visit:%H%M%S}.{self.digits(6)}"
+
+    def note(self, place: str, needle: str | bytes) -> None:
+        """Record one planted identifier."""
+        raw = needle.encode() if isinstance(needle, str) else needle
+        self.header.planted.append(Planted(place, raw))
+
+    def put(self, target: Dataset, place: str, keyword: str, value: str, needle: str = "") -> None:
+        """Set an element by keyword, and record what of it must not be found again."""
+        setattr(target, keyword, value)
+        tag = Tag(keyword)
+        self.note(f"{place}({tag.group:04X},{tag.element:04X})", needle or value)
+
+
+def _plant_patient(p: _Planter) -> None:
+    identity, root = p.identity, p.header.dataset
+    # The names on the screen, and a token so that a search can't take a short name for a leak.
+    family = p.token("Fam")
+    root.PatientName = f"{identity.family}{family}^{identity.given}"
+    p.note("(0010,0010)", family)
+    root.PatientID = identity.id_digits
+    p.note("(0010,0020)", identity.id_digits)
+    born = identity.birth.strftime("%Y%m%d")
+    p.put(root, "", "PatientBirthDate", born)
+    p.put(root, "", "PatientBirthTime", p.moment())
+    root.PatientSex, root.PatientAge = identity.sex, f"{identity.age:03d}Y"
+    for keyword in ("IssuerOfPatientID", "MilitaryRank", "EthnicGroup", "Occupation"):
+        p.put(root, "", keyword, p.token(keyword[0]))
+    for keyword in ("PatientAddress", "PatientTelephoneNumbers", "PatientComments"):
+        p.put(root, "", keyword, p.token(keyword[7]))
+    for keyword in ("PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson"):
+        p.put(root, "", keyword, *_name_needle(p, keyword[0]))
+    p.put(root, "", "OtherPatientIDs", p.token("O"))
+    p.put(root, "", "AdditionalPatientHistory", f"seen by {(word := p.token('H'))}", word)
+
+
+def _plant_visit(p: _Planter) -> None:
+    identity, root = p.identity, p.header.dataset
+    day = identity.visit
+    for days, keyword in enumerate(("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")):
+        p.put(root, "", keyword, (day + dt.timedelta(days=days)).strftime("%Y%m%d"))
+    for keyword in ("StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime"):
+        p.put(root, "", keyword, p.moment())
+    p.put(root, "", "AcquisitionDateTime", f"{day:%Y%m%d%H%M%S}.{p.digits(6)}")
+    root.AccessionNumber = identity.accession
+    p.note("(0008,0050)", identity.accession)
+    for keyword in ("InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName"):
+        p.put(root, "", keyword, p.token(keyword[0]))
+    for keyword in ("StationName", "DeviceSerialNumber", "ProtocolName", "StudyID"):
+        p.put(root, "", keyword, p.token(keyword[0])[:12])
+    for keyword in ("ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName"):
+        p.put(root, "", keyword, *_name_needle(p, keyword[0]))
+    p.put(root, "", "NameOfPhysiciansReadingStudy", *_name_needle(p, "N"))
+    for keyword in ("StudyDescription", "SeriesDescription", "RequestedProcedureDescription"):
+        p.put(root, "", keyword, f"echo {(word := p.token(keyword[0]))}", word)
+    p.put(root, "", "ImageComments", f"pat. {(word := p.token('C'))}", word)
+    p.put(root, "", "DerivationDescription", f"cut by {(word := p.token('D'))}", word)
+    p.put(root, "", "FrameComments", p.token("F"))
+
+
+def _plant_uids(p: _Planter) -> None:
+    root, meta = p.header.dataset, p.header.meta
+    stem = f"1.2.826.0.1.99999.{p.identity.id_digits}.{p.identity.visit:%Y%m%d%H%M%S}"
+    for index, keyword in enumerate(("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"), 1):
+        p.put(root, "", keyword, f"{stem}.{index}")
+    p.put(root, "", "FrameOfReferenceUID", f"{stem}.4")
+    meta.MediaStorageSOPInstanceUID = UID(root.SOPInstanceUID)
+    p.note("(0002,0003)", root.SOPInstanceUID)
+
+
+def _plant_sequences(p: _Planter) -> None:
+    root = p.header.dataset
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = _STUDY_COMPONENT
+    uid = f"1.2.826.0.1.99999.{p.digits(20)}"
+    p.put(reference, "(0008,1111)[0]", "ReferencedSOPInstanceUID", uid)
+    root.ReferencedPerformedProcedureStepSequence = Sequence([reference])
+
+    person = Dataset()
+    person.PersonIdentificationCodeSequence = Sequence([_code(p)])
+    p.put(person, "(0008,1072)[0]", "InstitutionName", p.token("N"))
+    root.OperatorIdentificationSequence = Sequence([person])
+
+    request, step, deep = Dataset(), Dataset(), Dataset()
+    p.put(request, "(0040,0275)[0]", "RequestedProcedureID", p.token("R"))
+    p.put(step, "(0040,0275)[0](0040,0008)[0]", "CodeMeaning", p.token("S"))
+    p.put(deep, "(0040,0275)[0](0008,1110)[0]", "PatientName", *_name_needle(p, "Deep"))
+    request.ScheduledProtocolCodeSequence = Sequence([step])
+    request.ReferencedStudySequence = Sequence([deep])
+    root.RequestAttributesSequence = Sequence([request])
+
+    original, modified = Dataset(), Dataset()
+    p.put(modified, "(0400,0561)[0](0400,0550)[0]", "PatientName", *_name_needle(p, "Old"))
+    p.put(modified, "(0400,0561)[0](0400,0550)[0]", "PatientID", p.token("OLD"))
+    original.ModifiedAttributesSequence = Sequence([modified])
+    p.put(original, "(0400,0561)[0]", "ModifyingSystem", p.token("SYS"))
+    root.OriginalAttributesSequence = Sequence([original])
+
+    other = Dataset()
+    p.put(other, "(0010,1002)[0]", "PatientID", p.token("OTH"))
+    root.OtherPatientIDsSequence = Sequence([other])
+
+
+def _code(p: _Planter) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator = "1", "99MADE"
+    p.put(code, "(0008,1072)[0](0040,1101)[0]", "CodeMeaning", p.token("CM"))
+    return code
+
+
+def _plant_private(p: _Planter) -> None:
+    root = p.header.dataset
+    block = root.private_block(0x0099, "MADE CINE 01", create=True)
+    for offset, vr in enumerate(("LO", "PN", "UT", "OB")):
+        word = p.token(f"Priv{vr}")
+        block.add_new(offset, vr, word.encode() if vr == "OB" else word)
+        p.note(f"(0099,10{offset:02X})", word)
+    inner = Dataset()
+    p.put(inner, "(0099,1010)[0]", "PatientName", *_name_needle(p, "Copy"))
+    block.add_new(0x10, "SQ", Sequence([inner]))
+    blob = root.private_block(0x7FE1, "MADE MOVIE", create=True)
+    word = p.token("Movie")
+    blob.add_new(0x01, "OB", b"\0\1\2" + word.encode() + b"\3")
+    p.note("(7FE1,1001)", word)
+
+
+def _plant_unknown(p: _Planter) -> None:
+    """Hide values behind VR UN, in a tag of the standard and in one that is in no dictionary."""
+    root = p.header.dataset
+    for tag in (Tag(0x0008, 0x1048), Tag(0x0010, 0x4FF1)):
+        word = p.token("Unk")
+        root.add(DataElement(tag, "UN", word.encode() + b" " * (len(word) % 2)))
+        p.note(f"({tag.group:04X},{tag.element:04X})", word)
+
+
+def _plant_overlay(p: _Planter) -> None:
+    root, spec = p.header.dataset, p.drawing.spec
+    word = p.token("Ovly")
+    bits = word.encode().ljust((spec.rows * spec.columns + 7) // 8, b"\0")
+    bits += b"\0" * (len(bits) % 2)
+    for element, vr, value in (
+        (0x0010, "US", spec.rows),
+        (0x0011, "US", spec.columns),
+        (0x0040, "CS", "G"),
+        (0x0050, "SS", [1, 1]),
+        (0x0100, "US", 1),
+        (0x0102, "US", 0),
+        (0x3000, "OW", bits),
+    ):
+        root.add(DataElement(Tag(0x6000, element), vr, value))
+    p.note("(6000,3000)", word)
+    for element in (0x0022, 0x1500):
+        text = p.token("OvTxt")
+        root.add(DataElement(Tag(0x6000, element), "LO", text))
+        p.note(f"(6000,{element:04X})", text)
+    curve = p.token("Curve")
+    root.add(DataElement(Tag(0x5000, 0x0022), "LO", curve))
+    p.note("(5000,0022)", curve)
+
+
+def _plant_icon(p: _Planter) -> None:
+    """Add a thumbnail whose first rows hold the banner's name, and a needle in its last row."""
+    word = p.token("Icon")
+    picture = np.zeros((_ICON_SIZE, _ICON_SIZE), np.uint8)
+    for stamp in p.drawing.stamps:
+        x0, y0, x1, y1 = stamp.item.box
+        rows = slice(
+            y0 * _ICON_SIZE // p.drawing.spec.rows, -(-y1 * _ICON_SIZE // p.drawing.spec.rows)
+        )
+        width = p.drawing.spec.columns
+        picture[rows, x0 * _ICON_SIZE // width : -(-x1 * _ICON_SIZE // width)] = 180
+    needle = np.frombuffer(word.encode(), np.uint8)
+    picture[-1, : len(needle)] = needle
+    icon = Dataset()
+    icon.SamplesPerPixel, icon.PhotometricInterpretation = 1, "MONOCHROME2"
+    icon.Rows = icon.Columns = _ICON_SIZE
+    icon.BitsAllocated = icon.BitsStored = 8
+    icon.HighBit, icon.PixelRepresentation = 7, 0
+    icon.add(DataElement(Tag("PixelData"), "OB", picture.tobytes()))
+    p.header.dataset.IconImageSequence = Sequence([icon])
+    p.note("(0088,0200)[0](7FE0,0010)", word)
+
+
+def _plant_container(p: _Planter) -> None:
+    header = p.header
+    word = p.token("Preamble")
+    header.preamble = (b"II*\0" + word.encode()).ljust(128, b"\0")
+    p.note("preamble", word)
+    for keyword in (
+        "SourceApplicationEntityTitle",
+        "SendingApplicationEntityTitle",
+        "ReceivingApplicationEntityTitle",
+    ):
+        p.put(header.meta, "", keyword, p.token("AE"))
+    header.meta.PrivateInformationCreatorUID = UID("1.2.826.0.1.99999.7")
+    header.meta.PrivateInformation = (word := p.token("Meta")).encode()
+    p.note("(0002,0102)", word)
+    padding = p.token("Padding")
+    header.tail.DataSetTrailingPadding = padding.encode() + b"\0" * (len(padding) % 2)
+    p.note("(FFFC,FFFC)", padding)
+    if p.drawing.spec.syntax is Syntax.JPEG_BASELINE:
+        comment, application = p.token("Com"), p.token("App")
+        header.jpeg_segments = (
+            (0xFE, f"patient {comment}".encode()),
+            (0xED, b"Made\0" + application.encode()),
+        )
+        p.note("jpeg:COM", comment)
+        p.note("jpeg:APP13", application)
+
+
+def _name_needle(p: _Planter, prefix: str) -> tuple[str, str]:
+    """Return a person name and the part of it that occurs nowhere else."""
+    name = p.person(prefix)
+    return name, name.split("^")[0]
+
+
+_PLANTERS: Final[tuple[Callable[[_Planter], None], ...]] = (
+    _plant_patient,
+    _plant_visit,
+    _plant_uids,
+    _plant_sequences,
+    _plant_private,
+    _plant_unknown,
+    _plant_overlay,
+    _plant_icon,
+    _plant_container,
+)

@@ -1,0 +1,1 @@
+"""Turn published checkpoints into ONNX bundles. Imported by nothing in the engine."""

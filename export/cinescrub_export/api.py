@@ -1,0 +1,169 @@
+"""Export models into a bundle: find the weights, build, check, and put each folder into place.
+
+The one module that others call: everything the command line offers is an argument of `export`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from cinescrub.bundle import MODEL_FILE, Contract, Slot
+from cinescrub.errors import ConfigError
+from cinescrub_export import craft, recognizer
+from cinescrub_export.checkpoint import parse_checkpoint
+from cinescrub_export.deidentifier import build_rampart
+from cinescrub_export.graph import OPSET, check
+from cinescrub_export.model import Built, serialise
+from cinescrub_export.parity import measured
+from cinescrub_export.place import install
+from cinescrub_export.weights import (
+    EASYOCR,
+    RAMPART,
+    Progress,
+    Release,
+    Runner,
+    Weights,
+    open_weights,
+)
+
+__all__ = ["Source", "export"]
+
+
+class Source(StrEnum):
+    """Which model fills the deidentifier slot."""
+
+    RAMPART = "rampart"
+    """The default: published as ONNX, copied."""
+    STANFORD = "stanford"
+    """StanfordAIMI/stanford-deidentifier-base or any BERT token classifier, converted."""
+
+
+def export(
+    slots: Sequence[Slot],
+    out: Path,
+    *,
+    weights: Path | str | None = None,
+    source: str = Source.RAMPART,
+    progress: Progress,
+    run: Runner | None = None,
+) -> list[Contract]:
+    """Build the models of `slots` and put them into the bundle `out`.
+
+    Parameters
+    ----------
+    slots : sequence of Slot
+        Which models.
+    out : Path
+        The bundle's folder; made if it is missing.
+    weights : Path or str, optional
+        A folder to take all weights from instead of a package. With `source="stanford"`: the
+        classifier's folder, or its hub name as `NAME@COMMIT`; other slots take their packages.
+    source : str
+        Which model fills the deidentifier slot; see `Source`.
+    progress : Progress
+        Told one line at each step.
+    run : Runner, optional
+        Starts pip; for tests.
+
+    Returns
+    -------
+    list of Contract
+        In the order of `slots`.
+
+    Raises
+    ------
+    ConfigError
+        The source is unknown, or needs weights that were not named.
+    ModelError
+        Weights are missing or not the published ones, or a model can't be built from them.
+    OutputError
+        The bundle can't be written.
+    """
+    chosen = _source(source)
+    if chosen is Source.STANFORD and Slot.DEIDENTIFIER in slots and weights is None:
+        raise ConfigError("--source stanford needs --weights with a folder or a hub name")
+    folder = Path(weights) if weights is not None and chosen is not Source.STANFORD else None
+    opened: dict[str, Weights] = {}
+    contracts = []
+    with ExitStack() as stack:
+
+        def release(wanted: Release) -> Weights:
+            if wanted.distribution not in opened:
+                opened[wanted.distribution] = stack.enter_context(
+                    open_weights(wanted, folder=folder, progress=progress, run=run)
+                )
+            return opened[wanted.distribution]
+
+        for slot in slots:
+            progress(f"building {slot}")
+            if slot is Slot.DEIDENTIFIER and chosen is Source.STANFORD:
+                from cinescrub_export.stanford import build_classifier  # imports torch
+
+                built = build_classifier(str(weights), progress=progress)
+            else:
+                released, build = _BUILDERS[slot]
+                built = build(release(released))
+            contracts.append(install(built, out))
+            progress(f"{slot}: {built.name} written to {out / slot}")
+    return contracts
+
+
+def _source(name: str) -> Source:
+    try:
+        return Source(name)
+    except ValueError:
+        raise ConfigError(f"unknown source: choose one of {', '.join(Source)}") from None
+
+
+def _build_craft(weights: Weights) -> Built:
+    model = craft.build_craft(parse_checkpoint(weights.read("craft_mlt_25k.pth")))
+    check(model)
+    data = serialise(model)
+    return Built(
+        slot=Slot.CRAFT,
+        name="craft_mlt_25k",
+        precision="fp32",
+        opset=OPSET,
+        inputs=(craft.INPUT,),
+        outputs=(craft.OUTPUT,),
+        origin=weights.origin("craft_mlt_25k.pth"),
+        files={MODEL_FILE: data},
+        details={"preprocessing": craft.PREPROCESSING, "parity": _parity(data)},
+    )
+
+
+def _build_recognizer(weights: Weights) -> Built:
+    model = recognizer.build_recognizer(parse_checkpoint(weights.read("english_g2.pth")))
+    check(model)
+    data = serialise(model)
+    return Built(
+        slot=Slot.RECOGNIZER,
+        name="english_g2",
+        precision="fp32",
+        opset=OPSET,
+        inputs=(recognizer.INPUT,),
+        outputs=(recognizer.OUTPUT,),
+        origin=weights.origin("english_g2.pth"),
+        files={MODEL_FILE: data},
+        details={
+            "preprocessing": recognizer.PREPROCESSING,
+            "charset": recognizer.CHARSET,
+            "parity": _parity(data),
+        },
+    )
+
+
+def _parity(data: bytes) -> dict[str, float | int | str]:
+    return measured(hashlib.sha256(data).hexdigest())
+
+
+_BUILDERS: Final[Mapping[Slot, tuple[Release, Callable[[Weights], Built]]]] = {
+    Slot.CRAFT: (EASYOCR, _build_craft),
+    Slot.RECOGNIZER: (EASYOCR, _build_recognizer),
+    Slot.DEIDENTIFIER: (RAMPART, build_rampart),
+}

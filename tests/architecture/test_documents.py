@@ -1,0 +1,68 @@
+"""What the documents say of the code is true of the code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cinescrub import __version__, errors
+from cinescrub.cli.app import app
+from cinescrub.report import FileReport, Status
+
+_ROOT = Path(__file__).resolve().parents[2]
+_README = (_ROOT / "README.md").read_text(encoding="utf-8")
+_ERRORS = [
+    kind
+    for name in errors.__all__
+    if isinstance(kind := getattr(errors, name), type) and issubclass(kind, errors.CinescrubError)
+]
+
+
+def test_every_exit_code_is_in_the_readme_and_none_besides() -> None:
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", _README, re.MULTILINE)}
+
+    raised = {kind.exit_code for kind in _ERRORS if kind is not errors.CinescrubError}
+
+    assert documented == raised | {0, 1}
+
+
+def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = dict(re.findall(r"[├└]── (\w+)\s+(\d+)", errors.__doc__ or ""))
+
+    assert drawn == {
+        kind.__name__: str(kind.exit_code) for kind in _ERRORS if kind is not errors.CinescrubError
+    }
+
+
+def test_every_command_is_in_the_readme() -> None:
+    names = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback is not None
+    }
+
+    for name in names:
+        assert f"cinescrub {name}" in _README, name
+
+
+def test_every_field_of_a_report_line_is_in_the_readme() -> None:
+    line = FileReport(Path("x"), Status.OK).to_dict()
+    worded = {"transfer_syntax", "transfer_syntax_out", "sha256_in", "sha256_out"}
+
+    for field in set(line) - worded:
+        assert f"`{field}`" in _README, field
+    assert "transfer syntaxes and hashes" in _README
+
+
+def test_versions_agree() -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert project["project"]["version"] == __version__
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE", "CHANGELOG.md"])
+def test_documents_that_ship_are_there(name: str) -> None:
+    assert (_ROOT / name).stat().st_size > 100

@@ -1,0 +1,175 @@
+"""The commands around the main job, with the real models."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cinescrub.bundle import Slot
+from cinescrub.testing import make_cine
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Command
+from tests.e2e.conftest import jpeg_cine, left_in, secrets_of
+
+
+@pytest.fixture
+def broken_models(tmp_path: Path, models_dir: Path) -> Path:
+    """A bundle whose detector is not what its contract says."""
+    bundle = tmp_path / "bundle"
+    for slot in Slot:
+        (bundle / slot).mkdir(parents=True)
+        for file in (models_dir / slot).iterdir():
+            (bundle / slot / file.name).symlink_to(file)
+    model = bundle / Slot.CRAFT / "model.onnx"
+    model.unlink()
+    model.write_bytes(b"not the model")
+    return bundle
+
+
+def test_the_version_is_that_of_the_distribution(command: Command) -> None:
+    outcome = command("--version")
+
+    version = importlib.metadata.version("cinescrub")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{version}\n", "")
+
+
+@pytest.mark.models
+def test_inspect_tells_what_a_run_would_do_and_holds_no_identifier(
+    tmp_path: Path,
+    command: Command,
+    models_dir: Path,
+    brief: Path,
+    home: Path,
+) -> None:
+    truth = make_cine(jpeg_cine(frames=1), tmp_path / "in.dcm")
+    before = (tmp_path / "in.dcm").read_bytes()
+
+    outcome = command(
+        "inspect", tmp_path / "in.dcm", "--json", "--models", models_dir, "--config", brief
+    )
+
+    told = json.loads(outcome.out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert told["structure"] == {
+        "transfer_syntax": "JPEG Baseline (Process 1)",
+        "sop_class": "1.2.840.10008.5.1.4.1.1.6.1",
+        "modality": "US",
+        "frames": 1,
+        "rows": 240,
+        "columns": 320,
+        "photometric": "YBR_FULL_422",
+        "samples": 3,
+        "bits_stored": 8,
+        "regions": 1,
+        "bytes": len(before),
+    }
+    assert (told["status"], told["reason"], told["inspected"]) == ("ok", None, 1)
+    assert sum(told["redactions"].values()) > 0
+    assert told["rectangles"]
+    assert told["transfer_syntax_out"] == "1.2.840.10008.1.2.4.50"
+    assert [secret for secret in secrets_of(truth) if secret in outcome.out] == []
+    assert left_in(tmp_path) == ["in.dcm"]
+    assert (tmp_path / "in.dcm").read_bytes() == before
+    assert left_in(home) == []  # no key; and no device id or events of the runtime's telemetry
+
+
+@pytest.mark.models
+def test_models_lists_the_bundle_and_verifies_it(command: Command, models_dir: Path) -> None:
+    outcome = command("models", "--models", models_dir, "--verify", "--json")
+
+    rows = json.loads(outcome.out)["models"]
+    assert outcome.code == 0
+    assert [(row["slot"], row["state"]) for row in rows] == [(s.value, "verified") for s in Slot]
+    assert all({"name", "precision", "opset", "bytes", "sha256", "licence"} <= set(r) for r in rows)
+
+
+@pytest.mark.models
+def test_a_model_that_differs_is_told_with_the_command_that_helps(
+    command: Command, broken_models: Path
+) -> None:
+    outcome = command("models", "--models", broken_models, "--verify", "--json")
+
+    states = {row["slot"]: row["state"] for row in json.loads(outcome.out)["models"]}
+    assert outcome.code == 3
+    assert "cinescrub export craft" in states["craft"]
+    assert states["recognizer"] == states["deidentifier"] == "verified"
+    assert "cinescrub export craft" in outcome.err
+
+
+@pytest.mark.models
+def test_a_run_with_a_model_that_differs_does_not_start(
+    tmp_path: Path, command: Command, broken_models: Path, key: Path
+) -> None:
+    make_cine(jpeg_cine(frames=1), tmp_path / "in.dcm")
+
+    outcome = command(
+        "run", tmp_path / "in.dcm", "--out", tmp_path / "out", "--models", broken_models,
+        "--key", key,
+    )  # fmt: skip
+
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "cinescrub export craft" in outcome.err
+    assert not (tmp_path / "out").exists()
+    # It is there to be looked at, and was not made anew.
+    assert (broken_models / "craft" / "model.onnx").read_bytes() == b"not the model"
+
+
+@pytest.mark.models
+def test_doctor_checks_everything_down_to_a_run(command: Command, models_dir: Path) -> None:
+    outcome = command("doctor", "--models", models_dir, "--json")
+
+    told = json.loads(outcome.out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert told["ok"] is True
+    assert [check["check"] for check in told["checks"]] == [
+        "versions",
+        "runtime",
+        "codecs",
+        "model craft",
+        "model recognizer",
+        "model deidentifier",
+        "self-test",
+    ]
+    assert all(check["ok"] and check["says"] for check in told["checks"])
+    assert "planted identifiers gone" in told["checks"][-1]["says"]
+
+
+@pytest.mark.models
+def test_doctor_names_the_model_that_is_broken(command: Command, broken_models: Path) -> None:
+    outcome = command("doctor", "--models", broken_models)
+
+    failed = [line for line in outcome.out.splitlines() if not line.startswith("ok")]
+    assert outcome.code == 3
+    assert len(failed) == 1
+    assert failed[0].startswith("FAIL model craft")
+    assert "cinescrub export craft" in failed[0]
+    assert "self-test" not in outcome.out
+
+
+@pytest.mark.models
+def test_bench_measures_a_made_cine(command: Command, models_dir: Path, home: Path) -> None:
+    outcome = command(
+        "bench", "--json", "--models", models_dir, "--frames", 2, "--rows", 128,
+        "--columns", 160, "--still",
+    )  # fmt: skip
+
+    told = json.loads(outcome.out)
+    (row,) = told["inputs"]
+    assert (outcome.code, outcome.err) == (0, "")
+    assert set(told) == {"machine", "load_models_s", "peak_memory_mib", "inputs"}
+    assert {"cinescrub", "python", "system", "cores", "numpy"} <= set(told["machine"])
+    assert told["peak_memory_mib"] > 0
+    assert (row["status"], row["reason"], row["frames"]) == ("ok", None, 2)
+    # 2 of 2 frames enlarged, and no look at a still frame's copy.
+    assert row["inspected"] >= 2
+    assert row["frames_per_s"] == pytest.approx(2 / row["wall_s"], rel=0.05)
+    assert row["spread_s"] == [row["wall_s"]] * 2
+    assert {"open", "decode", "inspect", "scrub", "apply", "verify", "commit"} == set(
+        row["stages_s"]
+    )
+    assert left_in(home) == []  # measuring makes no key of the site's

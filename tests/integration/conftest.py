@@ -1,0 +1,111 @@
+"""An engine whose models are fakes: text is what shines, and none of it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cinescrub.bundle import MODEL_FILE, Contract, Origin, Slot, TensorSpec
+from cinescrub.config import EngineConfig
+from cinescrub.dicom.profile import basic_profile
+from cinescrub.dicom.pseudonym import Pseudonyms
+from cinescrub.pipeline.engine import Engine, Targets
+from cinescrub.report import FileReport
+from cinescrub.stream import CancelToken
+from cinescrub.text.detector import CraftDetector
+from cinescrub.text.inspect import Inspector
+from cinescrub.text.recognizer import Recognizer
+
+KEY = bytes(range(32))
+
+
+def _contract(slot: Slot, name: str, dtype: str, charset: str = "") -> Contract:
+    return Contract(
+        slot=slot,
+        name=name,
+        precision="fp32",
+        opset=17,
+        inputs=(TensorSpec("x", dtype, ()),),
+        outputs=(TensorSpec("y", "float32", ()),),
+        files={MODEL_FILE: "0"},
+        origin=Origin("test", "none", "0", "none"),
+        charset=charset,
+    )
+
+
+class ShineDetector:
+    """A detector whose text score is 1 where a pixel is rather white."""
+
+    contract = _contract(Slot.CRAFT, "shine", "uint8")
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        frames = inputs["x"].min(axis=-1)
+        n, rows, columns = frames.shape
+        cells = frames.reshape(n, rows // 2, 2, columns // 2, 2).max(axis=(2, 4))
+        score = (cells > 150).astype(np.float32)
+        return np.stack([score, np.zeros_like(score)], axis=-1)
+
+
+class Illiterate:
+    """A recogniser that reads nothing: default deny redacts every box."""
+
+    contract = _contract(Slot.RECOGNIZER, "illiterate", "uint8", charset="A")
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        logits = np.zeros((len(inputs["x"]), 3, 2), np.float32)
+        logits[..., 0] = 9.0
+        return logits
+
+
+class Indifferent:
+    """A token classifier that calls nothing PHI."""
+
+    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.zeros(len(texts), np.float32)
+
+
+class Silent:
+    """An observer that remembers which stages it was told of."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, int] = {}
+
+    def begins(self, source: Path) -> None:
+        self.stages.clear()
+
+    def frames(self, stage: str, done: int, total: int) -> None:
+        self.stages[stage] = done
+
+
+def make_engine(config: EngineConfig | None = None) -> Engine:
+    inspector = Inspector(
+        CraftDetector(ShineDetector()),
+        Recognizer(Illiterate()),
+        Indifferent(),  # type: ignore[arg-type]  # only `score` is called
+    )
+    return Engine(config or EngineConfig(), inspector, Pseudonyms(KEY), basic_profile())
+
+
+Run = Callable[..., FileReport]
+
+
+@pytest.fixture
+def run_engine(tmp_path: Path) -> Run:
+    """Run one file through the engine of fakes into `tmp_path / out`."""
+    targets = Targets.open(tmp_path / "out", [])
+
+    def run(path: Path, **options: Any) -> FileReport:
+        engine: Engine = options.pop("engine", None) or make_engine()
+        return engine.run(
+            path,
+            options.pop("targets", targets),
+            token=options.pop("token", CancelToken()),
+            observer=options.pop("observer", Silent()),
+        )
+
+    return run

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cinescrub.config import Policy
+from cinescrub.policy import ocr
+from cinescrub.policy.decide import Line, decide
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.types import PhiKind
+
+SIZE = (600, 800)
+CONFUSED = (
+    ("O", "0"), ("I", "1"), ("I", "l"), ("I", "|"), ("S", "5"), ("B", "8"), ("Z", "2"), ("G", "6"),
+    ("m", "rn"), ("d", "cl"), ("w", "vv"),
+)  # fmt: skip
+SWAPS = [*CONFUSED, *((b, a) for a, b in CONFUSED)]
+CLINICAL = ("MI 1.1", "LV", "LV 4CH", "C5-1", "GAIN 60", "16cm", "SUBCOSTAL", "12")
+
+letters = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghilmnorsuvwÅéü", min_size=2, max_size=12)
+ids = st.text("0123456789ABDIOSZ", min_size=2, max_size=12)
+identifiers = st.one_of(
+    st.builds(lambda f, g: HeaderIdentifier(PhiKind.PERSON, f"{f}^{g}"), letters, letters),
+    st.builds(lambda value: HeaderIdentifier(PhiKind.IDENTIFIER, value), ids),
+)
+boxes = st.builds(
+    lambda x, y, w, h: (x, y, x + w, y + h),
+    st.integers(0, 700),
+    st.integers(0, 560),
+    st.integers(5, 90),
+    st.integers(5, 40),
+)
+texts = st.one_of(
+    st.sampled_from([*CLINICAL, "Name:", "ID", "DOE", "17.01.2026", "HP", "", "Okonkwo"]),
+    st.text(max_size=20),
+)
+lines = st.builds(
+    Line, text=texts, confidence=st.floats(0, 1), box=boxes, phi_score=st.floats(0, 1),
+    counter=st.booleans(),
+)  # fmt: skip
+matchers = st.lists(identifiers, max_size=2).map(IdentifierMatcher)
+
+
+def printed(identifier: HeaderIdentifier) -> str:
+    return identifier.value.replace("^", " ")
+
+
+@given(identifiers, st.data(), st.sampled_from(CLINICAL), st.sampled_from(list(Policy)))
+def test_an_identifier_with_one_confusion_is_redacted_under_every_policy(
+    identifier: HeaderIdentifier, data: st.DataObject, clinical: str, policy: Policy
+) -> None:
+    text = printed(identifier)
+    possible = [(a, b) for a, b in SWAPS if a in text]
+    if possible:
+        a, b = data.draw(st.sampled_from(possible))
+        text = text.replace(a, b, 1)
+    shown = data.draw(st.sampled_from([text, f"{clinical} {text}", f"{text} {clinical}"]))
+
+    decisions = decide(
+        [Line(shown, 0.9, (100, 300, 200, 315))],
+        matcher=IdentifierMatcher([identifier]),
+        frame_size=SIZE,
+        policy=policy,
+    )
+
+    assert decisions.redact.all()
+
+
+@given(st.lists(lines, max_size=6), matchers)
+def test_each_policy_redacts_a_part_of_what_the_stricter_one_does(
+    given_lines: list[Line], matcher: IdentifierMatcher
+) -> None:
+    by_policy = {
+        policy: decide(given_lines, matcher=matcher, frame_size=SIZE, policy=policy).redact
+        for policy in Policy
+    }
+
+    assert not (by_policy[Policy.PHI_ONLY] & ~by_policy[Policy.DEFAULT_DENY]).any()
+    assert not (by_policy[Policy.DEFAULT_DENY] & ~by_policy[Policy.ALL_TEXT]).any()
+    assert by_policy[Policy.ALL_TEXT].all()
+
+
+@given(st.lists(lines, max_size=6), matchers, st.data())
+def test_the_order_of_lines_does_not_matter(
+    given_lines: list[Line], matcher: IdentifierMatcher, data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(range(len(given_lines))))
+    straight = decide(given_lines, matcher=matcher, frame_size=SIZE)
+
+    shuffled = decide([given_lines[i] for i in order], matcher=matcher, frame_size=SIZE)
+
+    assert shuffled.reasons == tuple(straight.reasons[i] for i in order)
+
+
+@given(st.text("bcdfgjkqvwxz", min_size=4, max_size=9), st.sampled_from(CLINICAL), st.booleans())
+def test_an_unknown_word_anywhere_redacts_the_line(word: str, clinical: str, first: bool) -> None:
+    text = f"{word} {clinical}" if first else f"{clinical} {word}"
+
+    decisions = decide(
+        [Line(text, 1.0, (100, 300, 200, 315))], matcher=IdentifierMatcher(), frame_size=SIZE
+    )
+
+    assert decisions.redact.all()
+
+
+@given(st.sampled_from(SWAPS), st.text("abcdilmnorsvwOISBZG0152|", max_size=12), st.integers(0, 12))
+def test_a_skeleton_outlives_any_one_confusion(
+    swap: tuple[str, str], text: str, place: int
+) -> None:
+    a, b = swap
+    place = min(place, len(text))
+    meant, read = (text[:place] + glyph + text[place:] for glyph in (a, b))
+
+    assert ocr.skeleton(ocr.fold(meant)) == ocr.skeleton(ocr.fold(read))
+
+
+@given(st.text("abcde", min_size=1, max_size=8), st.text("abcde", max_size=12), st.integers(0, 2))
+def test_a_near_part_is_never_dismissed_by_its_pieces(pattern: str, text: str, limit: int) -> None:
+    if ocr.substring_edits(pattern, text, limit) and len(pattern) > limit:
+        assert any(piece in text for piece in ocr.pieces(pattern, limit))
+
+
+@given(st.text("ab", max_size=5), st.text("ab", max_size=5), st.integers(0, 3))
+def test_edits_agree_with_the_plain_recurrence(a: str, b: str, limit: int) -> None:
+    def distance(x: str, y: str) -> int:
+        if not x or not y:
+            return len(x) + len(y)
+        swap = distance(x[:-1], y[:-1]) + (x[-1] != y[-1])
+        return min(swap, distance(x[:-1], y) + 1, distance(x, y[:-1]) + 1)
+
+    assert ocr.edits(a, b, limit) == (distance(a, b) <= limit)

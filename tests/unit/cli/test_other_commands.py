@@ -1,0 +1,220 @@
+"""`doctor`, `bench` and `demo` in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import pytest
+
+from cinescrub.bundle import Slot
+from cinescrub.cli import demo, doctor
+from cinescrub.errors import ModelError
+from cinescrub.testing.truth import Planted
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Command
+from tests.unit.cli.conftest import left_in, made
+
+# --- doctor ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loadable(fake_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Models that doctor takes for loaded."""
+    monkeypatch.setattr(doctor, "_model", lambda _config, slot: f"{slot} runs on cpu")
+    return fake_models
+
+
+def test_doctor_ends_with_the_code_of_what_failed_and_runs_no_self_test(
+    cinescrub: Command, tmp_path: Path
+) -> None:
+    outcome = cinescrub("doctor", "--models", tmp_path / "none", "--json")
+
+    told = json.loads(outcome.out)
+    failed = [check["check"] for check in told["checks"] if not check["ok"]]
+    assert (outcome.code, told["ok"]) == (3, False)
+    assert failed == [f"model {slot}" for slot in Slot]
+    assert "self-test" not in [check["check"] for check in told["checks"]]
+
+
+def test_doctor_finds_an_identifier_that_stays(
+    cinescrub: Command, loadable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak = Planted("(0010,0010)", b"ROE^RICHARD")
+    monkeypatch.setattr(doctor, "find_leaks", lambda _path, _planted: (leak,))
+
+    outcome = cinescrub("doctor", "--models", loadable)
+
+    assert outcome.code == 6
+    assert "FAIL self-test" in outcome.out
+    assert "1 planted identifiers are still in the output" in outcome.out
+    assert "ROE" not in outcome.out + outcome.err
+
+
+def test_doctor_runs_a_made_cine_and_leaves_nothing(
+    cinescrub: Command, tmp_path: Path, loadable: Path, home: Path
+) -> None:
+    before = left_in(tmp_path)
+
+    outcome = cinescrub("doctor", "--models", loadable)
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[-1].startswith("ok   self-test")
+    assert left_in(tmp_path) == before
+    assert left_in(home) == []
+
+
+# --- bench -----------------------------------------------------------------------------------
+
+
+def test_bench_gives_the_median_of_its_runs_by_stage(
+    cinescrub: Command, fake_models: Path, home: Path
+) -> None:
+    outcome = cinescrub(
+        "bench", "--json", "--models", fake_models, "--frames", 2, "--rows", 128,
+        "--columns", 160, "--still", "--repeat", 3,
+    )  # fmt: skip
+
+    told = json.loads(outcome.out)
+    (row,) = told["inputs"]
+    assert (outcome.code, outcome.err) == (0, "")
+    assert set(told) == {"machine", "load_models_s", "peak_memory_mib", "inputs"}
+    assert set(row) == {
+        "name", "status", "reason", "frames", "inspected", "wall_s", "spread_s", "frames_per_s",
+        "stages_s", "rectangles",
+    }  # fmt: skip
+    assert (row["name"], row["status"], row["frames"]) == ("made.dcm", "ok", 2)
+    assert row["spread_s"][0] <= row["wall_s"] <= row["spread_s"][1]
+    assert left_in(home) == []  # no key of the site's
+
+
+@pytest.mark.parametrize("syntax", ["jpeg", "rle", "native", "jpegls", "j2k"])
+def test_bench_makes_cines_of_each_coding(
+    cinescrub: Command, fake_models: Path, syntax: str
+) -> None:
+    outcome = cinescrub(
+        "bench", "--models", fake_models, "--frames", 1, "--rows", 96, "--columns", 96,
+        "--syntax", syntax,
+    )  # fmt: skip
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "made.dcm: ok, 1 frames" in outcome.out
+    assert "frames/s" in outcome.out
+
+
+def test_bench_of_a_file_that_is_refused_has_its_code_and_no_speed(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    made(tmp_path / "good.dcm")
+
+    outcome = cinescrub(
+        "bench", tmp_path / "good.dcm", tmp_path / "broken.dcm", "--json", "--models", fake_models
+    )
+
+    rows = json.loads(outcome.out)["inputs"]
+    assert outcome.code == 4
+    assert [(row["name"], row["status"]) for row in rows] == [
+        ("good.dcm", "ok"),
+        ("broken.dcm", "quarantined"),
+    ]
+    assert rows[0]["frames_per_s"] > 0
+    assert rows[1]["frames_per_s"] is None
+
+
+def test_bench_tells_people_why_a_file_has_no_speed(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM")
+
+    outcome = cinescrub("bench", tmp_path / "broken.dcm", "--models", fake_models)
+
+    assert outcome.code == 4
+    assert "None" not in outcome.out
+    assert outcome.err.startswith("broken.dcm: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--syntax", "gif"], "jpeg, rle, native, jpegls, j2k"),
+        (["--columns", "97"], "even number of columns"),
+        (["{empty}"], "no input found"),
+    ],
+    ids=["syntax", "columns", "empty-folder"],
+)
+def test_bench_of_nothing_that_can_be_measured_is_an_error_of_usage(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, options: list[str], says: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+
+    outcome = cinescrub(
+        "bench", *(o.format(empty=tmp_path / "empty") for o in options), "--models", fake_models
+    )
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert says in outcome.err
+
+
+# --- demo ------------------------------------------------------------------------------------
+
+
+def test_demo_draws_both_cines_before_and_after(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, home: Path
+) -> None:
+    out = tmp_path / "demo"
+
+    outcome = cinescrub("demo", "--out", out, "--models", fake_models)
+
+    assert outcome.code == 0
+    for name in ("real", "made"):
+        assert f"{name}: " in outcome.out
+        picture = cv2.imread(str(out / f"{name}-before-after.png"))
+        assert picture is not None
+        before, after = picture[:, : picture.shape[1] // 2], picture[:, picture.shape[1] // 2 :]
+        assert before.shape == after.shape
+        assert (before != after).any()
+    assert len([name for name in left_in(out) if name.endswith(".dcm")]) == 2 + 2
+    assert left_in(home) == []
+
+
+def test_demo_into_a_folder_that_is_in_use_is_refused(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "thesis.txt").write_text("all I have")
+
+    outcome = cinescrub("demo", "--out", tmp_path / "demo", "--models", fake_models)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "is not empty" in outcome.err
+    assert left_in(tmp_path / "demo") == ["thesis.txt"]
+
+
+def test_demo_can_be_repeated_after_its_models_could_not_be_made(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_: Path) -> None:
+        raise ModelError("no models here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(demo, "ensure_models", missing)
+        first = cinescrub("demo", "--out", tmp_path / "demo", "--models", fake_models)
+
+    second = cinescrub("demo", "--out", tmp_path / "demo", "--models", fake_models)
+
+    assert (first.code, second.code) == (3, 0)
+
+
+def test_demo_where_no_folder_can_be_is_refused(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    outcome = cinescrub("demo", "--out", tmp_path / "file" / "demo", "--models", fake_models)
+
+    assert (outcome.code, outcome.out) == (8, "")
+    assert "choose another with --out" in outcome.err

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cinescrub.config import EngineConfig, Policy, load_config
+from cinescrub.errors import ConfigError
+
+
+def test_defaults_deny(tmp_path: Path) -> None:
+    assert load_config(None).policy is Policy.DEFAULT_DENY
+
+
+def test_flags_win_over_the_file_and_unset_flags_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('policy = "phi-only"\nthreads = 3\n')
+
+    config = load_config(path, threads=1, policy=None)
+
+    assert (config.policy, config.threads) == (Policy.PHI_ONLY, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("polcy = 'all-text'", id="misspelt key"),
+        pytest.param("policy = 'keep-all'", id="unknown policy"),
+        pytest.param("threads = -1", id="below range"),
+        pytest.param("threads = 1.5", id="not a whole number"),
+        pytest.param("threads = true", id="a boolean is no number"),
+        pytest.param("threads =", id="not TOML"),
+        pytest.param("models = 5", id="not a path"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError):
+        load_config(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_values_out_of_range_are_refused_from_code_too() -> None:
+    with pytest.raises(ConfigError, match="batch_frames"):
+        EngineConfig(batch_frames=0)

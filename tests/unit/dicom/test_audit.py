@@ -1,0 +1,228 @@
+"""The audit of a scrubbed header, and how values are judged."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom import Dataset
+from pydicom.dataelem import DataElement
+
+from cinescrub.dicom.audit import audit
+from cinescrub.dicom.identifiers import collect
+from cinescrub.dicom.profile import basic_profile
+from cinescrub.dicom.pseudonym import Pseudonyms
+from cinescrub.dicom.scrub import Claims, scrub
+from cinescrub.dicom.search import IdentifierSearch
+from cinescrub.errors import InputError, ScrubError
+from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.types import PhiKind
+
+NAME = HeaderIdentifier(PhiKind.PERSON, "D\u00d6RING^ANNA MARIE")
+LEFT = HeaderIdentifier(PhiKind.PERSON, "LEFT^JOE")
+SHORT = HeaderIdentifier(PhiKind.PERSON, "WU^LI")
+WIDE = HeaderIdentifier(PhiKind.PERSON, "\u5c71\u7530^\u592a\u90ce")
+ID = HeaderIdentifier(PhiKind.IDENTIFIER, "MR-00 4711-A")
+DIGITS = HeaderIdentifier(PhiKind.IDENTIFIER, "1024")
+LONG_DIGITS = HeaderIdentifier(PhiKind.IDENTIFIER, "0001234567")
+BORN = HeaderIdentifier(PhiKind.DATE, "19560403")
+NEVER = HeaderIdentifier(PhiKind.DATE, "19000101")
+SITE = HeaderIdentifier(PhiKind.INSTITUTION, "Saint Elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text", "found"),
+    [
+        pytest.param(NAME, "Doering".replace("oe", "\u00f6"), True, id="case"),
+        pytest.param(NAME, "doring, a.", True, id="accent"),
+        pytest.param(NAME, "exam of Anna", True, id="given name of four"),
+        pytest.param(NAME, "Anna1", True, id="word beside a digit"),
+        pytest.param(NAME, "Hannah", False, id="four letters inside of a word"),
+        pytest.param(NAME, "xxAnnaMarieDoringxx", True, id="whole name inside of a word"),
+        pytest.param(NAME, "A DORING", True, id="initial"),
+        pytest.param(NAME, "linear array", False, id="other text"),
+        pytest.param(LEFT, "Left ventricle", True, id="everyday word in other text"),
+        pytest.param(SHORT, "Li Wu", True, id="short name as a whole"),
+        pytest.param(SHORT, "Wu", False, id="two letters"),
+        pytest.param(WIDE, "\u5c71\u7530 \u592a\u90ce \u69d8", True, id="ideographs, whole"),
+        pytest.param(WIDE, "\u5c71\u7530", True, id="ideographs, one word"),
+        pytest.param(ID, "mr004711a", True, id="separators"),
+        pytest.param(ID, "MR 00-4711 A 2", True, id="other separators"),
+        pytest.param(DIGITS, "room 1024", True, id="four digits as a token"),
+        pytest.param(DIGITS, "v10245", False, id="four digits inside of a number"),
+        pytest.param(LONG_DIGITS, "no. 1234567", True, id="leading zeros"),
+        pytest.param(BORN, "born 03.04.1956", True, id="date, day first"),
+        pytest.param(BORN, "Apr 3 1956", True, id="date, month's name"),
+        pytest.param(NEVER, "19000101", False, id="placeholder of a date"),
+        pytest.param(SITE, "St. Elsewhere", False, id="a part of an institution"),
+        pytest.param(SITE, "SAINT-ELSEWHERE", True, id="institution"),
+    ],
+)
+def test_text_is_searched(identifier: HeaderIdentifier, text: str, found: bool) -> None:
+    assert IdentifierSearch([identifier]).finds(text, "LO") is found
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text", "found"),
+    [
+        pytest.param(LEFT, "LEFT", False, id="everyday word"),
+        pytest.param(LEFT, "LEFT_JOE", True, id="whole name"),
+        pytest.param(NAME, "DORING", True, id="word that no term has"),
+    ],
+)
+def test_codes_are_searched(identifier: HeaderIdentifier, text: str, found: bool) -> None:
+    search = IdentifierSearch([identifier])
+
+    assert search.finds(text, "CS") is found
+    assert search.finds(text, "LO", 0x00080104) is found
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text", "found"),
+    [
+        pytest.param(DIGITS, "1024", False, id="short numbers are measured values"),
+        pytest.param(LONG_DIGITS, "1234567", True, id="long number, whole"),
+        pytest.param(LONG_DIGITS, "12345678", False, id="part of a number"),
+    ],
+)
+def test_numbers_are_compared_whole(identifier: HeaderIdentifier, text: str, found: bool) -> None:
+    assert IdentifierSearch([identifier]).finds(text, "IS") is found
+
+
+def output(**elements: object) -> Dataset:
+    dataset = Dataset()
+    values = {"Modality": "US", **elements}
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        pytest.param(output(ManufacturerModelName="Anna's"), id="text"),
+        pytest.param(output(PatientID="mr-004711a"), id="patient id"),
+        pytest.param(
+            output(SharedFunctionalGroupsSequence=[output(PatientName="DORING")]), id="nested"
+        ),
+        pytest.param(output(SOPClassUID="1.2.3.1234567"), id="component of a UID"),
+        pytest.param(output(StudyInstanceUID="1.2.3.4.5.6"), id="an old UID"),
+        pytest.param(output(ICCProfile=b"\0\1Anna Marie Doring\0"), id="bytes"),
+        pytest.param(
+            output(ICCProfile="Anna Marie Doring".encode("utf-16-le")), id="bytes of UTF-16"
+        ),
+    ],
+)
+def test_a_surviving_identifier_stops_the_file_without_being_shown(dataset: Dataset) -> None:
+    identifiers = (NAME, ID, LONG_DIGITS)
+
+    with pytest.raises(ScrubError, match=r"\([0-9A-F]{4},[0-9A-F]{4}\)") as caught:
+        audit(dataset, identifiers, profile=basic_profile(), uids=frozenset({"1.2.3.4.5.6"}))
+
+    assert not IdentifierSearch(identifiers).finds(str(caught.value), "LO")
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        pytest.param(output(StudyDescription="ECHO"), id="an element that the profile removes"),
+        pytest.param(
+            output(SharedFunctionalGroupsSequence=[output(DeidentificationMethod="X")]),
+            id="a claim that isn't ours",
+        ),
+    ],
+)
+def test_an_element_that_should_be_gone_stops_the_file(dataset: Dataset) -> None:
+    with pytest.raises(ScrubError, match=r"\([0-9A-F]{4},[0-9A-F]{4}\)"):
+        audit(dataset, (), profile=basic_profile())
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        pytest.param(DataElement(0x00090010, "LO", "CREATOR"), id="private"),
+        pytest.param(DataElement(0x00280010, "LT", "text"), id="foreign representation"),
+        pytest.param(DataElement(0x00189999, "LO", "text"), id="unknown"),
+    ],
+)
+def test_an_element_that_may_hold_anything_stops_the_file(element: DataElement) -> None:
+    dataset = output()
+    dataset.add(element)
+
+    with pytest.raises(ScrubError, match=r"\([0-9A-F]{4},[0-9A-F]{4}\)"):
+        audit(dataset, (), profile=basic_profile())
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        pytest.param("DOE^JANE", "4711", id="an ordinary patient"),
+        pytest.param("BASIC^PROFILE", "113100", id="named like our claims"),
+        pytest.param("ANONYMIZED", "000000", id="scrubbed before"),
+        pytest.param("LEFT^VENTRICLE", "1", id="named like a code"),
+        pytest.param("PHILIPS^JO", "2024", id="named like the make"),
+        pytest.param("", "", id="nobody"),
+    ],
+)
+def test_every_scrubbed_header_passes(name: str, identity: str) -> None:
+    source = output(
+        PatientName=name,
+        PatientID=identity,
+        Manufacturer="Philips",
+        StudyTime="000000",
+        SeriesTime="112233",
+        SOPInstanceUID="1.2.3.4",
+        BodyPartExamined="HEART",
+        FrameTime="2024",
+        SoftwareVersions="112233",
+    )
+    profile = basic_profile()
+    claims = Claims(True, True, True)
+
+    out = scrub(source, profile=profile, pseudonyms=Pseudonyms(b"k" * 32), claims=claims)
+
+    assert audit(out.dataset, out.identifiers, profile=profile, uids=out.uids) > 0
+
+
+def test_identifiers_are_collected_with_their_kind() -> None:
+    item = output(PatientName="DOE^JANE", OperatorsName="MIRTH^MARY")
+    dataset = output(
+        PatientName="DOE^JANE=\u5c71\u7530^\u592a\u90ce",
+        PatientID="4711 ",
+        PatientBirthDate="19560403",
+        PatientAge="067Y",
+        StationName="iu22",
+        ManufacturerModelName="iU22",
+        InstitutionName="Saint Elsewhere",
+        PatientTelephoneNumbers="555 0100",
+        StudyDescription="Echo",
+        SharedFunctionalGroupsSequence=[item],
+    )
+
+    found = {(identifier.kind, identifier.value) for identifier in collect(dataset)}
+
+    assert found == {
+        (PhiKind.PERSON, "DOE^JANE"),
+        (PhiKind.PERSON, "\u5c71\u7530^\u592a\u90ce"),
+        (PhiKind.IDENTIFIER, "4711"),
+        (PhiKind.DATE, "19560403"),
+        (PhiKind.AGE, "067Y"),
+        (PhiKind.INSTITUTION, "Saint Elsewhere"),
+        (PhiKind.CONTACT, "555 0100"),
+        (PhiKind.STAFF, "MIRTH^MARY"),
+    }
+
+
+def test_a_day_of_frames_brings_one_date() -> None:
+    frames = [output(FrameAcquisitionDateTime=f"2024013112{k:04d}") for k in range(50)]
+
+    found = collect(output(PerFrameFunctionalGroupsSequence=frames))
+
+    assert [identifier.value for identifier in found] == ["20240131"]
+
+
+def test_collecting_from_a_depth_bomb_is_refused() -> None:
+    dataset = output()
+    for _ in range(40):
+        dataset = output(SharedFunctionalGroupsSequence=[dataset])
+
+    with pytest.raises(InputError, match="deeper than 32"):
+        collect(dataset)

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinescrub.config import Policy
+from cinescrub.errors import ConfigError
+from cinescrub.policy.decide import DecisionSettings, Line, decide
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.types import Decisions, PhiKind, Reason
+
+SIZE = (600, 800)
+MIDDLE = (100, 300, 200, 315)
+TOP = (100, 10, 200, 25)
+NOBODY = IdentifierMatcher()
+
+MUST_REDACT = (
+    "MRN1234567", "ID12345", "PT998877", "DOB19800101", "DR 1 SMITH JOHN", "MI 1.1 DOE^JOHN",
+    "D 13 MAIN STREET", "17.01.2026", "01JAN2026", "LV DOE JANE", "HP", "emily okafor",
+    "Álvaro Núñez", "BJÖRN ÅSTRÖM", "LI WEI", "li wei", "Left Ventricle Hospital",
+    "HEART CHAMBER CLINIC", "Mitral Valley Medical", "00:01:23", "YOUNG", "LONG", "LOVE MANN",
+    "YOUNG LONG", "LONG 72", "M", "F", "45Y F", "1234", "007", "17 01 26", "Dr. K. Haddad",
+)  # fmt: skip
+
+MUST_KEEP = (
+    "MI 1.1", "TIS0.8 MI 1.3", "LV 4CH", "C5-1", "1.7/3.4 MHz", "EF (Teich) 63.8 %",
+    "MV E/A 1.34", "HR 72bpm", "GA 20w3d", "16cm", "65%", "PSAX MV LEVEL", "RUQ LONG", "A4C",
+    "Freq.: 1.7 MHz/3.3 MHz", "2D G:62 DR:65", "HPen", "C 50", "P Low", "L12-3", "M5Sc-D",
+    "Adult Echo", "MORISON'S POUCH", "FL 3.12 cm 22w4d", "AVA (VTI) 1.8 cm2", "C5 / M7",
+    "I6cm", "HR 7Z bpm", "MI l.1", "SUBC0STAL", "Map 3 DynR 60dB", "Area 12.4 cm²", "Loop 1/2 0.8s",
+)  # fmt: skip
+
+
+def reason(
+    text: str,
+    *,
+    box: tuple[int, int, int, int] = MIDDLE,
+    policy: Policy = Policy.DEFAULT_DENY,
+    confidence: float = 0.9,
+    phi_score: float = 0.0,
+) -> Reason:
+    line = Line(text, confidence, box, phi_score)
+    return decide([line], matcher=NOBODY, frame_size=SIZE, policy=policy).reasons[0]
+
+
+def in_row(*texts: str, gap: int = 10, matcher: IdentifierMatcher = NOBODY) -> Decisions:
+    lines = [
+        Line(text, 0.9, (100 + i * (80 + gap), 300, 180 + i * (80 + gap), 315))
+        for i, text in enumerate(texts)
+    ]
+    return decide(lines, matcher=matcher, frame_size=SIZE)
+
+
+@pytest.mark.parametrize("text", MUST_REDACT)
+def test_what_may_identify_is_redacted(text: str) -> None:
+    assert reason(text) in {Reason.PATTERN, Reason.UNKNOWN}
+
+
+@pytest.mark.parametrize("text", MUST_REDACT)
+def test_what_may_identify_is_redacted_however_sure_the_recogniser(text: str) -> None:
+    assert reason(text, confidence=1.0, box=TOP) not in {Reason.CLINICAL, Reason.NOT_PHI}
+
+
+@pytest.mark.parametrize("text", MUST_KEEP)
+def test_clinical_lines_are_kept(text: str) -> None:
+    assert reason(text) is Reason.CLINICAL
+
+
+@pytest.mark.parametrize("text", MUST_KEEP)
+def test_an_unknown_word_anywhere_takes_the_line_with_it(text: str) -> None:
+    assert reason(f"{text} Okonkwo") is not Reason.CLINICAL
+    assert reason(f"Okonkwo {text}") is not Reason.CLINICAL
+
+
+def test_a_time_is_kept_only_when_it_was_seen_to_count() -> None:
+    counting = Line("00:01:23", 0.9, MIDDLE, counter=True)
+    named = Line("00:01:23 DOE", 0.9, MIDDLE, counter=True)
+
+    decisions = decide([counting, named], matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.redact.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("MI 1.1", Reason.CLINICAL),
+        ("FR 42Hz", Reason.CLINICAL),
+        ("C5-1", Reason.CLINICAL),
+        ("Adult Echo", Reason.CLINICAL),
+        ("Carotid", Reason.CLINICAL),
+        ("OB", Reason.BANNER),
+        ("LV", Reason.BANNER),
+        ("Gain", Reason.BANNER),
+        ("72", Reason.BANNER),
+        ("C 50", Reason.BANNER),
+    ],
+)
+@pytest.mark.parametrize("box", [TOP, (100, 585, 200, 600)], ids=["top", "bottom"])
+def test_in_a_banner_only_strongly_clinical_lines_stay(
+    text: str, expected: Reason, box: tuple[int, int, int, int]
+) -> None:
+    assert reason(text, box=box) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "expected"),
+    [
+        ("", 0.9, Reason.UNREADABLE),
+        ("  ", 0.9, Reason.UNREADABLE),
+        ("MI 1.1", 0.05, Reason.UNREADABLE),
+        ("MI 1.1", 0.2, Reason.CLINICAL),
+        ("MI 1.1", float("nan"), Reason.UNREADABLE),
+        ("LV", 0.2, Reason.UNREADABLE),
+        ("LV", 0.5, Reason.CLINICAL),
+    ],
+)
+def test_low_confidence_text_is_redacted(text: str, confidence: float, expected: Reason) -> None:
+    assert reason(text, confidence=confidence) is expected
+
+
+@pytest.mark.parametrize("policy", [Policy.DEFAULT_DENY, Policy.PHI_ONLY])
+@pytest.mark.parametrize(
+    ("text", "score", "expected"),
+    [
+        ("Okonkwo Adaeze", 0.9, Reason.MODEL),
+        ("Okonkwo Adaeze", float("nan"), Reason.MODEL),
+        ("C5-1", 0.99, None),
+        ("LV 12.03.2021", 0.0, Reason.PATTERN),
+    ],
+    ids=["a hit", "a broken score", "vetoed by a clinical look", "a pattern needs no model"],
+)
+def test_a_clinical_look_vetoes_the_model_and_never_a_pattern(
+    policy: Policy, text: str, score: float, expected: Reason | None
+) -> None:
+    found = reason(text, phi_score=score, policy=policy)
+
+    assert found is (expected or found)
+    assert (found in {Reason.CLINICAL, Reason.NOT_PHI}) is (expected is None)
+
+
+def test_phi_only_keeps_what_shows_no_evidence_and_all_text_keeps_nothing() -> None:
+    assert reason("Lumen vista", policy=Policy.PHI_ONLY) is Reason.NOT_PHI
+    assert reason("", policy=Policy.PHI_ONLY) is Reason.UNREADABLE
+    assert reason("MI 1.1", policy=Policy.ALL_TEXT) is Reason.ALL_TEXT
+
+
+def test_an_identifier_of_the_file_outweighs_a_clinical_look() -> None:
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "HEART^APEX")])
+
+    decisions = decide([Line("APEX 16cm", 0.9, MIDDLE)], matcher=matcher, frame_size=SIZE)
+
+    assert decisions.reasons == (Reason.IDENTIFIER,)
+
+
+@pytest.mark.parametrize(
+    ("row", "redacted"),
+    [
+        (("Name:", "LV"), [True, True]),
+        (("ID", "72"), [True, True]),
+        (("Dr", "GAIN"), [True, True]),
+        (("DOB", "LAX", "HR 72bpm"), [True, True, False]),
+        (("17.01.2026", "LV"), [True, True]),
+        (("LV", "17.01.2026"), [True, True]),
+        (("LV", "RV"), [False, False]),
+        (("17.01.2026", "MI 1.1"), [True, False]),
+        (("17.01.2026", "SUBCOSTAL"), [True, False]),
+    ],
+    ids=lambda value: "+".join(str(part) for part in value),
+)
+def test_neighbours_count(row: tuple[str, ...], redacted: list[bool]) -> None:
+    assert in_row(*row).redact.tolist() == redacted
+
+
+def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:
+    label = Line("Name:", 0.9, (100, 300, 150, 315))
+    below = Line("LAX", 0.9, (100, 318, 150, 333))
+    far = Line("LAX", 0.9, (600, 300, 650, 315))
+
+    decisions = decide([label, below, far], matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.redact.tolist() == [True, True, False]
+
+
+def test_no_lines_give_no_decisions() -> None:
+    for policy in Policy:
+        assert len(decide([], matcher=NOBODY, frame_size=SIZE, policy=policy)) == 0
+
+
+def test_a_line_never_shows_its_text() -> None:
+    assert "OKONKWO" not in repr(Line("OKONKWO", 0.9, MIDDLE))
+    assert "OKONKWO" not in repr(HeaderIdentifier(PhiKind.PERSON, "OKONKWO"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"banner_top": 1.5}, {"min_confidence": -0.1}, {"label_reach": float("nan")}],
+    ids=str,
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        DecisionSettings(**wrong)
+
+
+def test_fifty_lines_are_decided_within_a_frame_time() -> None:
+    matcher = IdentifierMatcher(
+        [
+            HeaderIdentifier(PhiKind.PERSON, "ABERNATHY-FINCH^GWENDOLYN^M"),
+            HeaderIdentifier(PhiKind.STAFF, "OYELARAN^KOFI"),
+            HeaderIdentifier(PhiKind.IDENTIFIER, "00123456"),
+            HeaderIdentifier(PhiKind.DATE, "19800101"),
+            HeaderIdentifier(PhiKind.DATE, "20210314"),
+            HeaderIdentifier(PhiKind.INSTITUTION, "Heart Chamber Clinic"),
+        ]
+    )
+    lines = [
+        Line(MUST_KEEP[i % len(MUST_KEEP)], 0.9, (10, 12 * i, 200, 12 * i + 10)) for i in range(50)
+    ]
+    decide(lines, matcher=matcher, frame_size=SIZE)
+
+    spent = []
+    for _ in range(10):
+        start = time.thread_time()
+        decide(lines, matcher=matcher, frame_size=SIZE)
+        spent.append(time.thread_time() - start)
+
+    # About 5 ms on two shared cores; the bound is a third of a frame at 20 Hz.
+    assert min(spent) < 0.017
+
+
+@pytest.mark.real
+def test_identifying_lines_of_real_files_are_redacted(real_dir: Path) -> None:
+    with (real_dir / "us_burnedin_text.tsv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    boxes = np.array([[int(row[key]) for key in ("x0", "y0", "x1", "y1")] for row in rows])
+
+    kept = [
+        row["file"]
+        for row, box in zip(rows, boxes.tolist(), strict=True)
+        if reason(row["text"], box=tuple(box)) in {Reason.CLINICAL, Reason.NOT_PHI}
+    ]
+
+    assert len(rows) > 40
+    assert kept == []

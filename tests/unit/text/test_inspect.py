@@ -1,0 +1,196 @@
+"""What is looked at, what is read, what is remembered: with a detector and a reader of glyphs.
+
+A "glyph" is a bright bar; how bright it is says what it reads: 250 is clinical, 240 a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cinescrub.config import Policy
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.text.inspect import CineInspection, Inspector, Look
+from cinescrub.text.novelty import SeenFrames
+from cinescrub.types import PhiKind, Reason, TextBoxes, Transcripts
+
+_READS = {250: "HR 72bpm", 240: "MIREILLE ROUX", 230: "Xqzzy Vrmb"}
+
+
+class Bars:
+    """Finds each bar of one brightness; counts the frames it looked at."""
+
+    def __init__(self) -> None:
+        self.looks: list[float] = []
+
+    def detect(self, frames: npt.NDArray[np.uint8], *, scale: float = 1.0) -> list[TextBoxes]:
+        self.looks += [scale] * len(frames)
+        found = []
+        for frame in frames:
+            boxes = []
+            for level in _READS:
+                ys, xs = np.nonzero(frame[..., 0] == level)
+                if len(ys):
+                    boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+            xyxy = np.array(boxes, np.int32).reshape(-1, 4)
+            found.append(TextBoxes(xyxy, np.ones(len(xyxy), np.float32)))
+        return found
+
+
+class Reader:
+    """Reads a crop by its dimmest bar; counts the crops."""
+
+    def __init__(self) -> None:
+        self.crops = 0
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        self.crops += len(crops)
+        texts = tuple(_READS[int(crop[crop > 0].min())] for crop in crops)
+        return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
+
+
+class NoVotes:
+    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.zeros(len(texts), np.float32)
+
+
+@pytest.fixture
+def bars() -> Bars:
+    return Bars()
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture
+def cine(bars: Bars, reader: Reader) -> CineInspection:
+    inspector = Inspector(bars, reader, NoVotes())  # type: ignore[arg-type]  # fakes of the models
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "ROUX^MIREILLE")])
+    return inspector.open(matcher, Policy.DEFAULT_DENY)
+
+
+def _frame(**levels: int) -> npt.NDArray[np.uint8]:
+    """Return a batch of one frame with bars at the places `top`, `middle`, `low`."""
+    frame = np.zeros((1, 200, 300, 1), np.uint8)
+    for place, level in levels.items():
+        y = {"top": 60, "middle": 100, "low": 140}[place]
+        frame[0, y : y + 10, 50:150] = level
+    return frame
+
+
+def test_clinical_lines_stay_and_the_rest_goes_with_its_reason(cine: CineInspection) -> None:
+    cine.see(_frame(top=250, middle=240, low=230), [0])
+
+    assert dict(cine.reasons) == {Reason.CLINICAL: 1, Reason.IDENTIFIER: 1, Reason.UNKNOWN: 1}
+    assert sorted(cine.rectangles[:, 1].tolist()) == [97, 137]
+    assert all(box[0] < 50 and box[2] > 150 for box in cine.rectangles.tolist())
+
+
+def test_a_frame_that_was_seen_is_not_looked_at_again(cine: CineInspection, bars: Bars) -> None:
+    cine.see(_frame(top=250), [0])
+    cine.see(_frame(top=250), [0])
+
+    assert bars.looks == [1.0]
+    assert cine.frames_inspected == 1
+
+
+def test_a_detail_look_is_had_even_of_a_seen_frame_and_enlarged(
+    cine: CineInspection, bars: Bars
+) -> None:
+    cine.see(_frame(top=250), [0])
+    cine.see(_frame(top=250), [0], Look.DETAIL)
+
+    assert bars.looks == [1.0, 1.0, 1.5]
+
+
+def test_within_a_batch_only_new_frames_are_looked_at(cine: CineInspection, bars: Bars) -> None:
+    cine.see(np.concatenate([_frame(top=250), _frame(low=240), _frame(top=250)]), [0, 1, 2])
+
+    assert len(bars.looks) == 2
+    assert len(cine.rectangles) == 1
+
+
+def test_known_places_are_not_read_again(cine: CineInspection, reader: Reader) -> None:
+    cine.see(_frame(top=250, middle=240), [0])
+    other = _frame(top=250, middle=240)
+    other[0, 190, 290] = 7
+
+    added = cine.see(other, [0])
+
+    assert reader.crops == 2
+    assert len(added) == 0
+
+
+def test_a_kept_place_whose_pixels_change_is_read_again(cine: CineInspection) -> None:
+    cine.see(_frame(top=250), [0])
+
+    added = cine.see(_frame(top=240), [0])
+
+    assert len(added) == 1
+
+
+def test_text_that_appears_beside_a_kept_line_is_read_with_it(cine: CineInspection) -> None:
+    cine.see(_frame(top=250), [0])
+    longer = _frame(top=250)
+    longer[0, 60:70, 155:165] = 240
+
+    cine.see(longer, [0])
+
+    assert cine.rectangles[:, 2].max() > 165
+
+
+def test_residual_lines_are_counted_as_such(cine: CineInspection) -> None:
+    cine.see(_frame(low=230), [0], Look.CHECK)
+
+    assert dict(cine.reasons) == {Reason.RESIDUAL: 1}
+
+
+def test_the_check_looks_in_another_size_than_the_inspection(
+    cine: CineInspection, bars: Bars
+) -> None:
+    cine.see(_frame(top=250), [0], Look.DETAIL)
+    cine.see(_frame(top=250), [0], Look.CHECK)
+
+    assert len(set(bars.looks)) == 3
+
+
+def test_what_was_kept_in_a_frame_explains_what_the_check_finds_there(
+    cine: CineInspection, reader: Reader
+) -> None:
+    cine.see(_frame(top=250, middle=240), [0], Look.DETAIL)
+    read = reader.crops
+    cut = _frame(top=250)
+    cut[0, 60:70, 50:70] = 0  # a mask beside it took its first letter
+    cut[0, 60:70, 75:80] = 240  # and what is left would be misread
+
+    added = cine.see(cut, [0], Look.CHECK)
+
+    assert len(added) == 0
+    assert reader.crops == read
+
+
+def test_what_was_kept_in_one_frame_explains_nothing_in_another(cine: CineInspection) -> None:
+    cine.see(_frame(top=250), [0], Look.DETAIL)
+
+    assert len(cine.see(_frame(top=240), [1], Look.CHECK)) == 1
+
+
+def test_what_the_cine_says_shows_in_no_representation(cine: CineInspection) -> None:
+    cine.see(_frame(middle=240), [0])
+
+    assert "ROUX" not in repr(cine)
+    assert "ROUX" not in repr(vars(cine))
+
+
+def test_frames_are_told_apart_by_any_single_pixel() -> None:
+    seen = SeenFrames()
+    frame = np.zeros((8, 8, 3), np.uint8)
+    other = frame.copy()
+    other[7, 7, 2] = 1
+
+    assert [seen.is_new(f) for f in (frame, other, frame, other)] == [True, True, False, False]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cinescrub.bundle import MODEL_FILE, Contract, Origin, Slot, TensorSpec
+from cinescrub.text.recognizer import Recognizer, RecognizerSettings, crop_lines
+
+
+class MeanModel:
+    """A recogniser that spells the crop's mean brightness as one character: A dark, Z bright."""
+
+    charset = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+    def __init__(self) -> None:
+        self.inputs: list[tuple[int, ...]] = []
+
+    @property
+    def contract(self) -> Contract:
+        return Contract(
+            slot=Slot.RECOGNIZER,
+            name="mean",
+            precision="fp32",
+            opset=17,
+            inputs=(TensorSpec("lines", "uint8", ("N", 64, "W", 1)),),
+            outputs=(TensorSpec("logits", "float32", ("N", "T", 27)),),
+            files={MODEL_FILE: "0"},
+            origin=Origin("test", "none", "0", "none"),
+            charset=self.charset,
+        )
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        lines = inputs["lines"]
+        self.inputs.append(lines.shape)
+        logits = np.zeros((len(lines), 4, 27), np.float32)
+        level = (lines.mean(axis=(1, 2, 3)) / 256 * 26).astype(int) + 1
+        logits[np.arange(len(lines)), 1, level] = 20
+        logits[:, [0, 2, 3], 0] = 20
+        return logits
+
+
+def _crop(width: int, level: int) -> npt.NDArray[np.uint8]:
+    return np.full((16, width), level, np.uint8)
+
+
+def test_no_crops_give_no_text_and_no_run() -> None:
+    model = MeanModel()
+
+    assert len(Recognizer(model).read([])) == 0
+    assert model.inputs == []
+
+
+def test_readings_come_back_in_the_order_of_the_crops() -> None:
+    crops = [_crop(90, 255), _crop(20, 0), _crop(90, 0), _crop(300, 255), _crop(20, 255)]
+
+    read = Recognizer(MeanModel()).read(crops)
+
+    assert read.texts == ("Z", "A", "A", "Z", "Z")
+
+
+def test_what_a_crop_reads_does_not_depend_on_its_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    crops = [_crop(int(w), int(v)) for w, v in rng.integers(5, 250, (12, 2))]
+
+    together = Recognizer(MeanModel(), RecognizerSettings(batch=4)).read(crops)
+    alone = [Recognizer(MeanModel()).read([crop]).texts[0] for crop in crops]
+
+    assert list(together.texts) == alone
+
+
+def test_batches_hold_one_width_class_and_no_more_than_asked() -> None:
+    model = MeanModel()
+
+    Recognizer(model, RecognizerSettings(batch=2)).read([_crop(16, 9)] * 3 + [_crop(40, 9)])
+
+    assert model.inputs == [(2, 64, 64, 1), (1, 64, 64, 1), (1, 64, 192, 1)]
+
+
+def test_an_endless_line_is_squeezed_to_the_widest_input() -> None:
+    model = MeanModel()
+
+    Recognizer(model, RecognizerSettings(widest=256)).read([_crop(4000, 9)])
+
+    assert model.inputs == [(1, 64, 256, 1)]
+
+
+def test_text_never_shows_in_a_representation() -> None:
+    read = Recognizer(MeanModel()).read([_crop(20, 255)])
+
+    assert "Z" not in repr(read)
+
+
+def test_crops_are_luma_with_a_margin_cut_at_the_frame() -> None:
+    frame = np.zeros((40, 60, 3), np.uint8)
+    frame[..., 1] = 255
+
+    crops = crop_lines(frame, np.array([[0, 0, 30, 20], [30, 10, 60, 30]], np.int32))
+
+    assert [c.shape for c in crops] == [(22, 32), (24, 32)]
+    assert all(((c == 149) | (c == 150)).all() for c in crops)
