@@ -9,12 +9,20 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cinescrub.bundle import default_models_dir
 from cinescrub.errors import ConfigError
 
-__all__ = ["EngineConfig", "Policy", "Provider", "load_config"]
+__all__ = [
+    "DetectorChoice",
+    "EngineConfig",
+    "InspectMode",
+    "OnDoubt",
+    "Policy",
+    "Provider",
+    "load_config",
+]
 
 
 class Policy(StrEnum):
@@ -39,6 +47,33 @@ class Provider(StrEnum):
     OPENVINO = "openvino"
 
 
+class DetectorChoice(StrEnum):
+    """Which detectors look for text. The other one, if there is one, checks the written file."""
+
+    CRAFT = "craft"
+    PPOCR = "ppocr"
+    BOTH = "both"
+    """What either finds: their misses differ. The check then looks with both, in another size."""
+
+
+class InspectMode(StrEnum):
+    """Which frames are looked at."""
+
+    ADAPTIVE = "adaptive"
+    """Each new piece of overlay once, in the frame where it is new (`text.novelty`)."""
+    EVERY_FRAME = "every-frame"
+    """Every frame whose pixels are new."""
+
+
+class OnDoubt(StrEnum):
+    """What happens to a file whose text is out of the ordinary (`text.doubt`)."""
+
+    REDACT = "redact"
+    """Redact by the policy, as any other file."""
+    QUARANTINE = "quarantine"
+    """Give no output: a person is to look."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Everything that changes what the engine does."""
@@ -48,13 +83,24 @@ class EngineConfig:
     key_file: Path | None = None
     """Secret of the pseudonyms; None is the user's config folder, created on first use."""
     policy: Policy = Policy.DEFAULT_DENY
+    vocabulary: Path | None = None
+    """File with clinical terms of the site, added to the vocabulary; one a line."""
+    detector: DetectorChoice = DetectorChoice.BOTH
+    inspect: InspectMode = InspectMode.ADAPTIVE
+    on_doubt: OnDoubt = OnDoubt.REDACT
+    ink_rule: bool = True
+    """Whether text-sized ink outside of the sector counts as text that no detector found. Never
+    under `phi-only`, which redacts on evidence alone."""
+    blank_outside_sector: bool = False
+    """Fill everything outside of the sector. A file without a known sector is refused."""
     provider: Provider = Provider.AUTO
     threads: int = 0
     """Threads inside a model run; 0 lets the runtime take one a core."""
     batch_frames: int = 4
     """Frames a detector batch, at most; large frames go in smaller batches (`text.detector`)."""
-    detail_frames: int = 3
-    """Frames of a cine that are also inspected enlarged, spread from the first to the last."""
+    detail_frames: int = 1
+    """Frames of a cine that are also inspected enlarged, spread from the first to the last. What is
+    new in a part of a frame is always looked at enlarged as well."""
     verify_frames: int = 3
     """Frames of the written file that are inspected again, spread likewise. All frames are
     compared pixel for pixel with the plan, whatever this says."""
@@ -110,17 +156,29 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
         raise ConfigError(f"a setting has the wrong type: {error}") from error
 
 
+_CHOICES: Final[dict[str, type[StrEnum]]] = {
+    "policy": Policy,
+    "provider": Provider,
+    "detector": DetectorChoice,
+    "inspect": InspectMode,
+    "on_doubt": OnDoubt,
+}
+_SWITCHES: Final = frozenset({"ink_rule", "blank_outside_sector"})
+
+
 def _coerce(name: str, value: Any) -> Any:
     """Bring a TOML value to the type of its field."""
-    if name in {"models", "key_file"}:
+    if name in {"models", "key_file", "vocabulary"}:
         return Path(value).expanduser()
-    for setting, choices in (("policy", Policy), ("provider", Provider)):
-        if name == setting and value not in tuple(choices):
+    if name in _CHOICES:
+        choices = _CHOICES[name]
+        if value not in tuple(choices):
             raise ConfigError(f"{name}: choose {', '.join(choices)}")
-    if name == "policy":
-        return Policy(value)
-    if name == "provider":
-        return Provider(value)
+        return choices(value)
+    if name in _SWITCHES:
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} is true or false")
+        return value
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(f"{name} is a whole number")
     return value

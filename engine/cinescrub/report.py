@@ -41,7 +41,10 @@ class FileReport:
     exit_code: int = 0
     frames: int = 0
     inspected: int = 0
-    """Frames that the detector ran on; the others had pixels that were inspected before."""
+    """Frames that the detectors ran on, whole or in part, those of the check among them."""
+    inspected_share: float = 0.0
+    """Pixels that the detectors ran on before the file was written, as share of all frames'
+    pixels. The rest had been inspected in an earlier frame."""
     redactions: Mapping[str, int] = field(default_factory=dict)
     """Redacted lines by reason."""
     kept: int = 0
@@ -70,6 +73,7 @@ class FileReport:
             "reason": self.reason,
             "frames": self.frames,
             "inspected": self.inspected,
+            "inspected_share": round(self.inspected_share, 4),
             "redactions": dict(self.redactions),
             "kept": self.kept,
             "rectangles": [list(box) for box in self.rectangles],

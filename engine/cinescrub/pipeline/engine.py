@@ -15,7 +15,7 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.bundle import Slot
-from cinescrub.config import EngineConfig
+from cinescrub.config import DetectorChoice, EngineConfig, OnDoubt
 from cinescrub.dicom.audit import audit
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
@@ -25,21 +25,31 @@ from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError
 from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.inspection import (
+    Scene,
+    inspect_text,
+    look_at_all,
+    residual_text,
+    survey_frames,
+)
 from cinescrub.pipeline.job import Job, Observer
-from cinescrub.pipeline.ring import batch_size, decoded_batches
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
 from cinescrub.pixels.apply import snap
 from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport
 from cinescrub.runtime.session import open_session
 from cinescrub.stream import CancelToken
-from cinescrub.telemetry import StageTimer
+from cinescrub.text.dbnet import DbDetector
 from cinescrub.text.deidentifier import Deidentifier
 from cinescrub.text.detector import CraftDetector
-from cinescrub.text.inspect import CineInspection, Inspector, Look
+from cinescrub.text.doubt import find_doubt
+from cinescrub.text.inspect import CineInspection, Inspector
+from cinescrub.text.looks import Detector
 from cinescrub.text.recognizer import Recognizer
+from cinescrub.text.sector import outside_rectangles
 from cinescrub.types import MaskPlan, Reason
 
 __all__ = ["Engine", "Observer", "Preview", "Targets"]
@@ -62,8 +72,10 @@ class Engine:
         inspector: Inspector | None,
         pseudonyms: Pseudonyms,
         profile: Profile,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         self._config = config
+        self._vocabulary = vocabulary
         self._inspector = inspector
         self._pseudonyms = pseudonyms
         self._profile = profile
@@ -81,13 +93,14 @@ class Engine:
         """
         inspector = _open_inspector(config)  # first: without models no key file is made
         key = load_or_create_key(config.key_file)
-        return cls(config, inspector, Pseudonyms(key), basic_profile())
+        return cls(config, inspector, Pseudonyms(key), basic_profile(), _vocabulary(config))
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
         """Load what a preview needs: no key file is made, its pseudonyms are thrown away."""
         inspector = _open_inspector(config) if with_models else None
-        return cls(config, inspector, Pseudonyms(os.urandom(32)), basic_profile())
+        throwaway = Pseudonyms(os.urandom(32))
+        return cls(config, inspector, throwaway, basic_profile(), _vocabulary(config))
 
     def run(
         self, path: Path, targets: Targets, *, token: CancelToken, observer: Observer
@@ -125,10 +138,36 @@ class Engine:
                 outcome = self._scrub(source, Claims())
                 job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
                 if self._inspector is not None:
-                    inspection = self._inspect(job, source, outcome)
-                    self._note_text(job, inspection, self._plan(source, inspection))
+                    inspection, scene = self._inspect(job, source, outcome)
+                    self._note_text(job, inspection, self._plan(source, inspection, scene))
 
         return Preview(Job(path, token, observer).ended(look), structure)
+
+    def verify(self, path: Path, *, token: CancelToken, observer: Observer) -> FileReport:
+        """Look at a de-identified file again, with the detectors of the check.
+
+        Everything in it that the policy would redact ends as `RedactionError` in the report.
+        Nothing is known of how the file was made, so what was kept is read anew.
+        """
+
+        def look(job: Job) -> None:
+            with job.timer.stage("open"), open_source(path) as source:
+                assert self._inspector is not None  # noqa: S101  # opened with models
+                job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
+                registry.check(source.info)
+                matcher = IdentifierMatcher(self._scrub(source, Claims()).identifiers)
+                scene = survey_frames(job, source, self._config.inspect)
+                inspection = self._inspector.open(
+                    matcher, self._config.policy, vocabulary=self._vocabulary
+                )
+                left = look_at_all(job, source, inspection, scene)
+                self._note_text(
+                    job, inspection, masks.with_rectangles(source.info, inspection.rectangles)
+                )
+                if left:
+                    raise RedactionError(f"text is found in {left} places: review this file")
+
+        return Job(path, token, observer).ended(look)
 
     def _deidentify(self, job: Job, targets: Targets) -> None:
         with job.timer.stage("open"):
@@ -139,8 +178,8 @@ class Engine:
             outcome = self._scrub(source, Claims())
             target = self._target(targets, source, outcome)
             try:
-                inspection = self._inspect(job, source, outcome)
-                self._write_until_clean(job, source, inspection, target)
+                inspection, scene = self._inspect(job, source, outcome)
+                self._write_until_clean(job, source, inspection, scene, target)
             except BaseException:
                 targets.give_back(target)
                 raise
@@ -156,12 +195,12 @@ class Engine:
         )
 
     def _write_until_clean(
-        self, job: Job, source: Source, inspection: CineInspection, target: Target
+        self, job: Job, source: Source, inspection: CineInspection, scene: Scene, target: Target
     ) -> None:
         for _ in range(self._config.verify_rounds):
-            plan = self._plan(source, inspection)
+            plan = self._plan(source, inspection, scene)
             self._note_text(job, inspection, plan)
-            if self._write(job, source, inspection, plan, target):
+            if self._write(job, source, inspection, scene, plan, target):
                 return
         raise RedactionError(
             f"text is still found after {self._config.verify_rounds} rounds: review this file"
@@ -172,33 +211,31 @@ class Engine:
             source.header, profile=self._profile, pseudonyms=self._pseudonyms, claims=claims
         )
 
-    def _inspect(self, job: Job, source: Source, outcome: ScrubOutcome) -> CineInspection:
-        """Pass 1: every frame that is new is looked at, some of them twice."""
+    def _inspect(
+        self, job: Job, source: Source, outcome: ScrubOutcome
+    ) -> tuple[CineInspection, Scene]:
+        """Pass 1: everything that is new is looked at."""
         assert self._inspector is not None  # noqa: S101  # a preview without models ends before
-        info, config = source.info, self._config
-        inspection = self._inspector.open(IdentifierMatcher(outcome.identifiers), config.policy)
-        detail = _spread(info.frames, config.detail_frames)
-        tell = job.told("inspect", info.frames)
-        done = 0
-        # Enlarged looks first: what they redact needs no reading in the frames that follow.
-        for numbers, look in ((detail, Look.DETAIL), (range(info.frames), Look.PLAIN)):
-            size = 1 if look is Look.DETAIL else batch_size(info, config.batch_frames)
-            with decoded_batches(
-                source, numbers, batch=size, token=job.token, timer=job.timer
-            ) as batches:
-                for members, frames in batches:
-                    job.token.check()
-                    with job.timer.stage("inspect"):
-                        inspection.see(frames, members, look)
-                    if look is Look.PLAIN:
-                        done += len(members)
-                        tell(done)
-        return inspection
+        scene = survey_frames(job, source, self._config.inspect)
+        if self._config.blank_outside_sector and not scene.sector.mask.any():
+            raise RedactionError("no sector was found to blank the outside of: review this file")
+        matcher = IdentifierMatcher(outcome.identifiers)
+        inspection = inspect_text(
+            job, source, self._inspector, matcher, self._config, self._vocabulary, scene
+        )
+        if self._config.on_doubt is OnDoubt.QUARANTINE:
+            size = (source.info.rows, source.info.columns)
+            doubt = find_doubt(inspection.rectangles, inspection.reasons, size)
+            if doubt is not None:
+                raise RedactionError(f"{doubt}: review this file")
+        return inspection, scene
 
-    @staticmethod
-    def _plan(source: Source, inspection: CineInspection) -> MaskPlan:
+    def _plan(self, source: Source, inspection: CineInspection, scene: Scene) -> MaskPlan:
         info = source.info
         rectangles = inspection.rectangles
+        if self._config.blank_outside_sector:
+            outside = outside_rectangles(scene.sector, info.rows, info.columns)
+            rectangles = np.concatenate([rectangles, outside])
         if len(rectangles):
             rectangles = snap(source.frame(0), info, rectangles)
         return masks.with_rectangles(info, rectangles)
@@ -208,6 +245,7 @@ class Engine:
         kept = {Reason.CLINICAL, Reason.NOT_PHI}
         job.note(
             inspected=inspection.frames_inspected,
+            inspected_share=inspection.pixels_inspected / (plan.frames * plan.rows * plan.columns),
             redactions={r.value: n for r, n in inspection.reasons.items() if r not in kept},
             kept=sum(n for r, n in inspection.reasons.items() if r in kept),
             rectangles=tuple(tuple(int(v) for v in box) for box in plan.rectangles),
@@ -218,6 +256,7 @@ class Engine:
         job: Job,
         source: Source,
         inspection: CineInspection,
+        scene: Scene,
         plan: MaskPlan,
         target: Target,
     ) -> bool:
@@ -258,7 +297,7 @@ class Engine:
                 output.finish()
             with job.timer.stage("verify"), open_source(output.path) as written:
                 compare_frames(source, written, plan, job.token)
-                if self._residual(job, written, inspection):
+                if residual_text(job, written, inspection, scene, self._config):
                     return False
                 sha256_out = written.sha256
             with job.timer.stage("commit"):
@@ -273,34 +312,30 @@ class Engine:
         )
         return True
 
-    def _residual(self, job: Job, written: Source, inspection: CineInspection) -> bool:
-        """Look at the written file with the models; return whether anything is left to redact."""
-        info = written.info
-        left = False
-        numbers = _spread(info.frames, self._config.verify_frames)
-        with decoded_batches(
-            written, numbers, batch=1, token=job.token, timer=StageTimer()
-        ) as batches:
-            for members, frames in batches:
-                job.token.check()
-                left |= len(inspection.see(frames, members, Look.CHECK)) > 0
-        return left
-
 
 def _open_inspector(config: EngineConfig) -> Inspector:
     def session(slot: Slot):  # type: ignore[no-untyped-def]  # Session, as open_session returns it
         return open_session(config.models, slot, provider=config.provider, threads=config.threads)
 
+    craft = CraftDetector(session(Slot.CRAFT))
+    ppocr = DbDetector(session(Slot.PPOCR_DETECTOR))
+    both: tuple[Detector, ...] = (craft, ppocr)
+    first, other = {
+        DetectorChoice.CRAFT: ((craft,), (ppocr,)),
+        DetectorChoice.PPOCR: ((ppocr,), (craft,)),
+        DetectorChoice.BOTH: (both, both),
+    }[config.detector]
     return Inspector(
-        CraftDetector(session(Slot.CRAFT)),
-        Recognizer(session(Slot.RECOGNIZER)),
+        first,
+        (Recognizer(session(Slot.RECOGNIZER)), Recognizer(session(Slot.PPOCR_RECOGNIZER))),
         Deidentifier(session(Slot.DEIDENTIFIER), config.models),
+        checkers=other,
     )
 
 
-def _spread(frames: int, count: int) -> list[int]:
-    """Return up to `count` frame numbers, the first and the last among them."""
-    return [int(k) for k in np.unique(np.linspace(0, frames - 1, count).astype(int))]
+def _vocabulary(config: EngineConfig) -> Vocabulary | None:
+    """Return the vocabulary with the site's own terms, if it has any."""
+    return None if config.vocabulary is None else Vocabulary.with_terms(config.vocabulary)
 
 
 def _counts(outcome: ScrubOutcome) -> dict[str, int]:

@@ -1,0 +1,205 @@
+"""Pass 1 and the check: which frames go before which eyes, in which order.
+
+A survey reads all frames without any model: what is new where, and where the sector lies. Then the
+detectors look at what is new. After the file is written they look again, at the same overlay
+states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cinescrub.config import EngineConfig, InspectMode, Policy
+from cinescrub.dicom.source import Source
+from cinescrub.pipeline.job import Job
+from cinescrub.pipeline.ring import batch_size, decoded_batches
+from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.vocabulary import Vocabulary
+from cinescrub.telemetry import StageTimer
+from cinescrub.text.inspect import CineInspection, Inspector, Look
+from cinescrub.text.novelty import Novelty, Survey
+from cinescrub.text.sector import Sector, find_sector
+from cinescrub.types import Boxes, Frame
+
+__all__ = ["Scene", "inspect_text", "look_at_all", "residual_text", "survey_frames"]
+
+_COMPOSITE: Final = -1
+"""Frame number of pictures that are no frame."""
+_MEAN_OF: Final = 64
+"""Frames, spread over the cine, whose mean the sector is looked for in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a survey of all frames tells without a model."""
+
+    novelty: Novelty
+    sector: Sector
+    every_frame: bool
+    """Whether every frame is looked at whole, whatever is new in it."""
+
+    def looks(self, frames: int, rows: int, columns: int) -> Iterator[tuple[int, Boxes | None]]:
+        """Yield frame numbers, ascending, and what is new there: None is the whole frame."""
+        if self.every_frame:
+            yield from ((k, None) for k in range(frames))
+            return
+        for number, boxes in self.novelty.looks:
+            whole = bool(((boxes[:, 2:] - boxes[:, :2]) == [columns, rows]).all(axis=1).any())
+            yield number, None if whole else boxes
+
+
+def survey_frames(job: Job, source: Source, mode: InspectMode) -> Scene:
+    """Read every frame once and tell what is new where, and where the sector is."""
+    info = source.info
+    channels = 0
+    survey: Survey | None = None
+    total = np.zeros((info.rows, info.columns), np.float32)
+    averaged = set(spread(info.frames, _MEAN_OF))
+    tell = job.told("survey", info.frames)
+    with decoded_batches(
+        source, range(info.frames), batch=1, token=job.token, timer=job.timer
+    ) as batches:
+        for (number,), frames in batches:
+            job.token.check()
+            with job.timer.stage("survey"):
+                if survey is None:
+                    channels = frames.shape[3]
+                    survey = Survey(info.rows, info.columns, channels, info.frames)
+                survey.add(frames[0])
+                if number in averaged:
+                    total += _luma(frames[0])
+            tell(number + 1)
+    assert survey is not None  # noqa: S101  # a source has a frame
+    with job.timer.stage("survey"):
+        novelty = survey.result()
+        sector = find_sector(
+            total / len(averaged), novelty.moving, info.regions, info.rows, info.columns
+        )
+    return Scene(novelty, sector, mode is InspectMode.EVERY_FRAME)
+
+
+def inspect_text(
+    job: Job,
+    source: Source,
+    inspector: Inspector,
+    matcher: IdentifierMatcher,
+    config: EngineConfig,
+    vocabulary: Vocabulary | None,
+    scene: Scene,
+) -> CineInspection:
+    """Look at everything that is new, some of it twice."""
+    info = source.info
+    ink = config.ink_rule and config.policy is not Policy.PHI_ONLY
+    inspection = inspector.open(
+        matcher,
+        config.policy,
+        vocabulary=vocabulary,
+        sector=scene.sector.mask if ink and scene.sector.mask.any() else None,
+    )
+    # Enlarged looks first: what they redact needs no reading in the frames that follow.
+    _look(
+        job,
+        source,
+        inspection,
+        [(k, None) for k in spread(info.frames, config.detail_frames)],
+        Look.DETAIL,
+        1,
+    )
+    if not scene.every_frame:
+        for picture in scene.novelty.composites:
+            job.token.check()
+            with job.timer.stage("inspect"):
+                inspection.see(picture[None], [_COMPOSITE])
+    looks = list(scene.looks(info.frames, info.rows, info.columns))
+    _look(job, source, inspection, looks, Look.PLAIN, batch_size(info, config.batch_frames))
+    return inspection
+
+
+def residual_text(
+    job: Job, written: Source, inspection: CineInspection, scene: Scene, config: EngineConfig
+) -> bool:
+    """Look at the overlay states of the written file; return whether anything is left to redact."""
+    info = written.info
+    looks = list(scene.looks(info.frames, info.rows, info.columns))
+    new_wholes = [number for number, parts in looks if parts is None]
+    wholes = {new_wholes[i] for i in spread(len(new_wholes), config.verify_frames)}
+    wholes |= set(spread(info.frames, config.verify_frames))
+    chosen: dict[int, Boxes | None] = {n: parts for n, parts in looks if parts is not None}
+    chosen |= dict.fromkeys(wholes)
+    before = len(inspection.rectangles)
+    _look(job, written, inspection, sorted(chosen.items(), key=lambda c: c[0]), Look.CHECK, 1)
+    return len(inspection.rectangles) > before
+
+
+def look_at_all(job: Job, source: Source, inspection: CineInspection, scene: Scene) -> int:
+    """Look at all overlay states of a file with the eyes of the check; return what is left."""
+    info = source.info
+    looks = list(scene.looks(info.frames, info.rows, info.columns))
+    _look(job, source, inspection, looks, Look.CHECK, 1)
+    return len(inspection.rectangles)
+
+
+def _look(
+    job: Job,
+    source: Source,
+    inspection: CineInspection,
+    looks: list[tuple[int, Boxes | None]],
+    look: Look,
+    batch: int,
+) -> None:
+    """Decode the frames of these looks and look; only pass 1 is timed and told of as such."""
+    parts = dict(looks)
+    checks = look is Look.CHECK
+    timer = StageTimer() if checks else job.timer
+    tell = job.told("verify" if checks else "inspect", len(looks))
+    done = 0
+    with decoded_batches(
+        source, [n for n, _ in looks], batch=batch, token=job.token, timer=timer
+    ) as batches:
+        for members, frames in batches:
+            job.token.check()
+            with timer.stage("inspect"):
+                whole = [b for b, n in enumerate(members) if parts[n] is None]
+                if len(whole) == len(members):
+                    inspection.see(frames, members, look)
+                else:
+                    _look_mixed(inspection, frames, members, parts, look)
+            done += len(members)
+            tell(done)
+
+
+def _look_mixed(
+    inspection: CineInspection,
+    frames: Frame,
+    members: list[int],
+    parts: dict[int, Boxes | None],
+    look: Look,
+) -> None:
+    for b, number in enumerate(members):
+        part = parts[number]
+        if part is None:
+            inspection.see(frames[b : b + 1], [number], look)
+        else:
+            # A part is small: looking at it enlarged as well costs little.
+            closely = Look.DETAIL if look is Look.PLAIN else look
+            inspection.see_parts(frames[b], number, part, closely)
+
+
+def spread(frames: int, count: int) -> list[int]:
+    """Return up to `count` frame numbers, the first and the last among them."""
+    if not frames:
+        return []
+    return [int(k) for k in np.unique(np.linspace(0, frames - 1, count).astype(int))]
+
+
+def _luma(frame: Frame) -> npt.NDArray[np.uint8]:
+    if frame.shape[2] == 1:
+        return frame[..., 0]
+    luma: npt.NDArray[np.uint8] = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+    return luma

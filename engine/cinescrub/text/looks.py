@@ -1,0 +1,121 @@
+"""Looks: with which detectors, and how much enlarged, a frame or a part of it is searched.
+
+The detectors miss different things: CRAFT two-letter initials, rotated and tiny text, PP-OCR names
+over speckle. So a look takes what any of them finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+import numpy as np
+
+from cinescrub.text.detector import union
+from cinescrub.types import Boxes, Frame, TextBoxes
+
+__all__ = ["Detector", "Eyes", "Look", "LookSettings"]
+
+
+class Detector(Protocol):
+    """What finds words in frames: CRAFT, PP-OCR, a fake."""
+
+    def detect(self, frames: Frame, *, scale: float = 1.0) -> list[TextBoxes]:
+        """Find words in frames `(B, H, W, C)` uint8; boxes in pixels of the frame."""
+
+
+class Look(Enum):
+    """How a frame is looked at."""
+
+    PLAIN = auto()
+    """Once, as it is."""
+    DETAIL = auto()
+    """As it is and enlarged."""
+    CHECK = auto()
+    """A frame of the written file, enlarged otherwise: only what nobody judged yet counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookSettings:
+    """Sizes of the looks."""
+
+    detail_scale: float = 1.5
+    """Enlargement of the second look at detail frames: it finds 10 px words that the first one
+    misses, and misses some that the first one finds, so both count."""
+    check_scale: float = 1.25
+    """Enlargement of the look at the written file: neither of the others, so that it has a chance
+    to see what both of them missed."""
+    cut_px: int = 16
+    """Words that end this near to the cut edge of a part, and reach no further in than
+    `context_px`, may be the torn end of a longer one. They lie in the context, which was
+    looked at before."""
+    context_px: int = 48
+    """How much of a part is context around what is new, at its cut edges. Less than what the
+    parts are made with (`text.novelty`)."""
+
+
+class Eyes:
+    """The detectors behind each look.
+
+    Parameters
+    ----------
+    detectors : sequence of Detector
+        For `PLAIN` and `DETAIL`; at least one.
+    checkers : sequence of Detector
+        For `CHECK`: others than the first, where there are others.
+    settings : LookSettings
+        Sizes.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        checkers: Sequence[Detector],
+        settings: LookSettings | None = None,
+    ) -> None:
+        self._settings = settings or LookSettings()
+        plain = [(detector, 1.0) for detector in detectors]
+        enlarged = [(detector, self._settings.detail_scale) for detector in detectors]
+        self._ways: Mapping[Look, list[tuple[Detector, float]]] = {
+            Look.PLAIN: plain,
+            Look.DETAIL: plain + enlarged,
+            Look.CHECK: [(checker, self._settings.check_scale) for checker in checkers],
+        }
+
+    def words(self, frames: Frame, look: Look) -> list[TextBoxes]:
+        """Return the words of each frame: what any detector of the look found."""
+        found = [detector.detect(frames, scale=scale) for detector, scale in self._ways[look]]
+        return [union([by_way[b] for by_way in found]) for b in range(len(frames))]
+
+    def words_within(self, frame: Frame, part: Boxes, look: Look) -> TextBoxes:
+        """Return the words of one part of a frame, in pixels of the frame.
+
+        Parameters
+        ----------
+        frame : (H, W, C) uint8 array
+            Borrowed.
+        part : (4,) int32 array
+            x0, y0, x1, y1 inside of the frame, with context around what is new.
+        look : Look
+            How.
+        """
+        x0, y0, x1, y1 = (int(v) for v in part)
+        cut = np.ascontiguousarray(frame[None, y0:y1, x0:x1])
+        words = self.words(cut, look)[0]
+        xyxy = words.xyxy + np.array([x0, y0, x0, y0], np.int32)
+        torn = self._is_torn(xyxy, part, frame.shape[0], frame.shape[1])
+        return TextBoxes(xyxy[~torn], words.scores[~torn])
+
+    def _is_torn(self, xyxy: Boxes, part: Boxes, rows: int, columns: int) -> np.ndarray:
+        """Return which words lie at a cut edge and wholly in the context there."""
+        edge, context = self._settings.cut_px, self._settings.context_px
+        torn = np.zeros(len(xyxy), np.bool_)
+        for axis, end in ((0, columns), (1, rows)):
+            low, high = xyxy[:, axis], xyxy[:, axis + 2]
+            if part[axis] > 0:
+                torn |= (low < part[axis] + edge) & (high <= part[axis] + context)
+            if part[axis + 2] < end:
+                torn |= (high > part[axis + 2] - edge) & (low >= part[axis + 2] - context)
+        return torn
