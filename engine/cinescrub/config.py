@@ -18,6 +18,7 @@ __all__ = [
     "DetectorChoice",
     "EngineConfig",
     "InspectMode",
+    "MaskScope",
     "OnDoubt",
     "Policy",
     "Provider",
@@ -65,6 +66,16 @@ class InspectMode(StrEnum):
     """Every frame whose pixels are new."""
 
 
+class MaskScope(StrEnum):
+    """In which frames a redacted place is filled."""
+
+    CINE = "cine"
+    """In all of them: what is seen in the last frame is gone from the first."""
+    INTERVAL = "interval"
+    """Where nothing moves, from the last look that did not find it to the next that does not;
+    elsewhere in all frames (`text.holds`)."""
+
+
 class OnDoubt(StrEnum):
     """What happens to a file whose text is out of the ordinary (`text.doubt`)."""
 
@@ -87,6 +98,7 @@ class EngineConfig:
     """File with clinical terms of the site, added to the vocabulary; one a line."""
     detector: DetectorChoice = DetectorChoice.BOTH
     inspect: InspectMode = InspectMode.ADAPTIVE
+    mask_scope: MaskScope = MaskScope.CINE
     on_doubt: OnDoubt = OnDoubt.REDACT
     ink_rule: bool = True
     """Whether text-sized ink outside of the sector counts as text that no detector found. Never
@@ -161,6 +173,7 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "provider": Provider,
     "detector": DetectorChoice,
     "inspect": InspectMode,
+    "mask_scope": MaskScope,
     "on_doubt": OnDoubt,
 }
 _SWITCHES: Final = frozenset({"ink_rule", "blank_outside_sector"})

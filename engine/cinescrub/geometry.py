@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from cinescrub.types import Boxes
 
-__all__ = ["as_boxes", "clip", "covered_share", "group_lines", "merge_overlapping", "pad"]
+__all__ = ["as_boxes", "clip", "covered_share", "group_lines", "merge_overlapping", "overlap", "pad"]
 
 _SAME_LINE = 0.5
 """Centres closer than this share of the mean height lie on one line, and heights that differ by
@@ -68,6 +68,17 @@ def covered_share(xyxy: Boxes, covers: Boxes) -> npt.NDArray[np.float64]:
         for a0, b0, a1, b1 in near:
             held[max(b0 - y0, 0) : b1 - y0, max(a0 - x0, 0) : a1 - x0] = True
         shares[i] = held.mean()
+    return shares
+
+
+def overlap(box: npt.NDArray[np.int32], others: Boxes) -> npt.NDArray[np.float64]:
+    """Return intersection over union of one box `(4,)` with each of the others, `(n,)` in 0..1."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[2:], others[:, 2:])
+    common = np.clip(high - low, 0, None).astype(np.int64).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).astype(np.int64).prod(axis=1)
+    both = int((box[2:] - box[:2]).astype(np.int64).prod()) + areas - common
+    shares: npt.NDArray[np.float64] = common / np.maximum(both, 1)
     return shares
 
 

@@ -137,7 +137,7 @@ def test_the_transfer_syntax_stays_and_claims_are_those_that_hold(
 
 def test_a_cine_without_text_keeps_every_compressed_byte(tmp_path: Path, run_engine: Run) -> None:
     pixels = np.zeros((2, 64, 64), np.uint8)
-    path = _plain_instance(tmp_path / "in.dcm", pixels)
+    path = plain_instance(tmp_path / "in.dcm", pixels)
 
     report = run_engine(path)
 
@@ -148,7 +148,7 @@ def test_a_cine_without_text_keeps_every_compressed_byte(tmp_path: Path, run_eng
     assert "DerivationDescription" not in written
 
 
-def _plain_instance(path: Path, pixels: np.ndarray) -> Path:
+def plain_instance(path: Path, pixels: np.ndarray) -> Path:
     dataset = pydicom.Dataset()
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
@@ -176,7 +176,7 @@ def test_a_name_seen_in_the_last_frame_is_gone_from_the_first(
     pixels = np.zeros((9, 64, 64), np.uint8)
     pixels[:, 20:30, 10:40] = 90  # too dim to be noticed
     pixels[8, 20:30, 10:40] = 255
-    path = _plain_instance(tmp_path / "in.dcm", pixels)
+    path = plain_instance(tmp_path / "in.dcm", pixels)
 
     report = run_engine(path)
 
@@ -189,7 +189,7 @@ def test_frames_with_known_pixels_are_not_inspected_again(tmp_path: Path, run_en
     pixels = np.zeros((9, 64, 64), np.uint8)
     pixels[5, 20:30, 10:40] = 255
 
-    report = run_engine(_plain_instance(tmp_path / "in.dcm", pixels))
+    report = run_engine(plain_instance(tmp_path / "in.dcm", pixels))
 
     # Three detail frames, and of the rest the one that differs.
     assert report.inspected == 3 + 1
@@ -247,8 +247,8 @@ def test_two_instances_that_share_a_uid_both_have_an_output(
     tmp_path: Path, run_engine: Run
 ) -> None:
     pixels = np.zeros((2, 64, 64), np.uint8)
-    _plain_instance(tmp_path / "a.dcm", pixels)
-    _plain_instance(tmp_path / "b.dcm", pixels + 1)
+    plain_instance(tmp_path / "a.dcm", pixels)
+    plain_instance(tmp_path / "b.dcm", pixels + 1)
 
     first, second = run_engine(tmp_path / "a.dcm"), run_engine(tmp_path / "b.dcm")
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cinescrub import __version__
-from cinescrub.config import Policy, Provider
+from cinescrub.config import DetectorChoice, InspectMode, MaskScope, OnDoubt, Policy, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
 
 __all__ = ["app", "main"]
@@ -43,6 +43,17 @@ ProviderFlag = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
+]
+DetectorFlag = Annotated[
+    DetectorChoice | None, typer.Option("--detector", help="Which detectors look for text.")
+]
+InspectFlag = Annotated[
+    InspectMode | None,
+    typer.Option("--inspect", help="Look at each new piece of overlay once, or at every frame."),
+]
+VocabularyFlag = Annotated[
+    Path | None,
+    typer.Option("--vocabulary", help="File with more clinical terms, one a line."),
 ]
 Key = Annotated[
     Path | None,
@@ -85,6 +96,23 @@ def run(
     models: Models = None,
     key: Key = None,
     policy: PolicyFlag = None,
+    detector: DetectorFlag = None,
+    inspect: InspectFlag = None,
+    vocabulary: VocabularyFlag = None,
+    mask_scope: Annotated[
+        MaskScope | None,
+        typer.Option("--mask-scope", help="Fill a redacted place in all frames, or while it lasts."),
+    ] = None,
+    on_doubt: Annotated[
+        OnDoubt | None,
+        typer.Option("--on-doubt", help="What happens to files with text out of the ordinary."),
+    ] = None,
+    blank_outside_sector: Annotated[
+        bool | None,
+        typer.Option(
+            "--blank-outside-sector", help="Fill all outside of the sector, the classic way."
+        ),
+    ] = None,
     provider: ProviderFlag = None,
     threads: Threads = None,
     config: Config = None,
@@ -102,7 +130,18 @@ def run(
     from cinescrub.config import load_config
 
     settings = load_config(
-        config, models=models, key_file=key, policy=policy, provider=provider, threads=threads
+        config,
+        models=models,
+        key_file=key,
+        policy=policy,
+        detector=detector,
+        inspect=inspect,
+        vocabulary=vocabulary,
+        mask_scope=mask_scope,
+        on_doubt=on_doubt,
+        blank_outside_sector=blank_outside_sector,
+        provider=provider,
+        threads=threads,
     )
     code = run_inputs(inputs, out, settings, report=report, json=json, fail_fast=fail_fast)
     raise typer.Exit(code)
@@ -116,6 +155,9 @@ def inspect(
     ] = False,
     models: Models = None,
     policy: PolicyFlag = None,
+    detector: DetectorFlag = None,
+    inspect_mode: InspectFlag = None,
+    vocabulary: VocabularyFlag = None,
     provider: ProviderFlag = None,
     config: Config = None,
     json: Json = False,
@@ -124,7 +166,15 @@ def inspect(
     from cinescrub.cli.inspect import inspect_file
     from cinescrub.config import load_config
 
-    settings = load_config(config, models=models, policy=policy, provider=provider)
+    settings = load_config(
+        config,
+        models=models,
+        policy=policy,
+        detector=detector,
+        inspect=inspect_mode,
+        vocabulary=vocabulary,
+        provider=provider,
+    )
     inspect_file(file, settings, header_only=header_only, json=json)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.bundle import Slot
-from cinescrub.config import DetectorChoice, EngineConfig, OnDoubt
+from cinescrub.config import DetectorChoice, EngineConfig, MaskScope, OnDoubt
 from cinescrub.dicom.audit import audit
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
@@ -32,6 +32,7 @@ from cinescrub.pipeline.inspection import (
     residual_text,
     survey_frames,
 )
+from cinescrub.pipeline.intervals import open_intervals
 from cinescrub.pipeline.job import Job, Observer
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
@@ -139,7 +140,7 @@ class Engine:
                 job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
                 if self._inspector is not None:
                     inspection, scene = self._inspect(job, source, outcome)
-                    self._note_text(job, inspection, self._plan(source, inspection, scene))
+                    self._note_text(job, inspection, self._plan(job, source, inspection, scene))
 
         return Preview(Job(path, token, observer).ended(look), structure)
 
@@ -198,7 +199,7 @@ class Engine:
         self, job: Job, source: Source, inspection: CineInspection, scene: Scene, target: Target
     ) -> None:
         for _ in range(self._config.verify_rounds):
-            plan = self._plan(source, inspection, scene)
+            plan = self._plan(job, source, inspection, scene)
             self._note_text(job, inspection, plan)
             if self._write(job, source, inspection, scene, plan, target):
                 return
@@ -230,7 +231,9 @@ class Engine:
                 raise RedactionError(f"{doubt}: review this file")
         return inspection, scene
 
-    def _plan(self, source: Source, inspection: CineInspection, scene: Scene) -> MaskPlan:
+    def _plan(
+        self, job: Job, source: Source, inspection: CineInspection, scene: Scene
+    ) -> MaskPlan:
         info = source.info
         rectangles = inspection.rectangles
         if self._config.blank_outside_sector:
@@ -238,7 +241,10 @@ class Engine:
             rectangles = np.concatenate([rectangles, outside])
         if len(rectangles):
             rectangles = snap(source.frame(0), info, rectangles)
-        return masks.with_rectangles(info, rectangles)
+        plan = masks.with_rectangles(info, rectangles)
+        if self._config.mask_scope is MaskScope.INTERVAL:
+            plan = open_intervals(job, source, plan, inspection.looks, scene.novelty.moving)
+        return plan
 
     @staticmethod
     def _note_text(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:

@@ -118,6 +118,8 @@ def inspect_text(
                 inspection.see(picture[None], [_COMPOSITE])
     looks = list(scene.looks(info.frames, info.rows, info.columns))
     _look(job, source, inspection, looks, Look.PLAIN, batch_size(info, config.batch_frames))
+    with job.timer.stage("inspect"):
+        inspection.settle()
     return inspection
 
 
@@ -132,39 +134,32 @@ def residual_text(
     wholes |= set(spread(info.frames, config.verify_frames))
     chosen: dict[int, Boxes | None] = {n: parts for n, parts in looks if parts is not None}
     chosen |= dict.fromkeys(wholes)
-    before = len(inspection.rectangles)
-    _look(job, written, inspection, sorted(chosen.items(), key=lambda c: c[0]), Look.CHECK, 1)
-    return len(inspection.rectangles) > before
+    return _check(job, written, inspection, sorted(chosen.items(), key=lambda c: c[0])) > 0
 
 
 def look_at_all(job: Job, source: Source, inspection: CineInspection, scene: Scene) -> int:
     """Look at all overlay states of a file with the eyes of the check; return what is left."""
     info = source.info
-    looks = list(scene.looks(info.frames, info.rows, info.columns))
-    _look(job, source, inspection, looks, Look.CHECK, 1)
-    return len(inspection.rectangles)
+    return _check(job, source, inspection, list(scene.looks(info.frames, info.rows, info.columns)))
+
+
+_Looks = list[tuple[int, Boxes | None]]
+"""Frame numbers, and what is new there: None is the whole frame."""
 
 
 def _look(
-    job: Job,
-    source: Source,
-    inspection: CineInspection,
-    looks: list[tuple[int, Boxes | None]],
-    look: Look,
-    batch: int,
+    job: Job, source: Source, inspection: CineInspection, looks: _Looks, look: Look, batch: int
 ) -> None:
-    """Decode the frames of these looks and look; only pass 1 is timed and told of as such."""
+    """Decode the frames of these looks and look."""
     parts = dict(looks)
-    checks = look is Look.CHECK
-    timer = StageTimer() if checks else job.timer
-    tell = job.told("verify" if checks else "inspect", len(looks))
+    tell = job.told("inspect", len(looks))
     done = 0
     with decoded_batches(
-        source, [n for n, _ in looks], batch=batch, token=job.token, timer=timer
+        source, [n for n, _ in looks], batch=batch, token=job.token, timer=job.timer
     ) as batches:
         for members, frames in batches:
             job.token.check()
-            with timer.stage("inspect"):
+            with job.timer.stage("inspect"):
                 whole = [b for b, n in enumerate(members) if parts[n] is None]
                 if len(whole) == len(members):
                     inspection.see(frames, members, look)
@@ -187,8 +182,26 @@ def _look_mixed(
             inspection.see(frames[b : b + 1], [number], look)
         else:
             # A part is small: looking at it enlarged as well costs little.
-            closely = Look.DETAIL if look is Look.PLAIN else look
-            inspection.see_parts(frames[b], number, part, closely)
+            inspection.see_parts(frames[b], number, part, Look.DETAIL)
+
+
+def _check(job: Job, written: Source, inspection: CineInspection, looks: _Looks) -> int:
+    """Look at frames of a written file; return how many rectangles that added."""
+    parts = dict(looks)
+    tell = job.told("verify", len(looks))
+    before = len(inspection.rectangles)
+    with decoded_batches(
+        written, [n for n, _ in looks], batch=1, token=job.token, timer=StageTimer()
+    ) as batches:
+        for done, ((number,), frames) in enumerate(batches, 1):
+            job.token.check()
+            part = parts[number]
+            if part is None:
+                inspection.check(frames, [number])
+            else:
+                inspection.check_parts(frames[0], number, part)
+            tell(done)
+    return len(inspection.rectangles) - before
 
 
 def spread(frames: int, count: int) -> list[int]:

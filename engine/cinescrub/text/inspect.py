@@ -20,18 +20,23 @@ from cinescrub.masks import padded
 from cinescrub.policy.decide import Line, Reading, decide
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
+from cinescrub.policy.voting import vote
 from cinescrub.text.detector import union
 from cinescrub.text.ink import unexplained_ink
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
 from cinescrub.text.recognizer import Crop, crop_lines
+from cinescrub.text.sightings import Sighting, Sightings
 from cinescrub.types import Boxes, Frame, Reason, TextBoxes, Transcripts
 
 __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
 
 _PLAIN_INK = 0.0
 """Score of ink that no detector found."""
+_CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.MODEL, Reason.ALL_TEXT})
+"""Reasons that no later reading takes back, so that a line goes at first sight."""
+_KEPT = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
 
 class _Reader(Protocol):
@@ -115,7 +120,12 @@ class Inspector:
 
 
 class CineInspection:
-    """What is known of one cine's text so far. Made by `Inspector.open`."""
+    """What is known of one cine's text so far. Made by `Inspector.open`.
+
+    Look at frames with `see` and `see_parts`, then `settle`: what is certain goes at first sight,
+    the rest is decided when all readings of a place are known. `check` and `check_parts` look at
+    the written file after that.
+    """
 
     def __init__(
         self,
@@ -132,11 +142,15 @@ class CineInspection:
         self._sector = sector
         self._seen = SeenFrames()
         self._readings: dict[bytes, tuple[Reading, ...]] = {}
+        self._sightings = Sightings()
         self._kept = KeptPlaces()
         self._kept_in: dict[int, Boxes] = {}
         self._held: Boxes = geometry.as_boxes()
+        self._frame_size = (0, 0)
         self.reasons: Counter[Reason] = Counter()
-        """Lines decided, by reason, kept ones too; a line counts once for each new look of it."""
+        """Places decided, by reason, kept ones too, and each line that the check added."""
+        self.looks: list[tuple[int, Boxes | None, Boxes]] = []
+        """Every look of pass 1: frame number, parts (None: all of it), lines that were found."""
         self.frames_inspected = 0
         """Frames that the detectors ran on, whole or in part."""
         self.pixels_inspected = 0
@@ -147,8 +161,8 @@ class CineInspection:
         """What is to be filled: `(n, 4)` int32, padded and inside the frame, a copy."""
         return self._held.copy()
 
-    def see(self, frames: Frame, numbers: Sequence[int], look: Look = Look.PLAIN) -> Boxes:
-        """Look at a batch of whole frames and add what must go to the rectangles.
+    def see(self, frames: Frame, numbers: Sequence[int], look: Look = Look.PLAIN) -> None:
+        """Look at a batch of whole frames.
 
         Parameters
         ----------
@@ -158,25 +172,18 @@ class CineInspection:
             Which frames of the cine these are.
         look : Look
             How. A plain look skips frames with pixels that were seen.
-
-        Returns
-        -------
-        (n, 4) int32 array
-            The rectangles that this batch added.
         """
         skips = look is Look.PLAIN
         fresh = [b for b in range(len(frames)) if self._seen.is_new(frames[b]) or not skips]
         if not fresh:
-            return geometry.as_boxes()
+            return
         batch = frames if len(fresh) == len(frames) else np.ascontiguousarray(frames[fresh])
         found = self._inspector.eyes.words(batch, look)
-        self._count(len(fresh), batch.shape[1] * batch.shape[2] * len(fresh), look)
-        before = len(self._held)
+        self._count(len(fresh), batch.shape[1] * batch.shape[2] * len(fresh))
         for place, b in enumerate(fresh):
-            self._judge(batch[place], numbers[b], found[place], look)
-        return self._held[before:].copy()
+            self._meet(batch[place], numbers[b], self._lines(found[place]), None)
 
-    def see_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.DETAIL) -> Boxes:
+    def see_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.DETAIL) -> None:
         """Look at parts of one frame, each with context around what is new in it.
 
         Parameters
@@ -189,69 +196,132 @@ class CineInspection:
             Where, inside of the frame.
         look : Look
             How.
-
-        Returns
-        -------
-        (n, 4) int32 array
-            The rectangles that this look added.
         """
-        before = len(self._held)
-        unknown = parts[geometry.covered_share(parts, self._held) < 1.0]
+        unknown = self._unknown(parts)
         if not len(unknown):
-            return geometry.as_boxes()
+            return
         found = union([self._inspector.eyes.words_within(frame, p, look) for p in unknown])
-        area = (unknown[:, 2:] - unknown[:, :2]).astype(np.int64).prod(axis=1).sum()
-        self._count(1, int(area), look)
-        self._judge(frame, number, found, look, unknown)
-        return self._held[before:].copy()
+        self._count(1, _area(unknown))
+        self._meet(frame, number, self._lines(found), unknown)
 
-    def _count(self, frames: int, pixels: int, look: Look) -> None:
+    def settle(self) -> None:
+        """Decide all that was seen, from all readings of each place. To be called once."""
+        fused = [self._fused(place) for place in range(self._sightings.places)]
+        decided: dict[bytes, tuple[Reason, ...]] = {}
+        reasons: dict[int, Reason] = {}
+        for sighting in self._sightings:
+            together = sighting.places.tobytes()
+            if together not in decided:
+                decided[together] = self._decided(sighting, fused)
+            gone = []
+            for i, (place, why) in enumerate(
+                zip(sighting.places, decided[together], strict=True)
+            ):
+                if why not in _KEPT:
+                    gone.append(i)
+                if reasons.get(int(place), why) in _KEPT:
+                    reasons[int(place)] = why
+            self._hold(sighting.boxes[gone])
+        self.reasons.update(reasons.values())
+
+    def check(self, frames: Frame, numbers: Sequence[int]) -> None:
+        """Look at whole frames of the written file; what nobody judged yet goes too."""
+        found = self._inspector.eyes.words(frames, Look.CHECK)
+        self.frames_inspected += len(frames)
+        for b, number in enumerate(numbers):
+            self._find_residual(frames[b], number, self._lines(found[b]))
+
+    def check_parts(self, frame: Frame, number: int, parts: Boxes) -> None:
+        """Look at parts of one frame of the written file."""
+        unknown = self._unknown(parts)
+        if not len(unknown):
+            return
+        found = [self._inspector.eyes.words_within(frame, p, Look.CHECK) for p in unknown]
+        self.frames_inspected += 1
+        self._find_residual(frame, number, self._lines(union(found)))
+
+    def _unknown(self, parts: Boxes) -> Boxes:
+        """Return the parts that are not redacted as a whole already."""
+        unknown: Boxes = parts[geometry.covered_share(parts, self._held) < 1.0]
+        return unknown
+
+    def _count(self, frames: int, pixels: int) -> None:
         self.frames_inspected += frames
-        self.pixels_inspected += pixels if look is not Look.CHECK else 0
+        self.pixels_inspected += pixels
 
-    def _judge(
-        self,
-        frame: Frame,
-        number: int,
-        words: TextBoxes,
-        look: Look,
-        parts: Boxes | None = None,
-    ) -> None:
-        """Decide the lines of one frame, or of parts of it."""
-        size = (frame.shape[0], frame.shape[1])
-        boxes = self._lines(words)
-        if look is Look.CHECK:
-            boxes = boxes[~self._is_explained(frame, boxes, number)]
-        else:
-            boxes = self._with_ink(frame, boxes, parts)
+    def _meet(self, frame: Frame, number: int, lines: Boxes, parts: Boxes | None) -> None:
+        """Read the lines of one frame, or of parts of it; what is certain goes at once."""
+        self._frame_size = (frame.shape[0], frame.shape[1])
+        boxes = self._with_ink(frame, lines, parts)
+        self.looks.append((number, parts, boxes))
+        fresh = self._is_fresh(frame, boxes)
+        told, keys = self._read_lines(frame, boxes, fresh)
+        decisions = self._decide([self._line(keys[i], boxes[i]) for i in told])
+        self._sightings.add(number, boxes[told], [keys[i] for i in told])
+        certain = [i for i, why in zip(told, decisions, strict=True) if why in _CERTAIN]
+        for i, why in zip(told, decisions, strict=True):
+            if fresh[i] and why in _KEPT:
+                self._kept.remember(frame, boxes[i])
+        self._hold(boxes[certain])
+        left = padded(
+            np.delete(boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
+        )
+        before = self._kept_in.get(number, geometry.as_boxes())
+        self._kept_in[number] = np.concatenate([before, left])
+
+    def _find_residual(self, frame: Frame, number: int, lines: Boxes) -> None:
+        """Redact the lines of a written frame that nobody judged and the policy does not keep."""
+        self._frame_size = (frame.shape[0], frame.shape[1])
+        boxes = lines[~self._is_explained(frame, lines, number)]
+        fresh = self._is_fresh(frame, boxes)
+        told, keys = self._read_lines(frame, boxes, fresh)
+        decisions = self._decide([self._line(keys[i], boxes[i]) for i in told])
+        gone = [
+            i for i, why in zip(told, decisions, strict=True) if fresh[i] and why not in _KEPT
+        ]
+        self.reasons[Reason.RESIDUAL] += len(gone)
+        self._hold(boxes[gone])
+
+    def _read_lines(
+        self, frame: Frame, boxes: Boxes, fresh: npt.NDArray[np.bool_]
+    ) -> tuple[list[int], list[bytes]]:
+        """Read the fresh lines; return which lines have readings, and every line's key.
+
+        What is known already is not read, but what was read before is a neighbour that counts.
+        """
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
-        fresh = self._is_fresh(frame, boxes)
         self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
-        # What is known already is not read, but what was read before is a neighbour that counts.
-        told = [i for i, key in enumerate(keys) if key in self._readings]
-        decisions = decide(
-            [self._line(keys[i], boxes[i]) for i in told],
+        return [i for i, key in enumerate(keys) if key in self._readings], keys
+
+    def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
+        return decide(
+            lines,
             matcher=self._matcher,
-            frame_size=size,
+            frame_size=self._frame_size,
             policy=self._policy,
             vocabulary=self._vocabulary,
+        ).reasons
+
+    def _decided(
+        self, sighting: Sighting, fused: Sequence[tuple[Reading, ...]]
+    ) -> tuple[Reason, ...]:
+        return self._decide(
+            [
+                Line(fused[place], _as_box(box))
+                for place, box in zip(sighting.places, sighting.boxes, strict=True)
+            ]
         )
-        gone: list[int] = []
-        for i, goes, why in zip(told, decisions.redact, decisions.reasons, strict=True):
-            if not fresh[i]:
-                continue
-            self.reasons[Reason.RESIDUAL if goes and look is Look.CHECK else why] += 1
-            if goes:
-                gone.append(i)
-            else:
-                self._kept.remember(frame, boxes[i])
-        grown = padded(boxes[gone], rows=size[0], columns=size[1])
-        self._held = np.concatenate([self._held, grown])
-        if look is not Look.CHECK:
-            left = padded(np.delete(boxes, gone, axis=0), rows=size[0], columns=size[1])
-            before = self._kept_in.get(number, geometry.as_boxes())
-            self._kept_in[number] = np.concatenate([before, left])
+
+    def _fused(self, place: int) -> tuple[Reading, ...]:
+        """Return what all looks at a place make of it together."""
+        looks = self._sightings.of_place(place)
+        return vote([reading for _, key in looks for reading in self._readings[key]])
+
+    def _hold(self, boxes: Boxes) -> None:
+        rows, columns = self._frame_size
+        fresh = boxes[geometry.covered_share(boxes, self._held) < 1.0]
+        self._held = np.concatenate([self._held, padded(fresh, rows=rows, columns=columns)])
 
     def _with_ink(self, frame: Frame, boxes: Boxes, parts: Boxes | None) -> Boxes:
         """Return lines joined by those of ink outside of the sector that no detector found."""
@@ -313,5 +383,13 @@ class CineInspection:
         ]
 
     def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
-        x0, y0, x1, y1 = (int(v) for v in box)
-        return Line(self._readings[key], (x0, y0, x1, y1))
+        return Line(self._readings[key], _as_box(box))
+
+
+def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = (int(v) for v in box)
+    return x0, y0, x1, y1
+
+
+def _area(boxes: Boxes) -> int:
+    return int((boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum())

@@ -69,7 +69,12 @@ def reader() -> Reader:
 
 @pytest.fixture
 def cine(bars: Bars, reader: Reader) -> CineInspection:
-    inspector = Inspector(bars, reader, NoVotes())  # type: ignore[arg-type]  # fakes of the models
+    return _open(bars, reader)
+
+
+def _open(bars: Bars, *readers: Reader, checker: Bars | None = None) -> CineInspection:
+    checkers = () if checker is None else (checker,)
+    inspector = Inspector([bars], readers, NoVotes(), checkers=checkers)
     matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "ROUX^MIREILLE")])
     return inspector.open(matcher, Policy.DEFAULT_DENY)
 
@@ -85,10 +90,17 @@ def _frame(**levels: int) -> npt.NDArray[np.uint8]:
 
 def test_clinical_lines_stay_and_the_rest_goes_with_its_reason(cine: CineInspection) -> None:
     cine.see(_frame(top=250, middle=240, low=230), [0])
+    cine.settle()
 
     assert dict(cine.reasons) == {Reason.CLINICAL: 1, Reason.IDENTIFIER: 1, Reason.UNKNOWN: 1}
     assert sorted(cine.rectangles[:, 1].tolist()) == [97, 137]
     assert all(box[0] < 50 and box[2] > 150 for box in cine.rectangles.tolist())
+
+
+def test_what_is_certain_goes_at_first_sight(cine: CineInspection) -> None:
+    cine.see(_frame(top=250, middle=240, low=230), [0])
+
+    assert cine.rectangles[:, 1].tolist() == [97]
 
 
 def test_a_frame_that_was_seen_is_not_looked_at_again(cine: CineInspection, bars: Bars) -> None:
@@ -97,6 +109,7 @@ def test_a_frame_that_was_seen_is_not_looked_at_again(cine: CineInspection, bars
 
     assert bars.looks == [1.0]
     assert cine.frames_inspected == 1
+    assert cine.pixels_inspected == 200 * 300
 
 
 def test_a_detail_look_is_had_even_of_a_seen_frame_and_enlarged(
@@ -105,7 +118,8 @@ def test_a_detail_look_is_had_even_of_a_seen_frame_and_enlarged(
     cine.see(_frame(top=250), [0])
     cine.see(_frame(top=250), [0], Look.DETAIL)
 
-    assert bars.looks == [1.0, 1.0, 1.5]
+    assert bars.looks[0] == 1.0
+    assert max(bars.looks[1:]) > 1.0
 
 
 def test_within_a_batch_only_new_frames_are_looked_at(cine: CineInspection, bars: Bars) -> None:
@@ -120,18 +134,19 @@ def test_known_places_are_not_read_again(cine: CineInspection, reader: Reader) -
     other = _frame(top=250, middle=240)
     other[0, 190, 290] = 7
 
-    added = cine.see(other, [0])
+    before = len(cine.rectangles)
+    cine.see(other, [0])
 
     assert reader.crops == 2
-    assert len(added) == 0
+    assert len(cine.rectangles) == before
 
 
 def test_a_kept_place_whose_pixels_change_is_read_again(cine: CineInspection) -> None:
     cine.see(_frame(top=250), [0])
+    cine.see(_frame(top=240), [1])
+    cine.settle()
 
-    added = cine.see(_frame(top=240), [0])
-
-    assert len(added) == 1
+    assert len(cine.rectangles) == 1
 
 
 def test_text_that_appears_beside_a_kept_line_is_read_with_it(cine: CineInspection) -> None:
@@ -139,45 +154,98 @@ def test_text_that_appears_beside_a_kept_line_is_read_with_it(cine: CineInspecti
     longer = _frame(top=250)
     longer[0, 60:70, 155:165] = 240
 
-    cine.see(longer, [0])
+    cine.see(longer, [1])
+    cine.settle()
 
     assert cine.rectangles[:, 2].max() > 165
 
 
-def test_residual_lines_are_counted_as_such(cine: CineInspection) -> None:
-    cine.see(_frame(low=230), [0], Look.CHECK)
+def test_only_new_parts_of_a_frame_are_looked_at(cine: CineInspection, bars: Bars) -> None:
+    frame = _frame(top=240, low=240)[0]
 
-    assert dict(cine.reasons) == {Reason.RESIDUAL: 1}
+    cine.see_parts(frame, 3, np.array([[0, 130, 300, 200]], np.int32))
+
+    assert cine.rectangles[:, 1].tolist() == [137]
+    assert cine.pixels_inspected == 70 * 300
+
+
+def test_a_part_that_is_redacted_whole_needs_no_look(cine: CineInspection, bars: Bars) -> None:
+    cine.see(_frame(middle=240), [0])
+    looks = len(bars.looks)
+
+    cine.see_parts(_frame(middle=250)[0], 1, np.array([[60, 101, 120, 109]], np.int32))
+
+    assert len(bars.looks) == looks
+
+
+def test_residual_lines_are_counted_as_such(cine: CineInspection) -> None:
+    cine.settle()
+
+    cine.check(_frame(low=230), [0])
+
+    assert cine.reasons[Reason.RESIDUAL] == 1
+    assert len(cine.rectangles) == 1
 
 
 def test_the_check_looks_in_another_size_than_the_inspection(
     cine: CineInspection, bars: Bars
 ) -> None:
     cine.see(_frame(top=250), [0], Look.DETAIL)
-    cine.see(_frame(top=250), [0], Look.CHECK)
+    before = set(bars.looks)
+    cine.check(_frame(top=250), [0])
 
-    assert len(set(bars.looks)) == 3
+    assert bars.looks[-1] not in before
+
+
+def test_the_check_looks_with_other_eyes_where_there_are_others(
+    bars: Bars, reader: Reader
+) -> None:
+    checker = Bars()
+    cine = _open(bars, reader, checker=checker)
+    cine.see(_frame(top=250), [0])
+    looks = len(bars.looks)
+
+    cine.check(_frame(top=250), [0])
+
+    assert len(bars.looks) == looks
+    assert checker.looks
 
 
 def test_what_was_kept_in_a_frame_explains_what_the_check_finds_there(
     cine: CineInspection, reader: Reader
 ) -> None:
     cine.see(_frame(top=250, middle=240), [0], Look.DETAIL)
-    read = reader.crops
+    cine.settle()
+    read, before = reader.crops, len(cine.rectangles)
     cut = _frame(top=250)
     cut[0, 60:70, 50:70] = 0  # a mask beside it took its first letter
     cut[0, 60:70, 75:80] = 240  # and what is left would be misread
 
-    added = cine.see(cut, [0], Look.CHECK)
+    cine.check(cut, [0])
 
-    assert len(added) == 0
+    assert len(cine.rectangles) == before
     assert reader.crops == read
 
 
 def test_what_was_kept_in_one_frame_explains_nothing_in_another(cine: CineInspection) -> None:
     cine.see(_frame(top=250), [0], Look.DETAIL)
+    cine.settle()
 
-    assert len(cine.see(_frame(top=240), [1], Look.CHECK)) == 1
+    cine.check(_frame(top=240), [1])
+
+    assert len(cine.rectangles) == 1
+
+
+def test_every_look_is_on_record_with_its_lines(cine: CineInspection) -> None:
+    part = np.array([[0, 130, 300, 200]], np.int32)
+    cine.see(_frame(top=250), [0])
+    cine.see_parts(_frame(low=250)[0], 7, part)
+
+    (first, whole, lines), (second, parts, others) = cine.looks
+
+    assert (first, whole, len(lines)) == (0, None, 1)
+    assert parts is not None
+    assert (second, parts.tolist(), others[:, 1].tolist()) == (7, part.tolist(), [140])
 
 
 def test_what_the_cine_says_shows_in_no_representation(cine: CineInspection) -> None:
