@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cinescrub.config import Policy
 from cinescrub.policy import ocr
-from cinescrub.policy.decide import Line, decide
+from cinescrub.policy.decide import Line, Reading, decide
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
-from cinescrub.types import PhiKind
+from cinescrub.types import PhiKind, Reason
 
 SIZE = (600, 800)
 CONFUSED = (
@@ -32,12 +34,15 @@ boxes = st.builds(
 )
 texts = st.one_of(
     st.sampled_from([*CLINICAL, "Name:", "ID", "DOE", "17.01.2026", "HP", "", "Okonkwo"]),
-    st.text(max_size=20),
+    st.text("abdeilmnorstv ABDEHILMNOPRSTV0123456789.,:;/-%^|!é²\x00\u4e2d", max_size=20),
 )
+readings = st.builds(Reading, text=texts, confidence=st.floats(0, 1), phi_score=st.floats(0, 1))
 lines = st.builds(
-    Line, text=texts, confidence=st.floats(0, 1), box=boxes, phi_score=st.floats(0, 1),
+    Line,
+    readings=st.lists(readings, max_size=3).map(tuple),
+    box=boxes,
     counter=st.booleans(),
-)  # fmt: skip
+)
 matchers = st.lists(identifiers, max_size=2).map(IdentifierMatcher)
 
 
@@ -57,7 +62,7 @@ def test_an_identifier_with_one_confusion_is_redacted_under_every_policy(
     shown = data.draw(st.sampled_from([text, f"{clinical} {text}", f"{text} {clinical}"]))
 
     decisions = decide(
-        [Line(shown, 0.9, (100, 300, 200, 315))],
+        [Line((Reading(shown, 0.9),), (100, 300, 200, 315))],
         matcher=IdentifierMatcher([identifier]),
         frame_size=SIZE,
         policy=policy,
@@ -92,12 +97,41 @@ def test_the_order_of_lines_does_not_matter(
     assert shuffled.reasons == tuple(straight.reasons[i] for i in order)
 
 
+@given(st.lists(lines, max_size=4), matchers, st.data())
+def test_the_order_of_readings_does_not_matter(
+    given_lines: list[Line], matcher: IdentifierMatcher, data: st.DataObject
+) -> None:
+    shuffled = [
+        replace(line, readings=tuple(data.draw(st.permutations(line.readings))))
+        for line in given_lines
+    ]
+
+    straight = decide(given_lines, matcher=matcher, frame_size=SIZE)
+
+    assert decide(shuffled, matcher=matcher, frame_size=SIZE).reasons == straight.reasons
+
+
+@given(lines, readings, matchers, st.sampled_from([Policy.DEFAULT_DENY, Policy.ALL_TEXT]))
+def test_one_more_reading_never_keeps_a_line_that_goes_on_evidence(
+    line: Line, more: Reading, matcher: IdentifierMatcher, policy: Policy
+) -> None:
+    before = decide([line], matcher=matcher, frame_size=SIZE, policy=policy)
+    longer = replace(line, readings=(*line.readings, more))
+
+    after = decide([longer], matcher=matcher, frame_size=SIZE, policy=policy)
+
+    if before.reasons[0] in {Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT}:
+        assert after.redact.all()
+
+
 @given(st.text("bcdfgjkqvwxz", min_size=4, max_size=9), st.sampled_from(CLINICAL), st.booleans())
 def test_an_unknown_word_anywhere_redacts_the_line(word: str, clinical: str, first: bool) -> None:
     text = f"{word} {clinical}" if first else f"{clinical} {word}"
 
     decisions = decide(
-        [Line(text, 1.0, (100, 300, 200, 315))], matcher=IdentifierMatcher(), frame_size=SIZE
+        [Line((Reading(text, 1.0),), (100, 300, 200, 315))],
+        matcher=IdentifierMatcher(),
+        frame_size=SIZE,
     )
 
     assert decisions.redact.all()

@@ -1,7 +1,11 @@
 """Keep or redact: the decision on the lines of one frame, with a reason each. Default: redact.
 
-Fuses what the other modules of the room say of a text with its confidence, its place and its
-neighbours. Pure: equal lines give equal decisions, in whatever order they come.
+Fuses what the other modules of the room say of the readings of a line with their confidence, its
+place and its neighbours. Pure: equal lines give equal decisions, in whatever order they and their
+readings come.
+
+No recogniser is trusted alone: evidence in any reading redacts; a line is kept when one reading is
+clinical from end to end, confident, and could be what all the others are misreadings of.
 
 Evidence (identifier of this file, PHI pattern, model, a neighbouring label) is gathered first and
 alike for every policy, so that `phi-only` redacts a part of what `default-deny` redacts, and that a
@@ -11,7 +15,7 @@ part of what `all-text` redacts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -21,9 +25,11 @@ from cinescrub.errors import ConfigError
 from cinescrub.policy import grammar, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.readings import Reading, agree
+from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
-__all__ = ["DecisionSettings", "Line", "Policy", "decide"]
+__all__ = ["DecisionSettings", "Line", "Policy", "Reading", "decide"]
 
 Box: TypeAlias = tuple[int, int, int, int]
 
@@ -32,15 +38,11 @@ Box: TypeAlias = tuple[int, int, int, int]
 class Line:
     """One line of read text."""
 
-    text: str = field(repr=False)
-    """As read; empty where nothing could be read. Never shown."""
-    confidence: float
-    """The recogniser's, 0 to 1."""
+    readings: tuple[Reading, ...]
+    """Of each recogniser, at least one each; of several frames, as many as `voting` leaves. None
+    at all is an unread line."""
     box: Box
     """x0, y0, x1, y1 in pixels of the frame, x1 and y1 exclusive."""
-    phi_score: float = 0.0
-    """The token classifier's: the maximum over the tokens of 1 - P(not PHI), where labels that
-    its contract maps to no PHI kind (a vendor) count as not PHI."""
     counter: bool = False
     """Whether the line was seen to count the cine's frames or its time from zero. Without that,
     00:01:23 is a time of day."""
@@ -57,8 +59,12 @@ class DecisionSettings:
     min_confidence_slight: float = 0.3
     """For lines of at most three letters a word, or bare numbers: there, one misread glyph makes
     a clinical word of initials."""
+    doubtful: float = 0.3
+    """Below, what another recogniser made of a line need only be as long."""
+    differing: float = 0.34
+    """Share of glyphs that may differ between two readings of one line."""
     phi_threshold: float = 0.5
-    """Of `Line.phi_score`."""
+    """Of `Reading.phi_score`."""
     banner_top: float = 0.12
     """Share of the rows where banners live: in eleven real files of five vendors whose lines were
     read by hand, the lowest line of a top banner began at 10 % of the rows."""
@@ -83,6 +89,8 @@ class DecisionSettings:
 _SHARES: Final = (
     "min_confidence",
     "min_confidence_slight",
+    "doubtful",
+    "differing",
     "phi_threshold",
     "banner_top",
     "banner_bottom",
@@ -93,12 +101,27 @@ _DEFAULTS: Final = DecisionSettings()
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A line with what its text says."""
+    """A line with what its readings say."""
 
     line: Line
-    clinical: Clinical | None
-    """None unless all of the text is clinical."""
+    vouching: tuple[Clinical, ...]
+    """What the line is by each reading that vouches for it: clinical from end to end."""
     label: bool
+    """Whether any reading is the label of an identifying field."""
+    read: bool
+    """Whether any reading is text with some confidence."""
+
+    @property
+    def measures(self) -> bool:
+        return bool(self.vouching) and all(one.measures for one in self.vouching)
+
+    @property
+    def slight(self) -> bool:
+        return any(one.slight for one in self.vouching)
+
+    @property
+    def emphatic(self) -> bool:
+        return bool(self.vouching) and all(one.emphatic for one in self.vouching)
 
 
 def decide(
@@ -107,6 +130,7 @@ def decide(
     matcher: IdentifierMatcher,
     frame_size: tuple[int, int],
     policy: Policy = Policy.DEFAULT_DENY,
+    vocabulary: Vocabulary | None = None,
     settings: DecisionSettings = _DEFAULTS,
 ) -> Decisions:
     """Decide which lines of a frame are redacted.
@@ -122,6 +146,9 @@ def decide(
     policy : Policy
         `default-deny` keeps a line only if all of it is clinical and nothing speaks against it;
         `phi-only` redacts on evidence, and what can't be read; `all-text` redacts every line.
+    vocabulary : Vocabulary, optional
+        Clinical terms; default: the package's own. It vouches for lines and never weighs against
+        evidence.
     settings : DecisionSettings
         Thresholds and reaches.
 
@@ -132,7 +159,7 @@ def decide(
     """
     if policy is Policy.ALL_TEXT:
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
-    seen = [_look(line) for line in lines]
+    seen = [_look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
     _spread(seen, evidence, settings)
     reasons = tuple(
@@ -146,25 +173,62 @@ def decide(
 _KEPT: Final = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
 
-def _look(line: Line) -> _Seen:
-    if line.counter and patterns.is_counter(line.text):
+def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:
+    vouching = []
+    for reading in line.readings:
+        clinical = _clinical(reading, line.counter, vocabulary, settings)
+        if clinical is not None and _is_shared(reading, line, settings):
+            vouching.append(clinical)
+    return _Seen(
+        line,
+        tuple(vouching),
+        any(patterns.is_label(reading.text) for reading in line.readings),
+        any(_is_read(reading, settings.min_confidence) for reading in line.readings),
+    )
+
+
+def _clinical(
+    reading: Reading, counter: bool, vocabulary: Vocabulary | None, settings: DecisionSettings
+) -> Clinical | None:
+    """Return what a reading is made of, or None unless it is clinical and confident."""
+    if counter and patterns.is_counter(reading.text):
         clinical: Clinical | None = Clinical(measures=1)
     else:
-        clinical = grammar.parse(line.text)
-    if clinical is not None and not clinical.sufficient:
-        clinical = None
-    return _Seen(line, clinical, patterns.is_label(line.text))
+        clinical = grammar.parse(reading.text, vocabulary)
+    if clinical is None or not clinical.sufficient:
+        return None
+    slight = clinical.slight
+    floor = settings.min_confidence_slight if slight else settings.min_confidence
+    return clinical if _is_read(reading, floor) else None
+
+
+def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
+    """Tell whether all other readings of the line could be misreadings of this one."""
+    return all(
+        agree(
+            reading.text,
+            other.text,
+            edits=settings.differing,
+            doubtful=not other.confidence >= settings.doubtful,
+        )
+        for other in line.readings
+    )
+
+
+def _is_read(reading: Reading, floor: float) -> bool:
+    return bool(reading.text.strip()) and reading.confidence >= floor
 
 
 def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSettings) -> Reason | None:
     """Return why a line is PHI on its own, or None. Only the model is vetoed by a clinical look."""
     line = seen.line
-    if matcher.matches(line.text):
+    if any(matcher.matches(reading.text) for reading in line.readings):
         return Reason.IDENTIFIER
-    if seen.label or patterns.find(line.text, counter=line.counter) is not None:
+    found = (patterns.find(one.text, counter=line.counter) for one in line.readings)
+    if seen.label or any(kind is not None for kind in found):
         return Reason.PATTERN
-    hit = not line.phi_score < settings.phi_threshold  # NaN is a hit
-    return Reason.MODEL if hit and seen.clinical is None else None
+    hit = any(not one.phi_score < settings.phi_threshold for one in line.readings)  # NaN hits
+    return Reason.MODEL if hit and not seen.vouching else None
 
 
 def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
@@ -186,7 +250,7 @@ def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: Decision
 
 
 def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:
-    if other.clinical is not None and other.clinical.measures:
+    if other.measures:
         return False
     a, b = source.line.box, other.line.box
     height = max(a[3] - a[1], 1)
@@ -194,7 +258,7 @@ def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:
         return True
     if source.label and _is_below(a, b, settings.label_drop * height):
         return True
-    if other.clinical is None or not other.clinical.slight:
+    if not other.slight:
         return False
     reach = settings.slight_reach * height
     return _is_right_of(a, b, reach) or _is_right_of(b, a, reach)
@@ -216,21 +280,15 @@ def _is_below(a: Box, b: Box, reach: float) -> bool:
 def _without_evidence(
     seen: _Seen, frame_size: tuple[int, int], policy: Policy, settings: DecisionSettings
 ) -> Reason:
-    if not _is_read(seen, settings):
+    if not seen.read:
         return Reason.UNREADABLE
     if policy is Policy.PHI_ONLY:
         return Reason.NOT_PHI
-    if seen.clinical is None:
+    if not seen.vouching:
         return Reason.UNKNOWN
-    if _in_banner(seen.line.box, frame_size[0], settings) and not seen.clinical.emphatic:
+    if _in_banner(seen.line.box, frame_size[0], settings) and not seen.emphatic:
         return Reason.BANNER
     return Reason.CLINICAL
-
-
-def _is_read(seen: _Seen, settings: DecisionSettings) -> bool:
-    slight = seen.clinical is not None and seen.clinical.slight
-    floor = settings.min_confidence_slight if slight else settings.min_confidence
-    return bool(seen.line.text.strip()) and seen.line.confidence >= floor
 
 
 def _in_banner(box: Box, rows: int, settings: DecisionSettings) -> bool:

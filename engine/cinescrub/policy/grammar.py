@@ -141,13 +141,15 @@ _TOGETHER: Final = 6
 _ALONE: Final = 7
 
 
-def parse(text: str) -> Clinical | None:
+def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
     """Parse a whole line as clinical pieces.
 
     Parameters
     ----------
     text : str
         As read; case, accents and letters read for digits don't matter.
+    known : Vocabulary, optional
+        The words that are clinical; default: the package's own.
 
     Returns
     -------
@@ -156,15 +158,15 @@ def parse(text: str) -> Clinical | None:
         beside words ("17 01 26" is no scale) or are a scale's alone.
     """
     folded = ocr.fold(text).translate(_QUOTES).strip()
-    found = _compose(folded)
+    known = vocabulary() if known is None else known
+    found = _compose(folded, known)
     if found is None:
         restored = ocr.restore_digits(folded)
-        found = _compose(restored) if restored != folded else None
+        found = _compose(restored, known) if restored != folded else None
     return found
 
 
-def _compose(folded: str) -> Clinical | None:
-    known = vocabulary()
+def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     counts = dict.fromkeys(("measures", "probes", "codes", "numbers", *_OF_WORDS.values()), 0)
     letters = longest = 0
     after_number = False
@@ -195,7 +197,9 @@ def _has_body(clinical: Clinical, folded: str) -> bool:
 
 def _piece(folded: str, position: int, known: Vocabulary) -> tuple[str, int]:
     """Return kind and end of the longest piece that starts at `position`, or an empty kind."""
-    kind, end = "", position
+    kind, end = "", known.phrase_end(folded, position)
+    if end > position:
+        return "strong", end
     word = _WORD.match(folded, position)
     if word is not None:
         strength = known.lookup(word.group().removesuffix("'s"))

@@ -6,12 +6,15 @@ built by `tools/make_vocabulary.py`); whether a line of them is kept is for `gra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
+from cinescrub.errors import ConfigError
 from cinescrub.policy import ocr
 
 __all__ = ["WEAK_MARK", "Strength", "Vocabulary", "vocabulary"]
@@ -44,18 +47,23 @@ class Vocabulary:
     Parameters
     ----------
     lines : iterable of str
-        One word a line, folded; `~` behind it makes it weak; `#` starts a comment.
+        One term a line; `~` behind it makes it weak; `#` starts a comment. A term of several words,
+        or with signs in it, counts only where all of it stands together.
     """
 
-    __slots__ = ("_bones", "_words")
+    __slots__ = ("_bones", "_phrases", "_words")
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._words: dict[str, Strength] = {}
+        phrases: set[tuple[str, ...]] = set()
         for line in lines:
             entry = line.partition("#")[0].strip()
-            if entry:
-                word = ocr.fold(entry.removesuffix(WEAK_MARK))
-                self._words[word] = _strength(word, weak=entry.endswith(WEAK_MARK))
+            words = tuple(ocr.fold(entry.removesuffix(WEAK_MARK)).split())
+            if len(words) == 1 and ocr.words(words[0]) == [*words]:
+                self._words[words[0]] = _strength(words[0], weak=entry.endswith(WEAK_MARK))
+            elif words:
+                phrases.add(words)
+        self._phrases = _any_of(phrases) if phrases else None
         self._bones: dict[str, str] = {}
         for word in self._words:
             if len(word) > _SHORT:
@@ -67,6 +75,43 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self._words)
+
+    @classmethod
+    def with_terms(cls, path: Path) -> Vocabulary:
+        """Return the package's vocabulary with a site's own terms added.
+
+        Parameters
+        ----------
+        path : Path
+            UTF-8, one term a line, as in `Vocabulary`. A word that the package counts as weak
+            stays weak.
+
+        Raises
+        ------
+        ConfigError
+            The file can't be read, is not UTF-8, or a line is no term: it holds control characters
+            or no letter, or is longer than 80 characters. The error names the line's number only.
+        """
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ConfigError("the vocabulary file is not UTF-8: save it as such") from error
+        except OSError as error:
+            raise ConfigError("the vocabulary file can't be read: check --vocabulary") from error
+        terms = text.splitlines()
+        for number, line in enumerate(terms, 1):
+            entry = line.partition("#")[0].strip()
+            if entry and not _is_term(entry):
+                raise ConfigError(
+                    f"line {number} of the vocabulary file is no term: give words of letters, "
+                    f"digits and signs, at most {_LONGEST} characters"
+                )
+        return cls([*terms, *_own_terms()])
+
+    def phrase_end(self, folded: str, position: int) -> int:
+        """Return where a term of several words that starts at `position` ends, or `position`."""
+        found = self._phrases.match(folded, position) if self._phrases is not None else None
+        return found.end() if found is not None else position
 
     def lookup(self, word: str) -> Strength | None:
         """Return the strength of a folded word, or of the word it was misread from.
@@ -92,6 +137,22 @@ class Vocabulary:
         return self._words[meant]
 
 
+_LONGEST: Final = 80
+
+
+def _is_term(entry: str) -> bool:
+    return (
+        len(entry) <= _LONGEST and entry.isprintable() and any(c.isalpha() for c in ocr.fold(entry))
+    )
+
+
+def _any_of(phrases: set[tuple[str, ...]]) -> re.Pattern[str]:
+    """Return a pattern of all phrases, longest first, that ends where a word does."""
+    listed = sorted(phrases, key=lambda words: (-len(words), words))
+    spelled = (r"\s+".join(map(re.escape, words)) for words in listed)
+    return re.compile(rf"(?:{'|'.join(spelled)})(?![^\W_])")
+
+
 def _strength(word: str, *, weak: bool) -> Strength:
     if weak:
         return Strength.WEAK
@@ -112,5 +173,9 @@ def _forgiven(word: str, meant: str) -> bool:
 @lru_cache(maxsize=1)
 def vocabulary() -> Vocabulary:
     """Return the vocabulary of the package, read once."""
+    return Vocabulary(_own_terms())
+
+
+def _own_terms() -> list[str]:
     text = resources.files("cinescrub.policy").joinpath("data/vocabulary.txt")
-    return Vocabulary(text.read_text(encoding="utf-8").splitlines())
+    return text.read_text(encoding="utf-8").splitlines()

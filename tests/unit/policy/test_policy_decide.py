@@ -9,8 +9,9 @@ import pytest
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy.decide import DecisionSettings, Line, decide
+from cinescrub.policy.decide import DecisionSettings, Line, Reading, decide
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, PhiKind, Reason
 
 SIZE = (600, 800)
@@ -35,6 +36,11 @@ MUST_KEEP = (
 )  # fmt: skip
 
 
+def read(text: str, box: tuple[int, int, int, int], *others: str, counter: bool = False) -> Line:
+    """Return a line that one recogniser read as `text` and more read as `others`."""
+    return Line(tuple(Reading(one, 0.9) for one in (text, *others)), box, counter)
+
+
 def reason(
     text: str,
     *,
@@ -43,13 +49,13 @@ def reason(
     confidence: float = 0.9,
     phi_score: float = 0.0,
 ) -> Reason:
-    line = Line(text, confidence, box, phi_score)
+    line = Line((Reading(text, confidence, phi_score),), box)
     return decide([line], matcher=NOBODY, frame_size=SIZE, policy=policy).reasons[0]
 
 
 def in_row(*texts: str, gap: int = 10, matcher: IdentifierMatcher = NOBODY) -> Decisions:
     lines = [
-        Line(text, 0.9, (100 + i * (80 + gap), 300, 180 + i * (80 + gap), 315))
+        read(text, (100 + i * (80 + gap), 300, 180 + i * (80 + gap), 315))
         for i, text in enumerate(texts)
     ]
     return decide(lines, matcher=matcher, frame_size=SIZE)
@@ -77,8 +83,8 @@ def test_an_unknown_word_anywhere_takes_the_line_with_it(text: str) -> None:
 
 
 def test_a_time_is_kept_only_when_it_was_seen_to_count() -> None:
-    counting = Line("00:01:23", 0.9, MIDDLE, counter=True)
-    named = Line("00:01:23 DOE", 0.9, MIDDLE, counter=True)
+    counting = read("00:01:23", MIDDLE, counter=True)
+    named = read("00:01:23 DOE", MIDDLE, counter=True)
 
     decisions = decide([counting, named], matcher=NOBODY, frame_size=SIZE)
 
@@ -115,7 +121,7 @@ def test_in_a_banner_only_strongly_clinical_lines_stay(
         ("MI 1.1", 0.05, Reason.UNREADABLE),
         ("MI 1.1", 0.2, Reason.CLINICAL),
         ("MI 1.1", float("nan"), Reason.UNREADABLE),
-        ("LV", 0.2, Reason.UNREADABLE),
+        ("LV", 0.2, Reason.UNKNOWN),
         ("LV", 0.5, Reason.CLINICAL),
     ],
 )
@@ -152,7 +158,7 @@ def test_phi_only_keeps_what_shows_no_evidence_and_all_text_keeps_nothing() -> N
 def test_an_identifier_of_the_file_outweighs_a_clinical_look() -> None:
     matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "HEART^APEX")])
 
-    decisions = decide([Line("APEX 16cm", 0.9, MIDDLE)], matcher=matcher, frame_size=SIZE)
+    decisions = decide([read("APEX 16cm", MIDDLE)], matcher=matcher, frame_size=SIZE)
 
     assert decisions.reasons == (Reason.IDENTIFIER,)
 
@@ -177,13 +183,60 @@ def test_neighbours_count(row: tuple[str, ...], redacted: list[bool]) -> None:
 
 
 def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:
-    label = Line("Name:", 0.9, (100, 300, 150, 315))
-    below = Line("LAX", 0.9, (100, 318, 150, 333))
-    far = Line("LAX", 0.9, (600, 300, 650, 315))
+    label = read("Name:", (100, 300, 150, 315))
+    below = read("LAX", (100, 318, 150, 333))
+    far = read("LAX", (600, 300, 650, 315))
 
     decisions = decide([label, below, far], matcher=NOBODY, frame_size=SIZE)
 
     assert decisions.redact.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("LV", "LV DOE JANE"),
+        ("LV", "JANE DOE LV"),
+        ("MI 1.1", "MRN1234567"),
+        ("GAIN", "GAIN 17.01.2026"),
+        ("MI 1.1", ""),
+        ("HP", "MITRAL"),
+    ],
+)
+def test_one_recogniser_that_lost_something_does_not_keep_a_line(first: str, second: str) -> None:
+    lines = [read(first, MIDDLE, second), read(second, MIDDLE, first)]
+
+    assert all(decide([one], matcher=NOBODY, frame_size=SIZE).redact.all() for one in lines)
+
+
+@pytest.mark.parametrize(
+    ("meant", "misread"),
+    [
+        ("TIS0.8 MI 1.3", "T1S0.8 M1 1,3"),
+        ("SUBCOSTAL", "SUBC0STAI"),
+        ("LVIDd 4.62 cm", "LVIDd 4.62 crn"),
+        ("EF (Teich) 63.8 %", "EF (Teich] 63.B %"),
+    ],
+)
+def test_a_line_is_kept_when_the_other_recogniser_misread_it(meant: str, misread: str) -> None:
+    decisions = decide([read(meant, MIDDLE, misread)], matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.reasons == (Reason.CLINICAL,)
+
+
+def test_a_line_without_readings_is_unreadable() -> None:
+    decisions = decide([Line((), MIDDLE)], matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.reasons == (Reason.UNREADABLE,)
+
+
+def test_a_sites_own_terms_vouch_for_a_line() -> None:
+    own = Vocabulary(["Lumen vista"])
+
+    kept = decide([read("lumen vista", MIDDLE)], matcher=NOBODY, frame_size=SIZE, vocabulary=own)
+
+    assert kept.reasons == (Reason.CLINICAL,)
+    assert reason("lumen vista") is Reason.UNKNOWN
 
 
 def test_no_lines_give_no_decisions() -> None:
@@ -192,7 +245,7 @@ def test_no_lines_give_no_decisions() -> None:
 
 
 def test_a_line_never_shows_its_text() -> None:
-    assert "OKONKWO" not in repr(Line("OKONKWO", 0.9, MIDDLE))
+    assert "OKONKWO" not in repr(read("OKONKWO", MIDDLE))
     assert "OKONKWO" not in repr(HeaderIdentifier(PhiKind.PERSON, "OKONKWO"))
 
 
@@ -217,9 +270,7 @@ def test_fifty_lines_are_decided_within_a_frame_time() -> None:
             HeaderIdentifier(PhiKind.INSTITUTION, "Heart Chamber Clinic"),
         ]
     )
-    lines = [
-        Line(MUST_KEEP[i % len(MUST_KEEP)], 0.9, (10, 12 * i, 200, 12 * i + 10)) for i in range(50)
-    ]
+    lines = [read(MUST_KEEP[i % len(MUST_KEEP)], (10, 12 * i, 200, 12 * i + 10)) for i in range(50)]
     decide(lines, matcher=matcher, frame_size=SIZE)
 
     spent = []

@@ -1,0 +1,46 @@
+"""What recognisers read at one place, and whether two readings may be of one text.
+
+Owns `Reading` and the comparison. It knows no vocabulary and no pattern: `decide` says what a
+reading means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cinescrub.policy import ocr
+
+__all__ = ["Reading", "agree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of a line, by one recogniser in one frame."""
+
+    text: str = field(repr=False)
+    """As read; empty where nothing could be read. Never shown."""
+    confidence: float
+    """The recogniser's, 0 to 1."""
+    phi_score: float = 0.0
+    """The token classifier's: the maximum over the tokens of 1 - P(not PHI), where labels that
+    its contract maps to no PHI kind (a vendor) count as not PHI."""
+
+
+def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> bool:
+    """Tell whether `read` may be a misreading of `meant`.
+
+    Parameters
+    ----------
+    meant, read : str
+        Two readings of one place.
+    edits : float
+        Share of the longer one's glyphs that may differ, confusions of `ocr.skeleton` apart; one
+        glyph always may.
+    doubtful : bool
+        The recogniser hardly believes `read`: then only its length counts.
+    """
+    a, b = (ocr.skeleton(ocr.compact(ocr.fold(text))) for text in (meant, read))
+    limit = max(1, int(edits * max(len(a), len(b))))
+    if doubtful and abs(len(a) - len(b)) <= limit:
+        return True
+    return ocr.edits(a, b, limit)
