@@ -34,7 +34,7 @@ __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
 
 _PLAIN_INK = 0.0
 """Score of ink that no detector found."""
-_CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.MODEL, Reason.ALL_TEXT})
+_CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT})
 """Reasons that no later reading takes back, so that a line goes at first sight."""
 _KEPT = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
