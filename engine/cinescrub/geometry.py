@@ -7,7 +7,15 @@ import numpy.typing as npt
 
 from cinescrub.types import Boxes
 
-__all__ = ["as_boxes", "clip", "covered_share", "group_lines", "merge_overlapping", "overlap", "pad"]
+__all__ = [
+    "as_boxes",
+    "clip",
+    "covered_share",
+    "group_lines",
+    "merge_overlapping",
+    "overlap",
+    "pad",
+]
 
 _SAME_LINE = 0.5
 """Centres closer than this share of the mean height lie on one line, and heights that differ by

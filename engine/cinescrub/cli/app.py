@@ -101,7 +101,9 @@ def run(
     vocabulary: VocabularyFlag = None,
     mask_scope: Annotated[
         MaskScope | None,
-        typer.Option("--mask-scope", help="Fill a redacted place in all frames, or while it lasts."),
+        typer.Option(
+            "--mask-scope", help="Fill a redacted place in all frames, or while it lasts."
+        ),
     ] = None,
     on_doubt: Annotated[
         OnDoubt | None,

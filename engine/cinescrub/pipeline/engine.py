@@ -231,9 +231,7 @@ class Engine:
                 raise RedactionError(f"{doubt}: review this file")
         return inspection, scene
 
-    def _plan(
-        self, job: Job, source: Source, inspection: CineInspection, scene: Scene
-    ) -> MaskPlan:
+    def _plan(self, job: Job, source: Source, inspection: CineInspection, scene: Scene) -> MaskPlan:
         info = source.info
         rectangles = inspection.rectangles
         if self._config.blank_outside_sector:

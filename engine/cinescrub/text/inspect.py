@@ -214,9 +214,7 @@ class CineInspection:
             if together not in decided:
                 decided[together] = self._decided(sighting, fused)
             gone = []
-            for i, (place, why) in enumerate(
-                zip(sighting.places, decided[together], strict=True)
-            ):
+            for i, (place, why) in enumerate(zip(sighting.places, decided[together], strict=True)):
                 if why not in _KEPT:
                     gone.append(i)
                 if reasons.get(int(place), why) in _KEPT:
@@ -276,9 +274,7 @@ class CineInspection:
         fresh = self._is_fresh(frame, boxes)
         told, keys = self._read_lines(frame, boxes, fresh)
         decisions = self._decide([self._line(keys[i], boxes[i]) for i in told])
-        gone = [
-            i for i, why in zip(told, decisions, strict=True) if fresh[i] and why not in _KEPT
-        ]
+        gone = [i for i, why in zip(told, decisions, strict=True) if fresh[i] and why not in _KEPT]
         self.reasons[Reason.RESIDUAL] += len(gone)
         self._hold(boxes[gone])
 

@@ -197,9 +197,7 @@ def test_the_check_looks_in_another_size_than_the_inspection(
     assert bars.looks[-1] not in before
 
 
-def test_the_check_looks_with_other_eyes_where_there_are_others(
-    bars: Bars, reader: Reader
-) -> None:
+def test_the_check_looks_with_other_eyes_where_there_are_others(bars: Bars, reader: Reader) -> None:
     checker = Bars()
     cine = _open(bars, reader, checker=checker)
     cine.see(_frame(top=250), [0])

@@ -70,9 +70,7 @@ def test_a_look_that_shows_what_an_earlier_one_showed_is_remembered_once() -> No
         ((40, 40, 50, 50), 0.0),
     ],
 )
-def test_overlap_is_intersection_over_union(
-    other: tuple[int, int, int, int], share: float
-) -> None:
+def test_overlap_is_intersection_over_union(other: tuple[int, int, int, int], share: float) -> None:
     box = np.array([0, 0, 10, 10], np.int32)
 
     assert geometry.overlap(box, _boxes(other)).tolist() == pytest.approx([share])
