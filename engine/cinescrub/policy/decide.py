@@ -22,7 +22,7 @@ import numpy as np
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy import grammar, patterns
+from cinescrub.policy import counters, grammar, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.readings import Reading, agree
@@ -44,8 +44,8 @@ class Line:
     box: Box
     """x0, y0, x1, y1 in pixels of the frame, x1 and y1 exclusive."""
     counter: bool = False
-    """Whether the line was seen to count the cine's frames or its time from zero. Without that,
-    00:01:23 is a time of day."""
+    """Whether the line was seen to count the cine's frames or its time from zero
+    (`counters.counts`). Without that, 00:01:23 is a time of day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _clinical(
     reading: Reading, counter: bool, vocabulary: Vocabulary | None, settings: DecisionSettings
 ) -> Clinical | None:
     """Return what a reading is made of, or None unless it is clinical and confident."""
-    if counter and patterns.is_counter(reading.text):
+    if counter and counters.has_form(reading.text):
         clinical: Clinical | None = Clinical(measures=1)
     else:
         clinical = grammar.parse(reading.text, vocabulary)

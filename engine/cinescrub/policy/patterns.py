@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cinescrub.policy import ocr
+from cinescrub.policy import counters, ocr
 from cinescrub.policy.forms import MONTHS
 from cinescrub.policy.grammar import UNIT
 from cinescrub.policy.vocabulary import vocabulary
 from cinescrub.types import PhiKind
 
-__all__ = ["find", "is_counter", "is_label"]
+__all__ = ["find", "is_label"]
 
 # Month names that are settings or anatomy as well (Italian "gen" and "set", German "sep" and "dez",
 # "mag" for zoom, "out"): they need more than a day beside them.
@@ -134,7 +134,6 @@ _BY_KIND: Final = (
 _HONORIFIC: Final = re.compile(r"\b(?:mr|ms|dr|miss)\s+([a-z][a-z'-]+)")
 _INVERTED: Final = re.compile(r"^\W*([a-z][a-z' -]+),\s?([a-z][a-z'. -]*)\W*$")
 _LETTERS: Final = re.compile(r"[a-z]+")
-_COUNTER: Final = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,:]\d{1,3})?")
 _LABEL: Final = re.compile(
     r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
     r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
@@ -159,17 +158,12 @@ def find(text: str, *, counter: bool = False) -> PhiKind | None:
         None where there is no pattern, which is no proof that there is no PHI.
     """
     folded = ocr.fold(text)
-    if counter and is_counter(text):
+    if counter and counters.has_form(text):
         return None
     kind = _search(folded)
     if kind is None and (restored := ocr.restore_digits(folded)) != folded:
         kind = _search(restored)
     return kind or (PhiKind.PERSON if _addresses_someone(folded) else None)
-
-
-def is_counter(text: str) -> bool:
-    """Tell whether a line has the form of a time counter, which is also that of a time of day."""
-    return _COUNTER.fullmatch(text.strip()) is not None
 
 
 def is_label(text: str) -> bool:
