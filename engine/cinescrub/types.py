@@ -135,6 +135,8 @@ class CineInfo:
     sop_class: str = ""
     modality: str = ""
     regions: tuple[Region, ...] = field(default=())
+    rate: float | None = None
+    """Frames a second as recorded, where the header tells (PS3.3 C.7.6.5)."""
     words: bool = False
     """Native big endian only: 8-bit samples are stored in 16-bit words (VR OW), so that the bytes
     of each pair are swapped (PS3.5 8.1.1, A.3)."""

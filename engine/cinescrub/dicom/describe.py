@@ -22,6 +22,7 @@ __all__ = ["describe", "refuse_hidden_overlays", "refuse_without_pixels", "requi
 
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _MODALITY = 0x00080060
+_CINE_RATE, _FRAME_TIME = 0x00180040, 0x00181063
 _REGIONS = 0x00186011
 _CORNERS = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
 _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
@@ -40,6 +41,7 @@ _SAMPLES_OF = {  # PS3.3 C.7.6.3.1.2
     "YBR_ICT": 3,
     "YBR_RCT": 3,
 }
+_MAX_RATE = 1e6
 _MAX_FRAMES = 2**31 - 1  # VR IS, PS3.5 6.2
 
 
@@ -95,6 +97,7 @@ def describe(header: Dataset, transfer_syntax: str, *, little: bool, words: bool
         sop_class=_text(header, _SOP_CLASS),
         modality=_text(header, _MODALITY),
         regions=_regions(header),
+        rate=_rate(header),
         words=words and not little and bits.allocated == 8,
     )
 
@@ -129,6 +132,18 @@ def refuse_hidden_overlays(header: Dataset) -> None:
             or _integer(header, position, 0, 65535, missing=0) != 0
         ):
             raise InputError(f"overlay in unused pixel bits (group {group:04X}): not supported yet")
+
+
+def _rate(header: Dataset) -> float | None:
+    """Return frames a second; nothing depends on it but whether a counter is told from a clock."""
+    for tag, times in ((_FRAME_TIME, True), (_CINE_RATE, False)):
+        try:
+            value = float(header[BaseTag(tag)].value)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        if 0 < value < _MAX_RATE:
+            return 1000 / value if times else value
+    return None
 
 
 def _bits(header: Dataset) -> _Bits:

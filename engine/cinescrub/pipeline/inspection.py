@@ -101,6 +101,7 @@ def inspect_text(
         config.policy,
         vocabulary=vocabulary,
         sector=scene.sector.mask if ink and scene.sector.mask.any() else None,
+        rate=info.rate,
     )
     # Enlarged looks first: what they redact needs no reading in the frames that follow.
     _look(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.config import Policy
 from cinescrub.masks import padded
+from cinescrub.policy import counters
 from cinescrub.policy.decide import Line, Reading, decide
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
@@ -101,6 +102,7 @@ class Inspector:
         *,
         vocabulary: Vocabulary | None = None,
         sector: npt.NDArray[np.bool_] | None = None,
+        rate: float | None = None,
     ) -> CineInspection:
         """Begin a cine.
 
@@ -115,8 +117,10 @@ class Inspector:
         sector : (H, W) bool array, optional
             The insonified part; outside of it text-sized ink counts as text. Without it, the ink
             rule is off.
+        rate : float, optional
+            Frames a second; without it no line is known to count the cine's time.
         """
-        return CineInspection(self, matcher, policy, vocabulary, sector)
+        return CineInspection(self, matcher, policy, vocabulary, sector, rate)
 
 
 class CineInspection:
@@ -134,12 +138,14 @@ class CineInspection:
         policy: Policy,
         vocabulary: Vocabulary | None,
         sector: npt.NDArray[np.bool_] | None,
+        rate: float | None,
     ) -> None:
         self._inspector = inspector
         self._matcher = matcher
         self._policy = policy
         self._vocabulary = vocabulary
         self._sector = sector
+        self._rate = rate
         self._seen = SeenFrames()
         self._readings: dict[bytes, tuple[Reading, ...]] = {}
         self._sightings = Sightings()
@@ -206,13 +212,13 @@ class CineInspection:
 
     def settle(self) -> None:
         """Decide all that was seen, from all readings of each place. To be called once."""
-        fused = [self._fused(place) for place in range(self._sightings.places)]
+        places = [self._fused(place) for place in range(self._sightings.places)]
         decided: dict[bytes, tuple[Reason, ...]] = {}
         reasons: dict[int, Reason] = {}
         for sighting in self._sightings:
             together = sighting.places.tobytes()
             if together not in decided:
-                decided[together] = self._decided(sighting, fused)
+                decided[together] = self._decided(sighting, places)
             gone = []
             for i, (place, why) in enumerate(zip(sighting.places, decided[together], strict=True)):
                 if why not in _KEPT:
@@ -256,7 +262,11 @@ class CineInspection:
         told, keys = self._read_lines(frame, boxes, fresh)
         decisions = self._decide([self._line(keys[i], boxes[i]) for i in told])
         self._sightings.add(number, boxes[told], [keys[i] for i in told])
-        certain = [i for i, why in zip(told, decisions, strict=True) if why in _CERTAIN]
+        certain = [
+            i
+            for i, why in zip(told, decisions, strict=True)
+            if why in _CERTAIN and not self._may_count(keys[i])
+        ]
         for i, why in zip(told, decisions, strict=True):
             if fresh[i] and why in _KEPT:
                 self._kept.remember(frame, boxes[i])
@@ -266,6 +276,10 @@ class CineInspection:
         )
         before = self._kept_in.get(number, geometry.as_boxes())
         self._kept_in[number] = np.concatenate([before, left])
+
+    def _may_count(self, key: bytes) -> bool:
+        """Return whether a line may turn out to be a counter of the cine's frames or time."""
+        return any(counters.has_form(reading.text) for reading in self._readings[key])
 
     def _find_residual(self, frame: Frame, number: int, lines: Boxes) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
@@ -300,19 +314,26 @@ class CineInspection:
         ).reasons
 
     def _decided(
-        self, sighting: Sighting, fused: Sequence[tuple[Reading, ...]]
+        self, sighting: Sighting, places: Sequence[tuple[tuple[Reading, ...], bool]]
     ) -> tuple[Reason, ...]:
         return self._decide(
             [
-                Line(fused[place], _as_box(box))
+                Line(places[place][0], _as_box(box), counter=places[place][1])
                 for place, box in zip(sighting.places, sighting.boxes, strict=True)
             ]
         )
 
-    def _fused(self, place: int) -> tuple[Reading, ...]:
-        """Return what all looks at a place make of it together."""
+    def _fused(self, place: int) -> tuple[tuple[Reading, ...], bool]:
+        """Return what all looks at a place make of it, and whether it counts the cine's frames."""
         looks = self._sightings.of_place(place)
-        return vote([reading for _, key in looks for reading in self._readings[key]])
+        likeliest = [
+            (frame, max(self._readings[key], key=lambda r: r.confidence).text)
+            for frame, key in looks
+        ]
+        counter = all(counters.has_form(text) for _, text in likeliest) and counters.counts(
+            [(frame, text) for frame, text in likeliest if frame >= 0], rate=self._rate
+        )
+        return vote([reading for _, key in looks for reading in self._readings[key]]), counter
 
     def _hold(self, boxes: Boxes) -> None:
         rows, columns = self._frame_size
