@@ -22,7 +22,7 @@ from cinescrub.testing import CineSpec, Dynamic, Photometric, Syntax, make_cine
 from cinescrub.testing.leaks import find_leaks
 from cinescrub.testing.malformed import malformed_files
 from cinescrub.testing.reader import read_frames
-from cinescrub.text.inspect import CineInspection, Look
+from cinescrub.text.inspect import CineInspection
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Run
@@ -191,8 +191,8 @@ def test_frames_with_known_pixels_are_not_inspected_again(tmp_path: Path, run_en
 
     report = run_engine(plain_instance(tmp_path / "in.dcm", pixels))
 
-    # Three detail frames, and of the rest the one that differs.
-    assert report.inspected == 3 + 1
+    # The first frame closely, and of the rest the one that differs.
+    assert report.inspected == 1 + 1
 
 
 def test_inputs_are_not_modified_and_nothing_but_the_output_is_left(
@@ -348,18 +348,17 @@ class _Whistleblower:
         self.left = times
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = CineInspection.see
+        real = CineInspection.check
 
-        def see(inspection: Any, frames: Any, numbers: Any, look: Look) -> Any:
-            if look is Look.CHECK and self.left:
+        def check(inspection: Any, frames: Any, numbers: Any) -> None:
+            real(inspection, frames, numbers)
+            if self.left:
                 self.left -= 1
                 y = 100 + self.left * 4
                 box = np.array([[4, y, 12, y + 4]], np.int32)
                 inspection._held = np.concatenate([inspection._held, box])
-                return box
-            return real(inspection, frames, numbers, look)
 
-        monkeypatch.setattr(CineInspection, "see", see)
+        monkeypatch.setattr(CineInspection, "check", check)
 
 
 def test_text_that_the_check_finds_is_redacted_in_a_second_round(
@@ -451,4 +450,6 @@ def test_progress_reaches_the_last_frame_of_each_stage(
 
     run_engine(tmp_path / "in.dcm", observer=observer)
 
-    assert observer.stages == {"inspect": 5, "apply": 5}
+    assert {"survey", "inspect", "apply", "verify"} <= set(observer.stages)
+    assert all(done == total for done, total in observer.stages.values())
+    assert observer.stages["survey"] == observer.stages["apply"] == (5, 5)

@@ -223,7 +223,7 @@ class CineInspection:
             for i, (place, why) in enumerate(zip(sighting.places, decided[together], strict=True)):
                 if why not in _KEPT:
                     gone.append(i)
-                if reasons.get(int(place), why) in _KEPT:
+                if reasons.get(int(place), Reason.CLINICAL) in _KEPT:
                     reasons[int(place)] = why
             self._hold(sighting.boxes[gone])
         self.reasons.update(reasons.values())

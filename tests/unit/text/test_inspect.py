@@ -163,10 +163,18 @@ def test_text_that_appears_beside_a_kept_line_is_read_with_it(cine: CineInspecti
 def test_only_new_parts_of_a_frame_are_looked_at(cine: CineInspection, bars: Bars) -> None:
     frame = _frame(top=240, low=240)[0]
 
-    cine.see_parts(frame, 3, np.array([[0, 130, 300, 200]], np.int32))
+    cine.see_parts(frame, 3, np.array([[0, 80, 300, 200]], np.int32))
 
     assert cine.rectangles[:, 1].tolist() == [137]
-    assert cine.pixels_inspected == 70 * 300
+    assert cine.pixels_inspected == 120 * 300
+
+
+def test_what_lies_at_the_cut_edge_of_a_part_was_judged_with_its_whole_line(
+    cine: CineInspection,
+) -> None:
+    cine.see_parts(_frame(low=240)[0], 3, np.array([[0, 130, 300, 200]], np.int32))
+
+    assert len(cine.rectangles) == 0
 
 
 def test_a_part_that_is_redacted_whole_needs_no_look(cine: CineInspection, bars: Bars) -> None:
@@ -235,7 +243,7 @@ def test_what_was_kept_in_one_frame_explains_nothing_in_another(cine: CineInspec
 
 
 def test_every_look_is_on_record_with_its_lines(cine: CineInspection) -> None:
-    part = np.array([[0, 130, 300, 200]], np.int32)
+    part = np.array([[0, 80, 300, 200]], np.int32)
     cine.see(_frame(top=250), [0])
     cine.see_parts(_frame(low=250)[0], 7, part)
 
