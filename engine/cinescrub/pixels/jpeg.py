@@ -91,8 +91,10 @@ def mcu_size(frame: Buffer, info: CineInfo) -> tuple[int, int]:
     raise InputError("a JPEG stream has no frame header")
 
 
-def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
-    """Replace every MCU that a rectangle touches by black.
+def redact(
+    frame: Buffer, info: CineInfo, rectangles: Boxes, colour: tuple[int, ...] | None = None
+) -> bytes:
+    """Replace every MCU that a rectangle touches by black, or another flat colour.
 
     Parameters
     ----------
@@ -102,6 +104,8 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
         The header.
     rectangles : (n, 4) int32 array
         x0, y0, x1, y1 in pixels, ends exclusive; snapped outwards to MCUs here.
+    colour : tuple of int, optional
+        Samples of the components as coded, 0 to 255; black where it is not given.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     view = memoryview(frame)
     segments, _ = split(view)
     state = _State()
-    fills = _fills(stream, info)
+    fills = _black(stream, info) if colour is None else colour
     out: list[bytes | memoryview] = [b"\xff\xd8"]
     for segment, replacement in kept(view, segments):
         if replacement is not None:
@@ -135,22 +139,26 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     return b"".join(out)
 
 
-def _fills(stream: Stream, info: CineInfo) -> tuple[int, ...]:
-    """Return what each component is filled with: -1 lowest, 0 middle, 1 highest sample."""
+def _black(stream: Stream, info: CineInfo) -> tuple[int, ...]:
+    """Return the samples of black."""
     if stream.components == 1:
-        return (1,) if info.photometric == "MONOCHROME1" else (-1,)
-    return (-1, -1, -1) if stream_is_rgb(stream, info) else (-1, 0, 0)
+        return (255,) if info.photometric == "MONOCHROME1" else (0,)
+    return (0, 0, 0) if stream_is_rgb(stream, info) else (0, 128, 128)
 
 
-def _level(fill: int, quantiser: int) -> int:
-    """Return the DC level that decodes to a flat 0, 128 or 255.
+def _level(sample: int, quantiser: int) -> int:
+    """Return the DC level that decodes to a flat sample, within half a step of the quantiser.
 
-    A flat block's samples are level x quantiser / 8 + 128 (T.81 A.3.3), clamped to 0 .. 255:
-    -128 and +127 are reached or passed.
+    A flat block's samples are level x quantiser / 8 + 128 (T.81 A.3.3), clamped to 0 .. 255: 0
+    and 255 are reached or passed.
     """
     if quantiser > _MAX_QUANTISER:
         raise InputError("a JPEG quantiser is too coarse for 8-bit samples")
-    return (1024 // -quantiser, 0, -(-1016 // quantiser))[fill + 1]
+    if sample <= 0:
+        return 1024 // -quantiser
+    if sample >= 255:
+        return -(-1016 // quantiser)
+    return round((sample - 128) * 8 / quantiser)
 
 
 def _note(marker: int, body: memoryview, state: _State, info: CineInfo, boxes: Boxes) -> None:
