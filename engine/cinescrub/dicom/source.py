@@ -84,6 +84,8 @@ class Source:
     lie there as `frame` yields them (encapsulated, deflated, odd frames in swapped words)."""
     notes: tuple[str, ...]
     """What was tolerated or concluded; no PHI."""
+    extended_offsets: bool
+    """Whether it has an Extended Offset Table (PS3.3 C.7.6.3.1.8)."""
     left_out: tuple[int, ...]
     """Tags of private elements over 1 MiB that were not read."""
     _file: BinaryIO = field(repr=False)
@@ -264,6 +266,7 @@ def _source(path: Path, file: BinaryIO, size: int) -> Source:
         pixel_vr=native_vr(info, container.encoding, pixels.vr),
         pixel_span=span,
         notes=notes,
+        extended_offsets=extended is not None,
         left_out=left_out,
         _file=file,
         _map=mapped,

@@ -14,6 +14,8 @@ from cinescrub.types import Fill, MaskPlan
 __all__ = ["write_pixels"]
 
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+_LARGE_BYTES: Final = 1 << 32
+"""An input that has no room in a Basic Offset Table: its output most likely has none either."""
 _RELEASE_EVERY: Final = 8
 """Frames after which mapped pages are let go, so that they don't count as resident memory."""
 
@@ -107,7 +109,8 @@ def _encapsulated(
         k, frame = item
         return memoryview(redact(frame, info, plan.at(k), fill) if changed else clean(frame, info))
 
-    output.encapsulated(info.frames)
+    large = source.extended_offsets or source.size > _LARGE_BYTES
+    output.encapsulated(info.frames, extended=large)
     numbered = enumerate(source.frames_in_order())
     with mapped(written, numbered, workers=usable_cores(), token=token) as frames:
         for k, frame in enumerate(frames):

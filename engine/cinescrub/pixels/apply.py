@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native
+from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native, rle
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.fill import fill_colours
@@ -136,7 +136,8 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
     """Return a frame without what can hold text beside its picture.
 
     JPEG and JPEG-LS: APPn, COM and bytes behind the end go, but for the markers that colours
-    depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end.
+    depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end. RLE: unused
+    offsets; bytes behind a plane are refused.
 
     Returns
     -------
@@ -154,6 +155,8 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
         cleaned = jpeg_markers.clean(frame)
     elif family in (Family.J2K, Family.HTJ2K):
         cleaned = j2k_markers.clean(frame)
+    elif family is Family.RLE:
+        cleaned = rle.clean(frame, info)
     return frame if cleaned is frame else _even(bytes(cleaned))
 
 
