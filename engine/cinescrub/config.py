@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from cinescrub.bundle import default_models_dir
 from cinescrub.errors import ConfigError
+from cinescrub.types import Fill
 
 __all__ = [
     "DetectorChoice",
@@ -106,6 +107,8 @@ class EngineConfig:
     blank_outside_sector: bool = False
     """Fill everything outside of the sector. A file without a known sector is refused."""
     provider: Provider = Provider.AUTO
+    fill: Fill = Fill.BLACK
+    """What redacted rectangles are filled with."""
     threads: int = 0
     """Threads inside a model run; 0 lets the runtime take one a core."""
     batch_frames: int = 4
@@ -175,6 +178,7 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "inspect": InspectMode,
     "mask_scope": MaskScope,
     "on_doubt": OnDoubt,
+    "fill": Fill,
 }
 _SWITCHES: Final = frozenset({"ink_rule", "blank_outside_sector"})
 

@@ -130,6 +130,7 @@ def test_doctor_checks_everything_down_to_a_run(command: Command, models_dir: Pa
         "versions",
         "runtime",
         "codecs",
+        "JPEG core",
         *(f"model {slot}" for slot in Slot),
         "self-test",
     ]

@@ -15,6 +15,7 @@ import typer
 from cinescrub import __version__
 from cinescrub.config import DetectorChoice, InspectMode, MaskScope, OnDoubt, Policy, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
+from cinescrub.types import Fill
 
 __all__ = ["app", "main"]
 
@@ -37,6 +38,9 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file with se
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 PolicyFlag = Annotated[
     Policy | None, typer.Option("--policy", help="What happens to burned-in text.")
+]
+FillFlag = Annotated[
+    Fill | None, typer.Option("--fill", help="What redacted rectangles are filled with.")
 ]
 ProviderFlag = Annotated[
     Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
@@ -115,6 +119,7 @@ def run(
             "--blank-outside-sector", help="Fill all outside of the sector, the classic way."
         ),
     ] = None,
+    fill: FillFlag = None,
     provider: ProviderFlag = None,
     threads: Threads = None,
     config: Config = None,
@@ -142,6 +147,7 @@ def run(
         mask_scope=mask_scope,
         on_doubt=on_doubt,
         blank_outside_sector=blank_outside_sector,
+        fill=fill,
         provider=provider,
         threads=threads,
     )
