@@ -22,11 +22,12 @@ The figures, as the documents quote them:
     A pixel that differs by more than 2 levels in a channel. Each changed pixel of each frame is
     counted once, under the first of these that it lies in (`cinescrub.testing.areas`): the
     surroundings of an identifying string of this frame; of one of another frame (masks may hold
-    over a cine); the surroundings of a clinical string; a graphic; the sector; the background.
+    over a cine); the surroundings of a clinical string; the padding beyond the surroundings of any
+    string; a graphic; the sector; the background.
 *Changed elsewhere*
     Share of all pixels, over all frames, that changed outside of the surroundings of all text:
-    in graphics, sector and background. What a redacted clinical line costs is in *kept* and, by
-    pixel, in `changed_clinical`. A cine without an output adds nothing here.
+    in padding, graphics, sector and background. What a redacted clinical line costs is in *kept*
+    and, by pixel, in `changed_clinical`. A cine without an output adds nothing here.
 *Precision*
     By string: of the strings that are gone, the share that identifies. By pixel: of the pixels
     that changed, the share in surroundings of identifying strings (of any frame).
@@ -105,6 +106,7 @@ class CineScore:
     changed_identifying: int = 0
     changed_held: int = 0
     changed_clinical: int = 0
+    changed_padding: int = 0
     changed_graphics: int = 0
     changed_sector: int = 0
     changed_background: int = 0
@@ -136,7 +138,8 @@ class CineScore:
     @property
     def pixels_changed_elsewhere(self) -> int:
         """Pixels changed outside of the surroundings of all text."""
-        return self.changed_graphics + self.changed_sector + self.changed_background
+        beside = self.changed_padding + self.changed_graphics
+        return beside + self.changed_sector + self.changed_background
 
     @property
     def changed_elsewhere(self) -> float:

@@ -161,9 +161,8 @@ def _with_a_patch(spec: CineSpec, where: tuple[int, int, int, int], frame: int =
 
 def test_a_change_away_from_text_is_counted_by_what_it_hits() -> None:
     sector = _with_a_patch(_SPEC, (240, 180, 260, 190))
-    truth = _truth(_SPEC)
-    x0, y0, x1, y1 = truth.graphics[0]
-    graphic = _with_a_patch(_SPEC, truth.graphics[0])
+    x0, y0, x1, y1 = _truth(_SPEC).graphics[0]
+    graphic = _with_a_patch(_SPEC, (x0, y0, x1, y1))
 
     assert sector.changed_sector == sector.pixels_changed_elsewhere == 200
     assert sector.pixels == 4 * 360 * 480
@@ -192,20 +191,22 @@ def test_a_mask_held_over_frames_without_the_string_is_held_and_not_elsewhere() 
     assert shown.changed_held == held.changed_identifying == held.pixels_changed_elsewhere == 0
 
 
-def test_surroundings_reach_one_line_height_along_half_of_it_across_and_whole_blocks() -> None:
+def test_surroundings_reach_one_line_height_to_whole_blocks_and_padding_twice_as_far() -> None:
     ink = np.ones((10, 40), np.bool_)
     item = TextItem("NAME", PhiKind.PERSON, phi=True, box=(50, 40, 90, 50), frames=(0, 1), ink=ink)
     upright = replace(item, box=(50, 40, 60, 80), ink=ink.T)
+    small = replace(item, box=(50, 40, 90, 45), ink=ink[:5])
     whole = np.ones((120, 160), np.bool_)
 
-    def around(which: TextItem, block: tuple[int, int]) -> int:
-        truth = CineTruth(1, 120, 160, (which,), block=block)
-        return AreaMap(truth).count(0, whole)[Area.IDENTIFYING]
+    def around(which: TextItem, block: tuple[int, int]) -> list[int]:
+        areas = AreaMap(CineTruth(1, 120, 160, (which,), block=block)).count(0, whole)
+        return [areas[Area.IDENTIFYING], areas[Area.PADDING]]
 
-    assert around(item, (1, 1)) == (40 + 2 * 10) * (10 + 2 * 5)
-    assert around(upright, (1, 1)) == (40 + 2 * 10) * (10 + 2 * 5)
-    # x from 40 to 100 goes to 32 and 112 by steps of 16, y from 35 to 55 to 32 and 56 by 8.
-    assert around(item, (16, 8)) == (112 - 32) * (56 - 32)
+    assert around(item, (1, 1)) == [60 * 30, 80 * 50 - 60 * 30]
+    assert around(upright, (1, 1)) == [30 * 60, 50 * 80 - 30 * 60]
+    assert around(small, (1, 1)) == [56 * 21, 72 * 37 - 56 * 21]
+    # x from 40 to 100 goes to 32 and 112 by steps of 16, y from 30 to 60 to 24 and 64 by 8.
+    assert around(item, (16, 8))[0] == (112 - 32) * (64 - 24)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from cinescrub.testing.accuracy.measure import Outcome, Subject
+from cinescrub.testing.areas import Area
 from cinescrub.testing.score import total
 
 __all__ = ["figures_of", "grouped", "summarise", "table"]
@@ -25,7 +26,6 @@ _COLUMNS: Final = (
     ("header", 8, "header_leaks", 1, 0),
     ("missing", 9, "missing", 1, 0),
 )
-_AREAS: Final = ("identifying", "held", "clinical", "graphics", "sector", "background")
 
 
 def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -45,7 +45,9 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "precision": round(score.precision, 5),
         "pixel_precision": round(score.pixel_precision, 5),
         "changed_elsewhere": round(score.changed_elsewhere, 6),
-        "changed": {area: round(getattr(score, f"changed_{area}") / pixels, 6) for area in _AREAS},
+        "changed": {
+            str(area): round(getattr(score, f"changed_{area}") / pixels, 6) for area in Area
+        },
         "unseen_item_frames": score.unseen_item_frames,
         "header_leaks": sum(len(outcome.header_leaks) for outcome in outcomes),
         "inspected_share": round(sum(shares) / len(shares), 4) if shares else None,
