@@ -42,6 +42,7 @@ from cinescrub.config import EngineConfig, Provider
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
 from cinescrub.errors import CinescrubError
+from cinescrub.pipeline.assembly import open_inspector
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport
 from cinescrub.runtime.providers import installed_runtimes, load_runtime, provider_options
@@ -57,10 +58,7 @@ from cinescrub.testing import (
     make_cine,
     plan_drawing,
 )
-from cinescrub.text.deidentifier import Deidentifier
-from cinescrub.text.detector import CraftDetector, DetectorSettings, boxes_from_maps
-from cinescrub.text.inspect import Inspector
-from cinescrub.text.recognizer import HEIGHT, Recognizer
+from cinescrub.text.detector import DetectorSettings, boxes_from_maps
 
 Arrays = dict[str, npt.NDArray[Any]]
 Maps = npt.NDArray[np.float32]
@@ -68,6 +66,7 @@ Maps = npt.NDArray[np.float32]
 _TEXTS = 32
 _TOKENS = 16
 _LINE_WIDTH = 320
+_HEIGHT = 64  # of english_g2's input
 _LEAST_RUNS = 5
 _COMPARED = ("rectangles", "redactions", "kept", "sha256_out")
 
@@ -169,7 +168,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
             yield Case(Slot.CRAFT, f"{n} x {size}", {"frames": frames[:n]})
     lines = _lines(max(options.lines), options.seed)
     for n in options.lines:
-        yield Case(Slot.RECOGNIZER, f"{n} x {HEIGHT}x{_LINE_WIDTH}", {"lines": lines[:n]})
+        yield Case(Slot.RECOGNIZER, f"{n} x {_HEIGHT}x{_LINE_WIDTH}", {"lines": lines[:n]})
     tokens = _tokens(options.models, options.seed)
     yield Case(Slot.DEIDENTIFIER, f"{_TEXTS} x {_TOKENS} tokens", tokens)
 
@@ -199,12 +198,12 @@ def _texts(seed: int) -> Iterator[tuple[npt.NDArray[np.uint8], TextItem]]:
 
 def _lines(n: int, seed: int) -> npt.NDArray[np.uint8]:
     """Return `(n, 64, 320, 1)` lines, scaled and padded as the recogniser does."""
-    lines = np.empty((n, HEIGHT, _LINE_WIDTH, 1), np.uint8)
+    lines = np.empty((n, _HEIGHT, _LINE_WIDTH, 1), np.uint8)
     for line, (frame, item) in zip(lines, _texts(seed), strict=False):
         x0, y0, x1, y1 = item.box
         gray = cv2.cvtColor(frame[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
-        width = min(_LINE_WIDTH, max(1, round((x1 - x0) * HEIGHT / (y1 - y0))))
-        line[:, :width, 0] = cv2.resize(gray, (width, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        width = min(_LINE_WIDTH, max(1, round((x1 - x0) * _HEIGHT / (y1 - y0))))
+        line[:, :width, 0] = cv2.resize(gray, (width, _HEIGHT), interpolation=cv2.INTER_CUBIC)
         line[:, width:] = line[:, width - 1 : width]
     return lines
 
@@ -397,11 +396,8 @@ def _run_cines(
 
 def _engine(variant: Variant, options: argparse.Namespace, key: Path) -> Engine:
     """Put an engine together as `Engine.open` does, with the variant's own options."""
-    craft, recognizer, deidentifier = (variant.open(options.models, slot) for slot in Slot)
-    inspector = Inspector(
-        CraftDetector(craft), Recognizer(recognizer), Deidentifier(deidentifier, options.models)
-    )
     config = EngineConfig(models=options.models, key_file=key, provider=variant.provider)
+    inspector = open_inspector(config, lambda slot: variant.open(options.models, slot))
     return Engine(config, inspector, Pseudonyms(load_or_create_key(key)), basic_profile())
 
 

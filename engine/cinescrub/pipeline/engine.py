@@ -14,8 +14,7 @@ from typing import Self
 import numpy as np
 
 from cinescrub import masks
-from cinescrub.bundle import Slot
-from cinescrub.config import DetectorChoice, EngineConfig, MaskScope, OnDoubt
+from cinescrub.config import EngineConfig, MaskScope, OnDoubt
 from cinescrub.dicom.audit import audit
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
@@ -25,6 +24,7 @@ from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError
 from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.assembly import open_inspector
 from cinescrub.pipeline.inspection import (
     Scene,
     inspect_text,
@@ -41,15 +41,9 @@ from cinescrub.pixels.apply import snap
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport
-from cinescrub.runtime.session import open_session
 from cinescrub.stream import CancelToken
-from cinescrub.text.dbnet import DbDetector
-from cinescrub.text.deidentifier import Deidentifier
-from cinescrub.text.detector import CraftDetector
 from cinescrub.text.doubt import find_doubt
 from cinescrub.text.inspect import CineInspection, Inspector
-from cinescrub.text.looks import Detector
-from cinescrub.text.recognizer import Recognizer
 from cinescrub.text.sector import outside_rectangles
 from cinescrub.types import MaskPlan, Reason
 
@@ -92,14 +86,14 @@ class Engine:
         ModelError
             A model is missing or differs from its contract, or a provider was not loaded.
         """
-        inspector = _open_inspector(config)  # first: without models no key file is made
+        inspector = open_inspector(config)  # first: without models no key file is made
         key = load_or_create_key(config.key_file)
         return cls(config, inspector, Pseudonyms(key), basic_profile(), _vocabulary(config))
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
         """Load what a preview needs: no key file is made, its pseudonyms are thrown away."""
-        inspector = _open_inspector(config) if with_models else None
+        inspector = open_inspector(config) if with_models else None
         throwaway = Pseudonyms(os.urandom(32))
         return cls(config, inspector, throwaway, basic_profile(), _vocabulary(config))
 
@@ -316,26 +310,6 @@ class Engine:
             sha256_out=sha256_out,
         )
         return True
-
-
-def _open_inspector(config: EngineConfig) -> Inspector:
-    def session(slot: Slot):  # type: ignore[no-untyped-def]  # Session, as open_session returns it
-        return open_session(config.models, slot, provider=config.provider, threads=config.threads)
-
-    craft = CraftDetector(session(Slot.CRAFT))
-    ppocr = DbDetector(session(Slot.PPOCR_DETECTOR))
-    both: tuple[Detector, ...] = (craft, ppocr)
-    first, other = {
-        DetectorChoice.CRAFT: ((craft,), (ppocr,)),
-        DetectorChoice.PPOCR: ((ppocr,), (craft,)),
-        DetectorChoice.BOTH: (both, both),
-    }[config.detector]
-    return Inspector(
-        first,
-        (Recognizer(session(Slot.RECOGNIZER)), Recognizer(session(Slot.PPOCR_RECOGNIZER))),
-        Deidentifier(session(Slot.DEIDENTIFIER), config.models),
-        checkers=other,
-    )
 
 
 def _vocabulary(config: EngineConfig) -> Vocabulary | None:

@@ -79,7 +79,7 @@ def survey_frames(job: Job, source: Source, mode: InspectMode) -> Scene:
     with job.timer.stage("survey"):
         novelty = survey.result()
         sector = find_sector(
-            total / len(averaged), novelty.moving, info.regions, info.rows, info.columns
+            total / np.float32(len(averaged)), novelty.moving, info.regions, info.rows, info.columns
         )
     return Scene(novelty, sector, mode is InspectMode.EVERY_FRAME)
 

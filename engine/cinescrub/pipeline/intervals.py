@@ -75,7 +75,7 @@ def open_intervals(
 
 
 def _clean_looks(box: npt.NDArray[np.int32], looks: Sequence[LookRecord]) -> tuple[int, ...]:
-    """Return frames that were looked at in all of this place and held no line there, kept or not."""
+    """Return frames that were looked at in all of this place and held no line there at all."""
     held = {n for n, _, lines in looks if _meets(box, lines)}
     seen = {n for n, parts, _ in looks if n >= 0 and (parts is None or _lies_in(box, parts))}
     return tuple(sorted(seen - held)[:_REFERENCES])

@@ -33,9 +33,9 @@ class Reader:
 
 def make_inspector(recognizer: Illiterate | Reader) -> Inspector:
     return Inspector(
-        CraftDetector(ShineDetector()),
-        Recognizer(recognizer),
-        Indifferent(),  # type: ignore[arg-type]  # only `score` is called
+        [CraftDetector(ShineDetector())],
+        [Recognizer(recognizer)],
+        Indifferent(),
     )
 
 

@@ -1,0 +1,72 @@
+"""The models of an engine, and who of them looks when. Loads them; runs none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from cinescrub.bundle import Slot
+from cinescrub.config import DetectorChoice, EngineConfig
+from cinescrub.runtime.session import Model, open_session
+from cinescrub.text.dbnet import DbDetector
+from cinescrub.text.deidentifier import Deidentifier
+from cinescrub.text.detector import CraftDetector
+from cinescrub.text.inspect import Inspector
+from cinescrub.text.looks import Detector
+from cinescrub.text.recognizer import Recognizer
+
+__all__ = ["OpenModel", "open_inspector"]
+
+OpenModel: TypeAlias = Callable[[Slot], Model]
+"""Loads the model of a slot."""
+
+_FIRST: Final = {
+    DetectorChoice.CRAFT: (Slot.CRAFT,),
+    DetectorChoice.PPOCR: (Slot.PPOCR_DETECTOR,),
+    DetectorChoice.BOTH: (Slot.CRAFT, Slot.PPOCR_DETECTOR),
+}
+"""Who looks for text."""
+_CHECK: Final = {
+    DetectorChoice.CRAFT: (Slot.PPOCR_DETECTOR,),
+    DetectorChoice.PPOCR: (Slot.CRAFT,),
+    DetectorChoice.BOTH: (Slot.CRAFT, Slot.PPOCR_DETECTOR),
+}
+"""Who looks at the written file: the other one; where both looked, both in another size."""
+
+
+def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) -> Inspector:
+    """Load the models and put them behind the looks that the configuration asks for.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Models' folder, provider, threads and choice of detectors.
+    open_model : callable, optional
+        How a model is loaded; default: `runtime.session.open_session` by the configuration.
+
+    Raises
+    ------
+    ModelError
+        A model is missing or differs from its contract, or a provider was not loaded.
+    ConfigError
+        The runtime is not installed.
+    """
+
+    def by_config(slot: Slot) -> Model:
+        return open_session(config.models, slot, provider=config.provider, threads=config.threads)
+
+    load = open_model or by_config
+    detectors: dict[Slot, Detector] = {
+        Slot.CRAFT: CraftDetector(load(Slot.CRAFT)),
+        Slot.PPOCR_DETECTOR: DbDetector(load(Slot.PPOCR_DETECTOR)),
+    }
+
+    def eyes(choice: dict[DetectorChoice, tuple[Slot, ...]]) -> Sequence[Detector]:
+        return [detectors[slot] for slot in choice[config.detector]]
+
+    return Inspector(
+        eyes(_FIRST),
+        [Recognizer(load(Slot.RECOGNIZER)), Recognizer(load(Slot.PPOCR_RECOGNIZER))],
+        Deidentifier(load(Slot.DEIDENTIFIER), config.models),
+        checkers=eyes(_CHECK),
+    )
