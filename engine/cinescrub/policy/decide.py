@@ -59,10 +59,15 @@ class DecisionSettings:
     min_confidence_slight: float = 0.3
     """For lines of at most three letters a word, or bare numbers: there, one misread glyph makes
     a clinical word of initials."""
+    sure: float = 0.5
+    """From here on a reading is sure: two of them relax the rule for banners."""
     doubtful: float = 0.3
     """Below, what another recogniser made of a line need only be as long."""
     differing: float = 0.34
     """Share of glyphs that may differ between two readings of one line."""
+    widest_glyph: float = 1.2
+    """Width of a glyph in heights of its line, at most, blanks counted: of the drawn lines of
+    `benchmarks/lines.py` the widest has 1.06, but for single dot-matrix glyphs."""
     phi_threshold: float = 0.5
     """Of `Reading.phi_score`."""
     banner_top: float = 0.12
@@ -89,13 +94,14 @@ class DecisionSettings:
 _SHARES: Final = (
     "min_confidence",
     "min_confidence_slight",
+    "sure",
     "doubtful",
     "differing",
     "phi_threshold",
     "banner_top",
     "banner_bottom",
 )
-_REACHES: Final = ("label_reach", "label_drop", "slight_reach")
+_REACHES: Final = ("widest_glyph", "label_reach", "label_drop", "slight_reach")
 _DEFAULTS: Final = DecisionSettings()
 
 
@@ -110,6 +116,8 @@ class _Seen:
     """Whether any reading is the label of an identifying field."""
     read: bool
     """Whether any reading is text with some confidence."""
+    sure: int
+    """How many of the readings that vouch are sure."""
 
     @property
     def measures(self) -> bool:
@@ -122,6 +130,11 @@ class _Seen:
     @property
     def emphatic(self) -> bool:
         return bool(self.vouching) and all(one.emphatic for one in self.vouching)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether two sure readings vouch for a line with clinical words."""
+        return self.sure > 1 and all(one.worded for one in self.vouching)
 
 
 def decide(
@@ -174,16 +187,25 @@ _KEPT: Final = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:
-    vouching = []
-    for reading in line.readings:
-        clinical = _clinical(reading, line.counter, vocabulary, settings)
-        if clinical is not None and _is_shared(reading, line, settings):
-            vouching.append(clinical)
+    found = [_clinical(reading, line.counter, vocabulary, settings) for reading in line.readings]
+    vouching = [
+        (clinical, reading)
+        for clinical, reading in zip(found, line.readings, strict=True)
+        if clinical is not None
+        and _fills(reading, line.box, settings)
+        and _is_shared(reading, line, settings)
+    ]
+    if any(clinical.slight for clinical, _ in vouching):
+        # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely.
+        doubts = [r.confidence for r, c in zip(line.readings, found, strict=True) if c is None]
+        if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
+            vouching = []
     return _Seen(
         line,
-        tuple(vouching),
+        tuple(clinical for clinical, _ in vouching),
         any(patterns.is_label(reading.text) for reading in line.readings),
         any(_is_read(reading, settings.min_confidence) for reading in line.readings),
+        sum(reading.confidence >= settings.sure for _, reading in vouching),
     )
 
 
@@ -200,6 +222,13 @@ def _clinical(
     slight = clinical.slight
     floor = settings.min_confidence_slight if slight else settings.min_confidence
     return clinical if _is_read(reading, floor) else None
+
+
+def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
+    """Tell whether a reading has glyphs enough for its box: else part of the line was lost."""
+    x0, y0, x1, y1 = box
+    glyphs = len(reading.text.strip()) + 1
+    return x1 - x0 <= glyphs * settings.widest_glyph * (y1 - y0)
 
 
 def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
@@ -286,7 +315,8 @@ def _without_evidence(
         return Reason.NOT_PHI
     if not seen.vouching:
         return Reason.UNKNOWN
-    if _in_banner(seen.line.box, frame_size[0], settings) and not seen.emphatic:
+    weighty = seen.emphatic or seen.confirmed
+    if _in_banner(seen.line.box, frame_size[0], settings) and not weighty:
         return Reason.BANNER
     return Reason.CLINICAL
 

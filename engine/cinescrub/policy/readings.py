@@ -34,12 +34,12 @@ def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> boo
     meant, read : str
         Two readings of one place.
     edits : float
-        Share of the longer one's glyphs that may differ, confusions of `ocr.skeleton` apart; one
+        Share of the longer one's glyphs that may differ, confusions of `ocr.shape` apart; one
         glyph always may.
     doubtful : bool
         The recogniser hardly believes `read`: then only its length counts.
     """
-    a, b = (ocr.skeleton(ocr.compact(ocr.fold(text))) for text in (meant, read))
+    a, b = (ocr.shape(ocr.compact(ocr.fold(text))) for text in (meant, read))
     limit = max(1, int(edits * max(len(a), len(b))))
     if doubtful and abs(len(a) - len(b)) <= limit:
         return True
