@@ -18,14 +18,20 @@ _ROOT = Path(__file__).resolve().parents[1]
 def models_dir() -> Path:
     """An exported bundle: that of CINESCRUB_TEST_MODELS or the user's cache, made if missing."""
     models = Path(os.environ.get("CINESCRUB_TEST_MODELS") or bundle.default_models_dir())
-    try:
-        for slot in Slot:
-            bundle.verify(models, slot)
-    except ModelError:
+    missing = tuple(slot for slot in Slot if not _is_there(models, slot))
+    if missing:
         from cinescrub_export.api import export
 
-        export(tuple(Slot), models, progress=print)
+        export(missing, models, progress=print)
     return models
+
+
+def _is_there(models: Path, slot: Slot) -> bool:
+    try:
+        bundle.verify(models, slot)
+    except ModelError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

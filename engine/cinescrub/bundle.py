@@ -1,6 +1,6 @@
 """What an exported model promises: the one thing that the engine and the export package share.
 
-A bundle is a folder with one folder a slot (`craft`, `recognizer`, `deidentifier`), each holding
+A bundle is a folder with one folder a slot (`craft`, `recognizer`, ...; see `Slot`), each holding
 `model.onnx`, `contract.json` and any further file the contract names. Nothing is loaded whose
 hash differs from its contract. This module reads and checks contracts; it runs no model.
 """
@@ -45,9 +45,14 @@ class Slot(StrEnum):
     CRAFT = "craft"
     """Text detector: uint8 `(N, H, W, C)` to float32 score maps `(N, H/2, W/2, 2)`."""
     RECOGNIZER = "recognizer"
-    """Text recogniser: uint8 `(N, 64, W, 1)` to float32 logits `(N, T, classes)`."""
+    """Text recogniser: uint8 `(N, 64, W, 1)` to float32 logits `(N, T, classes)`. Height and
+    padding are its contract's, so another recogniser fits."""
     DEIDENTIFIER = "deidentifier"
     """Token classifier: int64 `(B, T)` to float32 logits `(B, T, labels)`."""
+    PPOCR_DETECTOR = "ppocr-detector"
+    """Second text detector: uint8 `(N, H, W, C)` to float32 score maps `(N, H, W, 1)`."""
+    PPOCR_RECOGNIZER = "ppocr-recognizer"
+    """Second recogniser: uint8 `(N, 48, W, 1)` to float32 probabilities `(N, T, classes)`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 
 from cinescrub.bundle import MODEL_FILE, Contract, Slot
 from cinescrub.errors import ConfigError
-from cinescrub_export import craft, recognizer
+from cinescrub_export import craft, ppocr, recognizer
 from cinescrub_export.checkpoint import parse_checkpoint
 from cinescrub_export.deidentifier import build_rampart
 from cinescrub_export.graph import OPSET, check
@@ -24,6 +24,7 @@ from cinescrub_export.place import install
 from cinescrub_export.weights import (
     EASYOCR,
     RAMPART,
+    RAPIDOCR,
     Progress,
     Release,
     Runner,
@@ -166,4 +167,6 @@ _BUILDERS: Final[Mapping[Slot, tuple[Release, Callable[[Weights], Built]]]] = {
     Slot.CRAFT: (EASYOCR, _build_craft),
     Slot.RECOGNIZER: (EASYOCR, _build_recognizer),
     Slot.DEIDENTIFIER: (RAMPART, build_rampart),
+    Slot.PPOCR_DETECTOR: (RAPIDOCR, ppocr.build_detector),
+    Slot.PPOCR_RECOGNIZER: (RAPIDOCR, ppocr.build_recognizer),
 }

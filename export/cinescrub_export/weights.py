@@ -22,7 +22,16 @@ from typing import Final, TypeAlias
 from cinescrub.bundle import Origin, sha256_of
 from cinescrub.errors import ModelError
 
-__all__ = ["EASYOCR", "RAMPART", "Progress", "Release", "Runner", "Weights", "open_weights"]
+__all__ = [
+    "EASYOCR",
+    "RAMPART",
+    "RAPIDOCR",
+    "Progress",
+    "Release",
+    "Runner",
+    "Weights",
+    "open_weights",
+]
 
 Progress: TypeAlias = Callable[[str], None]
 """Receives one line for people at each step."""
@@ -90,6 +99,22 @@ RAMPART: Final = Release(
     },
     licence="CC-BY-4.0",
 )
+
+RAPIDOCR: Final = Release(
+    distribution="rapidocr",
+    version="3.10.0",
+    sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+    files={
+        "rapidocr/models/PP-OCRv6_det_small.onnx": (
+            "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"
+        ),
+        "rapidocr/models/PP-OCRv6_rec_small.onnx": (
+            "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"
+        ),
+    },
+    licence="Apache-2.0",
+)
+"""Fetched, never installed: its dependencies bring a second OpenCV into the same package folder."""
 
 
 class Weights:

@@ -130,7 +130,7 @@ def inspect(
 
 @app.command()
 def export(
-    what: Annotated[str, typer.Argument(help="craft, recognizer, deidentifier or all.")],
+    what: Annotated[str, typer.Argument(help="One of the names that `models` lists, or all.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="Bundle folder; default: the user's cache.")
     ] = None,

@@ -115,9 +115,9 @@ def _size(path: Path, slot: Slot) -> int:
 
 def _line(row: dict[str, object]) -> str:
     if "name" not in row:
-        return f"  {row['slot']:13} {row['state']}"
+        return f"  {row['slot']:16} {row['state']}"
     return (
-        f"  {row['slot']:13} {row['name']:18} {row['precision']:5} opset {row['opset']}"
+        f"  {row['slot']:16} {row['name']:18} {row['precision']:5} opset {row['opset']}"
         f"  {int(str(row['bytes'])) / 1e6:7.1f} MB  {str(row['sha256'])[:16]}  {row['state']}"
     )
 

@@ -1,14 +1,13 @@
 """Text detection with CRAFT (Baek et al., CVPR 2019): frames in, word boxes out.
 
-The graph takes uint8 frames and normalises them itself; here frames are enlarged if asked,
-padded, cut into overlapping tiles where they are large, and score maps become boxes.
+The graph takes uint8 frames and normalises them itself, `tiles` fits frames of any size to it; here
+score maps become boxes.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -16,12 +15,11 @@ import numpy.typing as npt
 
 from cinescrub import geometry
 from cinescrub.runtime.session import Model
+from cinescrub.text.tiles import Tiling, boxes_in_frame, resized, score_maps
 from cinescrub.types import Boxes, Frame, TextBoxes
 
 __all__ = ["CraftDetector", "DetectorSettings", "boxes_from_maps"]
 
-_STRIDE = 32
-"""Sides are padded to multiples of this: VGG-16 halves four times, and EasyOCR pads to 32."""
 _MAP_STRIDE = 2
 """The score maps have half of the input's resolution."""
 
@@ -39,10 +37,8 @@ class DetectorSettings:
     """Pixels above this link score join characters to a word."""
     smallest_map_px: int = 6
     """Components with fewer score-map pixels are noise; CRAFT uses 10, which loses `M` at 10 px."""
-    tile_px: int = 1024
-    """Larger frames are inspected in tiles of at most this side, so that memory is bounded."""
-    overlap_px: int = 128
-    """Tiles share this much, so that a word cut by one tile is whole in its neighbour."""
+    tiling: Tiling = field(default_factory=Tiling)
+    """How large frames are cut."""
 
 
 class CraftDetector:
@@ -74,93 +70,18 @@ class CraftDetector:
         -------
         list of B TextBoxes
         """
-        _, rows, columns, _ = frames.shape
-        enlarged = frames if scale == 1.0 else _resize(frames, scale)
-        text, link = self._score_maps(enlarged)
-        found = []
-        for b in range(len(frames)):
-            words = boxes_from_maps(text[b], link[b], self._settings)
-            xyxy = words.xyxy * (_MAP_STRIDE / scale)
-            xyxy[:, :2] = np.floor(xyxy[:, :2])
-            xyxy[:, 2:] = np.ceil(xyxy[:, 2:])
-            cut = xyxy.astype(np.int32)
-            np.clip(cut, 0, [columns, rows, columns, rows], out=cut)
-            whole = (cut[:, 0] < cut[:, 2]) & (cut[:, 1] < cut[:, 3])
-            found.append(TextBoxes(cut[whole], words.scores[whole]))
-        return found
-
-    def _score_maps(self, frames: Frame) -> tuple[npt.NDArray[np.float32], ...]:
-        """Return text and link maps `(B, ceil(H/2), ceil(W/2))`, assembled from tiles."""
-        batch, rows, columns, channels = frames.shape
-        shape = (batch, math.ceil(rows / _MAP_STRIDE), math.ceil(columns / _MAP_STRIDE))
-        text, link = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        tiles_y = _spans(rows, self._settings.tile_px, self._settings.overlap_px)
-        tiles_x = _spans(columns, self._settings.tile_px, self._settings.overlap_px)
-        for y in tiles_y:
-            for x in tiles_x:
-                height, width = _round_up(y.length), _round_up(x.length)
-                tile = np.zeros((batch, height, width, channels), np.uint8)
-                part = frames[:, y.start : y.start + y.length, x.start : x.start + x.length]
-                tile[:, : part.shape[1], : part.shape[2]] = part
-                maps = self._model.run({self._model.contract.inputs[0].name: tile})
-                ys, yt = y.kept()
-                xs, xt = x.kept()
-                # Where tiles overlap each half comes from the tile that sees more around it.
-                clean = np.nan_to_num(maps[:, yt, xt], nan=1.0)  # a broken map hides nothing
-                target = (slice(None), slice(ys.start, ys.start + clean.shape[1]), xs)
-                text[target] = clean[..., 0]
-                link[target] = clean[..., 1]
-        return text, link
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """One tile along one axis, in pixels, and how much of it counts."""
-
-    start: int
-    length: int
-    margin_before: int
-    margin_after: int
-
-    def kept(self) -> tuple[slice, slice]:
-        """Return where the counted part lies in the whole map, and in the tile's map."""
-        first = self.margin_before // _MAP_STRIDE
-        end = math.ceil((self.length - self.margin_after) / _MAP_STRIDE)
-        offset = self.start // _MAP_STRIDE
-        return slice(offset + first, offset + end), slice(first, end)
-
-
-def _spans(length: int, tile: int, overlap: int) -> list[_Span]:
-    """Cut a side into equal overlapping tiles with even starts."""
-    if length <= tile:
-        return [_Span(0, length, 0, 0)]
-    count = math.ceil((length - overlap) / (tile - overlap))
-    step = math.ceil((length - overlap) / count / _STRIDE) * _STRIDE
-    spans = []
-    for k in range(count):
-        start = k * step
-        if start >= length:
-            break
-        end = min(start + step + overlap, length)
-        last = end == length
-        spans.append(
-            _Span(start, end - start, overlap // 2 if k else 0, 0 if last else overlap // 2)
-        )
-        if last:
-            break
-    return spans
-
-
-def _round_up(length: int) -> int:
-    return math.ceil(length / _STRIDE) * _STRIDE
-
-
-def _resize(frames: Frame, scale: float) -> Frame:
-    """Return enlarged frames `(B, H * scale, W * scale, C)`, owned."""
-    _, rows, columns, channels = frames.shape
-    size = (round(columns * scale), round(rows * scale))
-    resized = [cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in frames]
-    return np.stack(resized).astype(np.uint8).reshape(len(frames), size[1], size[0], channels)
+        seen = resized(frames, scale)
+        size, tiling = (seen.shape[1], seen.shape[2]), self._settings.tiling
+        maps = score_maps(self._model, seen, tiling, stride=_MAP_STRIDE)
+        return [
+            boxes_in_frame(
+                boxes_from_maps(one[..., 0], one[..., 1], self._settings),
+                size,
+                _MAP_STRIDE,
+                (frames.shape[1], frames.shape[2]),
+            )
+            for one in maps
+        ]
 
 
 def boxes_from_maps(

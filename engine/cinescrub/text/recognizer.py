@@ -1,7 +1,8 @@
-"""Text recognition with a CTC recogniser (EasyOCR's english_g2): boxes in, transcripts out.
+"""Text recognition with a CTC recogniser (EasyOCR's english_g2, PP-OCR): boxes in, transcripts out.
 
 What a crop reads depends on the crop alone, never on its neighbours in a batch: crops are padded
-to their own width class and batched with crops of the same class only.
+to their own width class and batched with crops of the same class only. What the model wants (its
+height, how it is padded) stands in its contract.
 """
 
 from __future__ import annotations
@@ -15,15 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import ctc
+from cinescrub.bundle import Contract
 from cinescrub.runtime.session import Model
 from cinescrub.types import Boxes, Frame, Transcripts
 
 __all__ = ["Crop", "Recognizer", "RecognizerSettings", "crop_boxes", "crop_lines"]
-
-HEIGHT = 64
-"""Input height of english_g2."""
-_WIDTH_CLASS = 64
-"""Widths are padded to multiples of this."""
 
 Crop = npt.NDArray[np.uint8]
 """(h, w) uint8 luma of one line, owned."""
@@ -34,11 +31,18 @@ class RecognizerSettings:
     """How crops are read."""
 
     batch: int = 16
-    """Crops a run."""
+    """Crops a run, at most."""
+    batch_columns: int = 4096
+    """Input columns a run, all crops together: a column costs PP-OCR 9 kB of scores, as it has
+    18,710 classes for every eighth."""
     retry_below: float = 0.3
     """Readings with less confidence are tried again with stretched contrast; the better counts."""
-    widest: int = 1536
-    """Input width cap: a longer line is squeezed, which costs reading quality, not safety."""
+    widest: float = 24.0
+    """Longest line in units of its height: a longer one is squeezed, which costs reading quality,
+    not safety."""
+    turned_above: float = 1.5
+    """A crop taller than this many widths is also read turned, by 90 and by 270 degrees, as text
+    along the side of a frame is; the best reading counts."""
 
 
 def crop_boxes(xyxy: Boxes, rows: int, columns: int) -> Boxes:
@@ -76,7 +80,7 @@ class Recognizer:
     Parameters
     ----------
     model : Model
-        A session of the `recognizer` slot.
+        A session of the `recognizer` or the `ppocr-recognizer` slot.
     settings : RecognizerSettings
         How crops are read.
     """
@@ -84,54 +88,119 @@ class Recognizer:
     def __init__(self, model: Model, settings: RecognizerSettings | None = None) -> None:
         self._model = model
         self._settings = settings or RecognizerSettings()
+        self._form = _Form.of(model.contract)
 
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops, in their order."""
+        ways: list[Crop] = []
+        owner: list[int] = []
+        for i, crop in enumerate(crops):
+            turned = _turned(crop) if self._may_be_turned(crop) else ()
+            ways += (crop, *turned)
+            owner += [i] * (1 + len(turned))
+        read = self._read_ways(ways)
+        return _best_of(read, owner, len(crops))
+
+    def _may_be_turned(self, crop: Crop) -> bool:
+        return bool(crop.shape[0] > self._settings.turned_above * crop.shape[1])
+
+    def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:
+        """Read crops as they are, and where that is doubtful with stretched contrast."""
         first = self._read_once(crops)
         doubtful = [i for i, c in enumerate(first.confidences) if c < self._settings.retry_below]
         if not doubtful:
             return first
         again = self._read_once([_stretch(crops[i]) for i in doubtful])
-        texts, confidences = list(first.texts), first.confidences.copy()
-        for i, text, confidence in zip(doubtful, again.texts, again.confidences, strict=True):
-            if confidence > confidences[i]:
-                texts[i], confidences[i] = text, confidence
-        return Transcripts(tuple(texts), confidences)
+        both = Transcripts(
+            first.texts + again.texts, np.concatenate([first.confidences, again.confidences])
+        )
+        return _best_of(both, [*range(len(crops)), *doubtful], len(crops))
 
     def _read_once(self, crops: Sequence[Crop]) -> Transcripts:
         texts = [""] * len(crops)
         confidences = np.zeros(len(crops), np.float32)
         by_width: dict[int, list[int]] = {}
         for i, crop in enumerate(crops):
-            by_width.setdefault(_width_class(crop, self._settings.widest), []).append(i)
+            by_width.setdefault(self._form.width_class(crop, self._settings.widest), []).append(i)
         name = self._model.contract.inputs[0].name
         for width, members in sorted(by_width.items()):
-            for start in range(0, len(members), self._settings.batch):
-                batch = members[start : start + self._settings.batch]
-                lines = np.stack([_prepare(crops[i], width) for i in batch])
-                logits = self._model.run({name: lines})
-                read, sure = ctc.decode_greedy(logits, self._model.contract.charset)
+            step = max(1, min(self._settings.batch, self._settings.batch_columns // width))
+            for start in range(0, len(members), step):
+                batch = members[start : start + step]
+                lines = np.stack([self._form.prepared(crops[i], width) for i in batch])
+                scores = self._model.run({name: lines})
+                read, sure = ctc.decode_greedy(
+                    scores,
+                    self._model.contract.charset,
+                    probabilities=self._form.gives_probabilities,
+                )
                 for i, text, confidence in zip(batch, read, sure, strict=True):
                     texts[i], confidences[i] = text, confidence
         return Transcripts(tuple(texts), confidences)
 
 
-def _scaled_width(crop: Crop) -> int:
-    return max(1, math.ceil(int(crop.shape[1]) * HEIGHT / int(crop.shape[0])))
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The form in which a model wants its lines; the defaults are english_g2's."""
+
+    height: int
+    channels: int
+    pad_value: int | None
+    """None repeats the last column."""
+    pad_to_multiple: int
+    gives_probabilities: bool
+
+    @classmethod
+    def of(cls, contract: Contract) -> _Form:
+        said = contract.preprocessing
+        shape = contract.inputs[0].shape
+        channels = shape[3] if len(shape) == 4 else 1
+        constant = said.get("pad") == "right-constant"
+        return cls(
+            height=int(said.get("height", 64)),
+            channels=channels if isinstance(channels, int) else 1,
+            pad_value=int(said["pad_value"]) if constant else None,
+            pad_to_multiple=int(said.get("pad_to_multiple", 64)),
+            gives_probabilities=said.get("scores") == "probabilities",
+        )
+
+    def width_class(self, crop: Crop, widest: float) -> int:
+        """Return the input width of a crop: its own, rounded up."""
+        step = self.pad_to_multiple
+        limit = max(1, int(widest * self.height) // step) * step
+        return min(math.ceil(self._scaled_width(crop) / step) * step, limit)
+
+    def prepared(self, crop: Crop, width: int) -> npt.NDArray[np.uint8]:
+        """Return `(height, width, channels)`: scaled to the height, padded on the right."""
+        scaled = min(self._scaled_width(crop), width)
+        shrinks = crop.shape[0] > 2 * self.height  # else INTER_AREA blurs more than it saves
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        resized = cv2.resize(crop, (scaled, self.height), interpolation=how)
+        padded = np.empty((self.height, width), np.uint8)
+        padded[:, :scaled] = resized
+        padded[:, scaled:] = resized[:, -1:] if self.pad_value is None else self.pad_value
+        return np.repeat(padded[..., None], self.channels, axis=2)
+
+    def _scaled_width(self, crop: Crop) -> int:
+        return max(1, math.ceil(int(crop.shape[1]) * self.height / int(crop.shape[0])))
 
 
-def _width_class(crop: Crop, widest: int) -> int:
-    return min(math.ceil(_scaled_width(crop) / _WIDTH_CLASS) * _WIDTH_CLASS, widest)
+def _best_of(read: Transcripts, owner: Sequence[int], count: int) -> Transcripts:
+    """Return the reading with the highest confidence of each owner; the first wins a tie."""
+    texts = [""] * count
+    confidences = np.full(count, -1.0, np.float32)
+    for i, text, confidence in zip(owner, read.texts, read.confidences, strict=True):
+        if confidence > confidences[i]:
+            texts[i], confidences[i] = text, confidence
+    return Transcripts(tuple(texts), confidences)
 
 
-def _prepare(crop: Crop, width: int) -> npt.NDArray[np.uint8]:
-    """Scale to the model's height and pad to `width` by repeating the last column."""
-    scaled = min(_scaled_width(crop), width)
-    resized = cv2.resize(crop, (scaled, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    padded = np.empty((HEIGHT, width, 1), np.uint8)
-    padded[:, :scaled, 0] = resized
-    padded[:, scaled:, 0] = resized[:, -1:]
-    return padded
+def _turned(crop: Crop) -> tuple[Crop, Crop]:
+    """Return the crop turned by 90 degrees, both ways."""
+    return (
+        np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_CLOCKWISE), dtype=np.uint8),
+        np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8),
+    )
 
 
 def _stretch(crop: Crop) -> Crop:

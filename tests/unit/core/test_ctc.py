@@ -50,3 +50,30 @@ def test_confidence_is_the_product_to_the_power_two_over_root_n() -> None:
 def test_logits_that_do_not_fit_the_charset_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         decode_greedy(_logits([1]), "ABC")
+
+
+def test_probabilities_give_the_text_and_confidence_of_their_logits() -> None:
+    logits = np.random.default_rng(3).normal(0, 3, (4, 9, 3)).astype(np.float32)
+    exponents = np.exp(logits - logits.max(axis=2, keepdims=True))
+    probabilities = exponents / exponents.sum(axis=2, keepdims=True)
+
+    texts, sure = decode_greedy(logits, _CHARSET)
+    same, as_sure = decode_greedy(probabilities, _CHARSET, probabilities=True)
+
+    assert same == texts
+    assert as_sure == pytest.approx(sure, rel=1e-4)
+
+
+def test_the_last_character_of_a_set_may_be_the_space() -> None:
+    texts, _ = decode_greedy(_logits([1, 2, 1]), "A ")
+
+    assert texts == ("A A",)
+
+
+@pytest.mark.parametrize("probabilities", [False, True], ids=["logits", "probabilities"])
+def test_scores_that_are_no_numbers_are_read_without_confidence(probabilities: bool) -> None:
+    broken = np.full((1, 2, 3), np.nan, np.float32)
+
+    _, sure = decode_greedy(broken, _CHARSET, probabilities=probabilities)
+
+    assert sure.tolist() == [0.0]

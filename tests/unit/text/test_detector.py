@@ -9,6 +9,7 @@ import pytest
 
 from cinescrub.bundle import MODEL_FILE, Contract, Origin, Slot, TensorSpec
 from cinescrub.text.detector import CraftDetector, DetectorSettings, boxes_from_maps
+from cinescrub.text.tiles import Tiling
 
 _SETTINGS = DetectorSettings()
 
@@ -95,10 +96,12 @@ def test_tiles_find_what_the_whole_frame_holds(rows: int, columns: int) -> None:
     boxes = [(x, y, x + 40, y + 14) for x, y in corners]
     frame = _frame(rows, columns, *boxes)
     model = BrightnessModel()
-    small = DetectorSettings(tile_px=256, overlap_px=64)
+    small = DetectorSettings(tiling=Tiling(tile_px=256, overlap_px=64))
+
+    huge = DetectorSettings(tiling=Tiling(tile_px=4096))
 
     (tiled,) = CraftDetector(model, small).detect(frame[None])
-    (whole,) = CraftDetector(BrightnessModel(), DetectorSettings(tile_px=4096)).detect(frame[None])
+    (whole,) = CraftDetector(BrightnessModel(), huge).detect(frame[None])
 
     assert max(max(shape[1:3]) for shape in model.inputs) <= 256 + 32
     assert np.array_equal(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from cinescrub.bundle import MODEL_FILE, Contract, Origin, Slot, TensorSpec
 from cinescrub.text.recognizer import Recognizer, RecognizerSettings, crop_lines
@@ -40,6 +41,46 @@ class MeanModel:
         logits[np.arange(len(lines)), 1, level] = 20
         logits[:, [0, 2, 3], 0] = 20
         return logits
+
+
+class PrintingModel(MeanModel):
+    """A recogniser of another form, which is sure of what has its light on the left alone.
+
+    Its reading tells how surely: A dark to Z bright, with the probability of the contrast.
+    """
+
+    @property
+    def contract(self) -> Contract:
+        return Contract(
+            slot=Slot.PPOCR_RECOGNIZER,
+            name="printing",
+            precision="fp32",
+            opset=11,
+            inputs=(TensorSpec("lines", "uint8", ("N", 48, "W", 3)),),
+            outputs=(TensorSpec("probabilities", "float32", ("N", "T", 27)),),
+            files={MODEL_FILE: "0"},
+            origin=Origin("test", "none", "0", "none"),
+            charset=self.charset,
+            preprocessing={
+                "height": 48,
+                "pad": "right-constant",
+                "pad_value": 128,
+                "pad_to_multiple": 32,
+                "scores": "probabilities",
+            },
+        )
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        lines = inputs["lines"]
+        self.inputs.append(lines.shape)
+        self.last = lines
+        left, right = lines[:, :, :16].mean(axis=(1, 2, 3)), lines[:, :, 16:32].mean(axis=(1, 2, 3))
+        sure = np.clip((left - right) / 255, 0.02, 1.0)
+        scores = np.zeros((len(lines), 2, 27), np.float32)
+        scores[:, 1, 0] = 1
+        scores[np.arange(len(lines)), 0, (left / 256 * 26).astype(int) + 1] = sure
+        scores[:, 0, 0] = 0.01
+        return scores
 
 
 def _crop(width: int, level: int) -> npt.NDArray[np.uint8]:
@@ -82,7 +123,7 @@ def test_batches_hold_one_width_class_and_no_more_than_asked() -> None:
 def test_an_endless_line_is_squeezed_to_the_widest_input() -> None:
     model = MeanModel()
 
-    Recognizer(model, RecognizerSettings(widest=256)).read([_crop(4000, 9)])
+    Recognizer(model, RecognizerSettings(widest=4)).read([_crop(4000, 9)])
 
     assert model.inputs == [(1, 64, 256, 1)]
 
@@ -101,3 +142,58 @@ def test_crops_are_luma_with_a_margin_cut_at_the_frame() -> None:
 
     assert [c.shape for c in crops] == [(22, 32), (24, 32)]
     assert all(((c == 149) | (c == 150)).all() for c in crops)
+
+
+def test_a_model_is_given_the_form_of_its_contract() -> None:
+    model = PrintingModel()
+
+    once = RecognizerSettings(retry_below=0)
+    Recognizer(model, once).read([np.full((24, 20), 200, np.uint8)])
+
+    assert model.inputs[0] == (1, 48, 64, 3)
+    assert (model.last[0, :, :40] == 200).all()
+    assert (model.last[0, :, 40:] == 128).all()
+
+
+def test_probabilities_are_the_confidence_as_they_are() -> None:
+    crop = np.zeros((48, 48), np.uint8)
+    crop[:, :16] = 255
+
+    read = Recognizer(PrintingModel()).read([crop])
+
+    assert read.confidences[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("turns", [1, 3], ids=["90", "270"])
+def test_text_along_the_side_is_read_turned_and_the_better_reading_counts(turns: int) -> None:
+    line = np.zeros((48, 144), np.uint8)
+    line[:, :16] = 255
+
+    read = Recognizer(PrintingModel()).read([line, np.rot90(line, turns).copy()])
+
+    assert read.texts == ("Z", "Z")
+    assert read.confidences[1] == pytest.approx(read.confidences[0])
+
+
+def test_a_line_that_is_wide_is_never_turned() -> None:
+    model = PrintingModel()
+
+    Recognizer(model, RecognizerSettings(retry_below=0)).read([np.zeros((48, 48), np.uint8)])
+
+    assert model.inputs == [(1, 48, 64, 3)]
+
+
+def test_a_run_holds_no_more_columns_than_asked() -> None:
+    model = MeanModel()
+
+    Recognizer(model, RecognizerSettings(batch_columns=256)).read([_crop(32, 9)] * 5)
+
+    assert [shape[0] for shape in model.inputs] == [2, 2, 1]
+
+
+def test_a_line_wider_than_all_columns_is_read_alone() -> None:
+    model = MeanModel()
+
+    Recognizer(model, RecognizerSettings(batch_columns=64)).read([_crop(160, 9)] * 2)
+
+    assert [shape[0] for shape in model.inputs] == [1, 1]
