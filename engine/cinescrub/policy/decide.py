@@ -197,7 +197,11 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
     ]
     if any(clinical.slight for clinical, _ in vouching):
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely.
-        doubts = [r.confidence for r, c in zip(line.readings, found, strict=True) if c is None]
+        doubts = [
+            r.confidence
+            for r, c in zip(line.readings, found, strict=True)
+            if c is None and not r.outvoted
+        ]
         if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
             vouching = []
     return _Seen(
@@ -213,6 +217,8 @@ def _clinical(
     reading: Reading, counter: bool, vocabulary: Vocabulary | None, settings: DecisionSettings
 ) -> Clinical | None:
     """Return what a reading is made of, or None unless it is clinical and confident."""
+    if reading.outvoted:
+        return None
     if counter and counters.has_form(reading.text):
         clinical: Clinical | None = Clinical(measures=1)
     else:
@@ -227,8 +233,9 @@ def _clinical(
 def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
     """Tell whether a reading has glyphs enough for its box: else part of the line was lost."""
     x0, y0, x1, y1 = box
+    short, long = sorted((x1 - x0, y1 - y0))  # a turned line is high
     glyphs = len(reading.text.strip()) + 1
-    return x1 - x0 <= glyphs * settings.widest_glyph * (y1 - y0)
+    return long <= glyphs * settings.widest_glyph * short
 
 
 def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
@@ -241,6 +248,7 @@ def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool
             doubtful=not other.confidence >= settings.doubtful,
         )
         for other in line.readings
+        if not other.outvoted
     )
 
 
