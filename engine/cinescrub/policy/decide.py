@@ -22,7 +22,7 @@ import numpy as np
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy import counters, grammar, patterns
+from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.readings import Reading, agree
@@ -79,6 +79,8 @@ class DecisionSettings:
     """How far a label speaks to its right, in heights of its line."""
     label_drop: float = 1.0
     """How far a label speaks downwards, in heights of its line."""
+    spaced_reach: float = 1.5
+    """How far apart the digits of one number may stand, in heights."""
     slight_reach: float = 3.0
     """How far evidence speaks for a slight line in its row, in heights."""
 
@@ -101,7 +103,7 @@ _SHARES: Final = (
     "banner_top",
     "banner_bottom",
 )
-_REACHES: Final = ("widest_glyph", "label_reach", "label_drop", "slight_reach")
+_REACHES: Final = ("widest_glyph", "label_reach", "label_drop", "spaced_reach", "slight_reach")
 _DEFAULTS: Final = DecisionSettings()
 
 
@@ -126,6 +128,11 @@ class _Seen:
     @property
     def slight(self) -> bool:
         return any(one.slight for one in self.vouching)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a bare number of up to two digits by a reading that vouches."""
+        return any(one.bare for one in self.vouching)
 
     @property
     def emphatic(self) -> bool:
@@ -174,6 +181,7 @@ def decide(
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
     seen = [_look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
+    _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
     reasons = tuple(
         found or _without_evidence(one, frame_size, policy, settings)
@@ -196,11 +204,15 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         and _is_shared(reading, line, settings)
     ]
     if any(clinical.slight for clinical, _ in vouching):
-        # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely.
+        # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
+        # are no glyphs.
+        glyphs = {ocr.compact(ocr.fold(reading.text)) for _, reading in vouching}
         doubts = [
-            r.confidence
-            for r, c in zip(line.readings, found, strict=True)
-            if c is None and not r.outvoted
+            reading.confidence
+            for reading, clinical in zip(line.readings, found, strict=True)
+            if clinical is None
+            and not reading.outvoted
+            and ocr.compact(ocr.fold(reading.text)) not in glyphs
         ]
         if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
             vouching = []
@@ -266,6 +278,35 @@ def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSetting
         return Reason.PATTERN
     hit = any(not one.phi_score < settings.phi_threshold for one in line.readings)  # NaN hits
     return Reason.MODEL if hit and not seen.vouching else None
+
+
+def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
+    """Mark bare numbers in place that stand close together in a row: a number spaced out.
+
+    A scale's stand far apart, or one below the other.
+    """
+    numbers = [i for i, one in enumerate(seen) if one.bare and evidence[i] is None]
+    while numbers:
+        row, members = [numbers.pop()], set[int]()
+        while row:
+            here = row.pop()
+            members.add(here)
+            near = {i for i in numbers if _beside(seen[here], seen[i], settings.spaced_reach)}
+            numbers = [i for i in numbers if i not in near]
+            row += near
+        if len(members) >= _SPELLED:
+            for i in members:
+                evidence[i] = Reason.PATTERN
+
+
+_SPELLED: Final = 3
+
+
+def _beside(a: _Seen, b: _Seen, reach: float) -> bool:
+    """Tell whether two lines stand in a row, at most `reach` of the lower one's heights apart."""
+    first, second = sorted((a.line.box, b.line.box))
+    height = max(1, min(first[3] - first[1], second[3] - second[1]))
+    return _is_right_of(first, second, reach * height)
 
 
 def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:

@@ -25,7 +25,8 @@ UNIT: Final = (
 reads them as `?`. Not `m`, `f` and `y` after a whole
 number: with those, two digits are an age and a sex."""
 
-_N: Final = r"[+-]?\d{1,4}(?:[.,]\d{1,3})?|[+-]?\.\d{1,3}"
+# No leading zeros: 01 is a month.
+_N: Final = r"[+-]?(?:0|[1-9]\d{0,3})(?:[.,]\d{1,3})?|[+-]?\.\d{1,3}"
 _NUMBER: Final = rf"(?:{_N})"
 _DECIMAL: Final = r"\d{1,2}[.,]\d"
 _END: Final = r"(?![^\W_]|[.,]\d|\^)"
@@ -94,7 +95,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}-(?:d|rs)"),
     (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
-    (_PROBE, r"m\d{1,2}s?c?-(?:d|rs)|\d{1,2}[clvp]\d{1,2}[acw]?|i\d[a-z]{2}\d|m[3-6]sc?"),
+    (_PROBE, r"m\d{1,2}s?c?-(?:d|rs)|[1-9]\d?[clvp][1-9]\d?[acw]?|i\d[a-z]{2}\d|m[3-6]sc?"),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
     (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
@@ -110,7 +111,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"[\dfc]\s?/\s?\d\s?/\s?\d"),
     # Two settings of one decimal each: no date, age or number of anyone has two points so.
     (_CODE, rf"{_DECIMAL}(?:\s+{_DECIMAL}){{1,2}}"),
-    (_NUMBERS, r"[+-]?\d{1,3}(?:[.,]\d{1,3})?"),
+    (_NUMBERS, r"[+-]?(?:0|[1-9]\d{0,2})(?:[.,]\d{1,3})?"),
     # B, H, V stand for modes. Not M and F, which are a sex.
     (_LETTERS, r"[a-eg-ln-z]"),
 )
@@ -119,6 +120,8 @@ _WORD: Final = re.compile(r"\d{0,2}[^\W\d_](?:[^\W_]|'(?=[^\W_]))*")
 _SEPARATORS: Final = re.compile(r"""[\s~,;:=()\[\]{}/+*<>#&%"'.|±@÷_\-–—]+""")
 _GLUED: Final = 2
 """Words longer than this may have digits glued to their end."""
+_LOOSE: Final = re.compile(rf"{_NUMBER}\s*\D")
+"""A number with one glyph for a unit: behind a number it may be one more group of digits."""
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
@@ -174,6 +177,15 @@ class Clinical:
             return True
         together = self.strong + self.short >= 2 and self.letters >= _TOGETHER
         return together or self.longest >= _ALONE
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a number and nothing else."""
+        return (
+            bool(self.numbers)
+            and self.slight
+            and not (self.codes or self.plain or self.short or self.weak or self.initials)
+        )
 
     @property
     def worded(self) -> bool:
@@ -236,7 +248,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     position = _skip(folded, 0)
     while position < len(folded):
         kind, end = _piece(folded, position, known)
-        if not kind or (after_number and kind == "numbers"):
+        piece = folded[position:end]
+        if not kind or (after_number and (kind == _NUMBERS or _LOOSE.fullmatch(piece))):
             return None
         counts[kind] += 1
         if kind in ("strong", "short"):
@@ -251,8 +264,10 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
 
 
 def _has_body(clinical: Clinical, folded: str) -> bool:
-    """Tell whether there is more than separators, and a number alone has the form of a scale's."""
+    """Tell whether there is more than separators, and numbers have company or a scale's form."""
     words = clinical.strong + clinical.short + clinical.weak
+    if clinical.numbers > 1 and not (words or clinical.measures or clinical.probes):
+        return False  # 17/D1/26
     if words or clinical.measures or clinical.probes or clinical.codes or clinical.plain:
         return True
     return clinical.numbers == 1 and _SCALE.fullmatch(folded) is not None

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 __all__ = [
+    "as_digits",
     "compact",
     "edits",
     "fold",
@@ -162,6 +163,14 @@ def restore_digits(folded: str) -> str:
     """
     pointed = _BY_POINT.sub(lambda glyph: glyph.group().translate(_DIGITS), folded)
     return _DIGIT_RUN.sub(_restored, pointed)
+
+
+_ANY_DIGITS: Final = str.maketrans("oqdil|!jsbzg", "000111115826")
+
+
+def as_digits(folded: str) -> str:
+    """Return folded text with every letter that looks like a digit turned into it."""
+    return folded.translate(_ANY_DIGITS)
 
 
 def _restored(run: re.Match[str]) -> str:

@@ -58,6 +58,11 @@ _DATE: Final = re.compile(
         )
     )
 )
+_GROUPS: Final = re.compile(
+    r"(?<!\w)(?:(?:0?[1-9]|[12]\d|3[01])([./-])(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])([./-])"
+    r"(?:0?[1-9]|[12]\d|3[01]))(?:\1|\2)(?:19|20)?\d\d(?!\w)"
+)
+"""A whole date in numbers, for texts of which every letter may be a digit."""
 _TIME: Final = re.compile(
     r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?!\d)|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
     r"|(?<![\d.,])\d{1,2}\s?h\s?\d{2}(?!\d)"
@@ -172,6 +177,8 @@ def find(text: str, *, counter: bool = False) -> PhiKind | None:
     restored = ocr.restore_digits(folded)
     if kind is None and restored != folded and grammar.parse_as_read(folded) is None:
         kind = _search(restored)
+    if kind is None and _GROUPS.search(ocr.as_digits(folded)):
+        kind = PhiKind.DATE
     return kind or (PhiKind.PERSON if _addresses_someone(folded) else None)
 
 

@@ -182,6 +182,16 @@ def test_neighbours_count(row: tuple[str, ...], redacted: list[bool]) -> None:
     assert in_row(*row).redact.tolist() == redacted
 
 
+def test_a_number_that_is_spaced_out_is_one() -> None:
+    digits = [read(str(i), (100 + 20 * i, 300, 110 + 20 * i, 315)) for i in range(1, 7)]
+    scale = [read(str(i), (400, 100 + 50 * i, 410, 115 + 50 * i)) for i in range(1, 7)]
+    ruler = [read(str(i), (100 + 60 * i, 500, 110 + 60 * i, 515)) for i in range(1, 7)]
+
+    decisions = decide([*digits, *scale, *ruler], matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.redact.tolist() == [True] * 6 + [False] * 12
+
+
 def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:
     label = read("Name:", (100, 300, 150, 315))
     below = read("LAX", (100, 318, 150, 333))
