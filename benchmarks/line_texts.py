@@ -18,7 +18,8 @@ __all__ = ["clinical_text", "phi_text"]
 _PRINTED: Final[dict[str, tuple[str, ...]]] = {
     "ge": (
         "FR {20:90:0} Hz", "Freq.: 1.7 MHz/3.3 MHz", "FPS: {20:90:1}", "Depth: {8:24:1} cm",
-        "1 LVIDd {3:6:1} cm", "%FS {20:45:0} %", "EDV(Teich) {60:180:0} ml", "AV Vmax {0.8:4:2} m/s",
+        "1 LVIDd {3:6:1} cm", "%FS {20:45:0} %", "EDV(Teich) {60:180:0} ml",
+        "AV Vmax {0.8:4:2} m/s",
         "AV maxPG {3:60:1} mmHg", "MV E Vel {0.4:1.4:2} m/s", "MV DecT {120:300:0} ms",
         "MV Dec Slope {2:8:1} m/s²", "MV E/A Ratio {0.6:2:2}", "TR maxPG {12:50:0} mmHg",
         "LVEDV MOD A4C {60:180:0} ml", "E' Sept {5:14:0} cm/s", "E/E' Avg {5:15:1}",
@@ -82,14 +83,16 @@ _PRINTED: Final[dict[str, tuple[str, ...]]] = {
         "CI(BPD/OFD) {72:86:0}%", "FL/AC {20:24:1} (20.0-24.0)", "HC/AC {0.9:1.2:2}",
         "Uterus-L {5:9:2} cm", "Endo Thickness {3:14:1} mm", "Rt Ovary Vol {3:12:1} ml",
         "Umb A PI {0.7:1.5:2}", "MCA PSV {20:60:1} cm/s", "NT {0.8:2.9:1} mm", "TCD {14:40:1} mm",
-        "Cx Length {20:45:0} mm", "Nuchal Fold {2:5:1} mm", "Fetal HR {120:160:0} bpm", "FACE PROFILE",
+        "Cx Length {20:45:0} mm", "Nuchal Fold {2:5:1} mm", "Fetal HR {120:160:0} bpm",
+        "FACE PROFILE",
         "PLACENTA ANTERIOR", "SPINE SAG", "Cisterna Magna {3:9:1} mm", "AC {8:33:1} cm", "BREECH",
     ),
     "vascular": (
         "RT CCA PROX", "LT ICA MID", "PSV {40:150:1} cm/s", "EDV {8:40:1} cm/s", "S/D {2:4:1}",
         "RI {0.5:0.9:2}", "ICA/CCA {0.6:2:1}", "VERT", "Bulb", "ECA", "SFA DIST", "POP", "GSV",
         "IMT {0.4:1.1:1} mm", "% Stenosis Area {20:80:1}", "Vol Flow {100:900:0} ml/min",
-        "TAMAX {20:60:1} cm/s", "RT CFV COMP", "LT POP V AUG", "AORTA DIST TRANS", "Accel {100:900:0}",
+        "TAMAX {20:60:1} cm/s", "RT CFV COMP", "LT POP V AUG", "AORTA DIST TRANS",
+        "Accel {100:900:0}",
     ),
     "echo": (
         "PLAX", "A4C", "PSAX MV LEVEL", "SUBCOSTAL", "SSN", "A2C LV", "IVC Diam {1:2.5:1} cm",
@@ -103,10 +106,13 @@ _PRINTED: Final[dict[str, tuple[str, ...]]] = {
         "RIGHT LOBE", "LIVER SAG", "GB LONG", "CBD {2:8:1} mm", "PANCREAS", "AORTA TRANS",
         "L KIDNEY", "LK SAG", "RK", "SPLEEN", "BLADDER", "UTERUS", "RT OVARY", "THYROID LT TRV",
         "FETAL HEART", "4CH VIEW", "MORISON'S POUCH", "RUQ", "PELVIS", "SUPRAPUBIC", "SUBXIPHOID",
-        "A-LINES", "RT LUNG", "LT BREAST RAD", "GALLBLADDER", "IVC", "PORTAL VEIN", "LEFT LOBE LIVER",
-        "1 L {1:9:2} cm", "2 D {1:9:2} cm", "Dist A {1:9:2} cm", "Vol {5:300:1} ml", "Area {1:30:2} cm²",
+        "A-LINES", "RT LUNG", "LT BREAST RAD", "GALLBLADDER", "IVC", "PORTAL VEIN",
+        "LEFT LOBE LIVER",
+        "1 L {1:9:2} cm", "2 D {1:9:2} cm", "Dist A {1:9:2} cm", "Vol {5:300:1} ml",
+        "Area {1:30:2} cm²",
         "Circ {3:30:1} cm", "0", "5", "10", "15", "{1:20:0}", "[cm/s]", "Frame {1:90:0}/{90:120:0}",
-        "Loop {1:9:0}/{9:12:0}", "Freeze", "GAIN {30:90:0}", "65%", "{10:90:0}%", "LEFT", "LT LAT DECUB",
+        "Loop {1:9:0}/{9:12:0}", "Freeze", "GAIN {30:90:0}", "65%", "{10:90:0}%", "LEFT",
+        "LT LAT DECUB",
     ),
 }  # fmt: skip
 _FIELDS: Final = (
@@ -114,6 +120,7 @@ _FIELDS: Final = (
     "mode", "focus", "hr", "view", "measure",
 )  # fmt: skip
 _STREETS: Final = ("MAIN STREET", "Harbour Road", "Elm Ave", "Rue Pasteur", "Lindenstrasse")
+_TITLES: Final = ("Dr", "DR 1", "Mr", "Prof.", "Frau")
 _BEFORE: Final = ("LV", "MI 1.1", "RT", "2D", "LIVER", "Abd", "A4C", "SAG", "16cm", "DR 60")
 
 
@@ -153,7 +160,7 @@ def phi_text(rng: np.random.Generator) -> tuple[str, str, Identity]:
         "physician": who.physician,
         "age": f"{who.age}{_pick(rng, ('Y', ' yrs', 'y'))} {who.sex}",
         "place": f"D {int(rng.integers(1, 99))} {_pick(rng, _STREETS)}",
-        "honorific": f"{_pick(rng, ('Dr', 'DR 1', 'Mr', 'Prof.', 'Frau'))} {who.family} {who.given[0]}",
+        "honorific": f"{_pick(rng, _TITLES)} {who.family} {who.given[0]}",
     }
     kind = list(drawn)[int(rng.integers(len(drawn)))]
     return drawn[kind], kind, who

@@ -40,7 +40,8 @@ CONTEXT_GROUPS = (
 
 HEADER = """\
 # Words that an ultrasound console prints and that say nothing of a person, folded. "~" behind a
-# word: a name or an everyday word too, which counts in company only. Made by
+# word: a name or an everyday word too, which counts in company only. Terms of several words count
+# only together. Made by
 # tools/make_vocabulary.py from the concept names of DICOM PS3.16 and tools/vocabulary_settings.txt,
 # without tools/name_like.txt. Do not edit.
 """
@@ -75,6 +76,8 @@ def concept_words() -> set[str]:
 def build() -> str:
     """Return the text of the data file."""
     settings = {fold(word) for word in listed(HERE / "vocabulary_settings.txt")}
+    terms = {word.replace("_", " ") for word in settings if "_" in word}
+    settings -= {word for word in settings if "_" in word}
     weak = {word.removesuffix("~") for word in settings if word.endswith("~")}
     named = set(listed(HERE / "name_like.txt"))
     plain = {
@@ -84,7 +87,7 @@ def build() -> str:
         if len(part) > 1
     }
     strong = (concept_words() | plain) - named - weak
-    lines = sorted([*strong, *(f"{word}~" for word in weak)])
+    lines = sorted([*strong, *terms, *(f"{word}~" for word in weak)])
     return HEADER + "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy import counters, grammar, patterns
+from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.readings import Reading, agree
@@ -59,10 +59,15 @@ class DecisionSettings:
     min_confidence_slight: float = 0.3
     """For lines of at most three letters a word, or bare numbers: there, one misread glyph makes
     a clinical word of initials."""
+    sure: float = 0.5
+    """From here on a reading is sure: two of them relax the rule for banners."""
     doubtful: float = 0.3
     """Below, what another recogniser made of a line need only be as long."""
     differing: float = 0.34
     """Share of glyphs that may differ between two readings of one line."""
+    widest_glyph: float = 1.2
+    """Width of a glyph in heights of its line, at most, blanks counted: of the drawn lines of
+    `benchmarks/lines.py` the widest has 1.06, but for single dot-matrix glyphs."""
     phi_threshold: float = 0.5
     """Of `Reading.phi_score`."""
     banner_top: float = 0.12
@@ -74,6 +79,8 @@ class DecisionSettings:
     """How far a label speaks to its right, in heights of its line."""
     label_drop: float = 1.0
     """How far a label speaks downwards, in heights of its line."""
+    spaced_reach: float = 1.5
+    """How far apart the digits of one number may stand, in heights."""
     slight_reach: float = 3.0
     """How far evidence speaks for a slight line in its row, in heights."""
 
@@ -89,13 +96,14 @@ class DecisionSettings:
 _SHARES: Final = (
     "min_confidence",
     "min_confidence_slight",
+    "sure",
     "doubtful",
     "differing",
     "phi_threshold",
     "banner_top",
     "banner_bottom",
 )
-_REACHES: Final = ("label_reach", "label_drop", "slight_reach")
+_REACHES: Final = ("widest_glyph", "label_reach", "label_drop", "spaced_reach", "slight_reach")
 _DEFAULTS: Final = DecisionSettings()
 
 
@@ -110,6 +118,8 @@ class _Seen:
     """Whether any reading is the label of an identifying field."""
     read: bool
     """Whether any reading is text with some confidence."""
+    sure: int
+    """How many of the readings that vouch are sure."""
 
     @property
     def measures(self) -> bool:
@@ -120,8 +130,18 @@ class _Seen:
         return any(one.slight for one in self.vouching)
 
     @property
+    def bare(self) -> bool:
+        """Whether it is a bare number of up to two digits by a reading that vouches."""
+        return any(one.bare for one in self.vouching)
+
+    @property
     def emphatic(self) -> bool:
         return bool(self.vouching) and all(one.emphatic for one in self.vouching)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether two sure readings vouch for a line with clinical words."""
+        return self.sure > 1 and all(one.worded for one in self.vouching)
 
 
 def decide(
@@ -161,6 +181,7 @@ def decide(
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
     seen = [_look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
+    _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
     reasons = tuple(
         found or _without_evidence(one, frame_size, policy, settings)
@@ -174,16 +195,33 @@ _KEPT: Final = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:
-    vouching = []
-    for reading in line.readings:
-        clinical = _clinical(reading, line.counter, vocabulary, settings)
-        if clinical is not None and _is_shared(reading, line, settings):
-            vouching.append(clinical)
+    found = [_clinical(reading, line.counter, vocabulary, settings) for reading in line.readings]
+    vouching = [
+        (clinical, reading)
+        for clinical, reading in zip(found, line.readings, strict=True)
+        if clinical is not None
+        and _fills(reading, line.box, settings)
+        and _is_shared(reading, line, settings)
+    ]
+    if any(clinical.slight for clinical, _ in vouching):
+        # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
+        # are no glyphs.
+        glyphs = {ocr.compact(ocr.fold(reading.text)) for _, reading in vouching}
+        doubts = [
+            reading.confidence
+            for reading, clinical in zip(line.readings, found, strict=True)
+            if clinical is None
+            and not reading.outvoted
+            and ocr.compact(ocr.fold(reading.text)) not in glyphs
+        ]
+        if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
+            vouching = []
     return _Seen(
         line,
-        tuple(vouching),
+        tuple(clinical for clinical, _ in vouching),
         any(patterns.is_label(reading.text) for reading in line.readings),
         any(_is_read(reading, settings.min_confidence) for reading in line.readings),
+        sum(reading.confidence >= settings.sure for _, reading in vouching),
     )
 
 
@@ -191,6 +229,8 @@ def _clinical(
     reading: Reading, counter: bool, vocabulary: Vocabulary | None, settings: DecisionSettings
 ) -> Clinical | None:
     """Return what a reading is made of, or None unless it is clinical and confident."""
+    if reading.outvoted:
+        return None
     if counter and counters.has_form(reading.text):
         clinical: Clinical | None = Clinical(measures=1)
     else:
@@ -200,6 +240,14 @@ def _clinical(
     slight = clinical.slight
     floor = settings.min_confidence_slight if slight else settings.min_confidence
     return clinical if _is_read(reading, floor) else None
+
+
+def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
+    """Tell whether a reading has glyphs enough for its box: else part of the line was lost."""
+    x0, y0, x1, y1 = box
+    short, long = sorted((x1 - x0, y1 - y0))  # a turned line is high
+    glyphs = len(reading.text.strip()) + 1
+    return long <= glyphs * settings.widest_glyph * short
 
 
 def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
@@ -212,6 +260,7 @@ def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool
             doubtful=not other.confidence >= settings.doubtful,
         )
         for other in line.readings
+        if not other.outvoted
     )
 
 
@@ -229,6 +278,35 @@ def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSetting
         return Reason.PATTERN
     hit = any(not one.phi_score < settings.phi_threshold for one in line.readings)  # NaN hits
     return Reason.MODEL if hit and not seen.vouching else None
+
+
+def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
+    """Mark bare numbers in place that stand close together in a row: a number spaced out.
+
+    A scale's stand far apart, or one below the other.
+    """
+    numbers = [i for i, one in enumerate(seen) if one.bare and evidence[i] is None]
+    while numbers:
+        row, members = [numbers.pop()], set[int]()
+        while row:
+            here = row.pop()
+            members.add(here)
+            near = {i for i in numbers if _beside(seen[here], seen[i], settings.spaced_reach)}
+            numbers = [i for i in numbers if i not in near]
+            row += near
+        if len(members) >= _SPELLED:
+            for i in members:
+                evidence[i] = Reason.PATTERN
+
+
+_SPELLED: Final = 3
+
+
+def _beside(a: _Seen, b: _Seen, reach: float) -> bool:
+    """Tell whether two lines stand in a row, at most `reach` of the lower one's heights apart."""
+    first, second = sorted((a.line.box, b.line.box))
+    height = max(1, min(first[3] - first[1], second[3] - second[1]))
+    return _is_right_of(first, second, reach * height)
 
 
 def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
@@ -286,7 +364,8 @@ def _without_evidence(
         return Reason.NOT_PHI
     if not seen.vouching:
         return Reason.UNKNOWN
-    if _in_banner(seen.line.box, frame_size[0], settings) and not seen.emphatic:
+    weighty = seen.emphatic or seen.confirmed
+    if _in_banner(seen.line.box, frame_size[0], settings) and not weighty:
         return Reason.BANNER
     return Reason.CLINICAL
 

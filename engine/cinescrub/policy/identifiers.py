@@ -219,7 +219,9 @@ def _alike(token: str, form: str) -> bool:
 
 
 def _add_person(forms: _Forms, value: str) -> None:
-    for group in value.split("="):  # alphabetic, ideographic, phonetic: PS3.5 6.2.1.2
+    spelled = {value, value.translate(_TRANSLITERATED)}
+    # Alphabetic, ideographic, phonetic: PS3.5 6.2.1.2.
+    for group in (part for one in spelled for part in one.split("=")):
         parts = ocr.words(ocr.fold(group))
         names = [part for part in parts if part not in _PARTICLES] or parts
         for name in names:
@@ -227,9 +229,23 @@ def _add_person(forms: _Forms, value: str) -> None:
             for end in range(_CUT, len(name)):
                 forms.cuts |= {ocr.skeleton(name[:end]), ocr.skeleton(name[-end:])}
         forms.add_part("".join(parts), exact=len(parts) == 1)
+        for component in group.split("^"):  # van der Berg is printed VANDERBERG too
+            together = ocr.compact(ocr.fold(component))
+            if together not in _PARTICLES:
+                forms.add_part(together, exact=True)
         _add_orders(forms, names[:_ORDERED])
 
 
+# Letters as passports and consoles without them spell them (ICAO 9303 part 3).
+_TRANSLITERATED: Final = str.maketrans(
+    {
+        letter: plain
+        for small, plain in {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}.items()
+        for letter in (small, small.upper())
+    }
+)
+_ACRONYM: Final = 3
+"""Shortest initials of an institution that count, everyday words included: RVH, CCHS."""
 _ORDERED: Final = 4
 """Words of a name whose orders are all tried: surname, given, middle and one more."""
 
@@ -271,6 +287,9 @@ def _add_place(forms: _Forms, value: str) -> None:
             forms.add_token(part)
     for a, b in pairwise(parts):
         forms.add_part(a + b, exact=True)
+    initials = "".join(part[0] for part in parts)
+    if len(initials) >= _ACRONYM:
+        forms.add_token(initials)
 
 
 def _add_date(forms: _Forms, value: str) -> None:

@@ -12,11 +12,13 @@ from itertools import pairwise
 from typing import Final
 
 __all__ = [
+    "as_digits",
     "compact",
     "edits",
     "fold",
     "pieces",
     "restore_digits",
+    "shape",
     "skeleton",
     "substring_edits",
     "words",
@@ -24,8 +26,11 @@ __all__ = [
 
 # Letters that have no decomposition in Unicode but are printed and read as a base letter.
 _UNDECOMPOSED: Final = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
-)
+    {
+        "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",
+        "×": "x", "\N{GREEK SMALL LETTER MU}": "u",
+    }
+)  # fmt: skip
 
 # Each glyph maps to what it shares with those it is mistaken for. Two glyphs for one (rn/m, cl/d,
 # vv/w) map by expansion of the single one: a plain homomorphism, so that the skeleton of a text
@@ -49,6 +54,20 @@ _SKELETON: Final = str.maketrans(
     }
 )
 
+# Coarser, for telling whether two recognisers read one line: what either of them may make of it.
+_SHAPES: Final = str.maketrans(
+    {
+        **dict.fromkeys("0odq", "o"),
+        **dict.fromkeys("1iljt|!", "l"),
+        **dict.fromkeys("5s$", "s"),
+        **dict.fromkeys("8b3", "b"),
+        **dict.fromkeys("2z7", "z"),
+        **dict.fromkeys("6g9", "g"),
+        **dict.fromkeys("uvy", "v"),
+    }
+)
+_PAIRS: Final = (("rn", "m"), ("cl", "d"), ("vv", "w"))
+
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
@@ -67,6 +86,16 @@ def skeleton(folded: str) -> str:
     Covers 0/O, 1/I/l/|/!, 5/S/$, 8/B, 2/Z, 6/G, 9/g, rn/m, cl/d and vv/w.
     """
     return folded.translate(_SKELETON)
+
+
+def shape(folded: str) -> str:
+    """Return folded text with glyphs that look alike made one, a glyph for each that was read.
+
+    Coarser than `skeleton`, and pairs contract (rn is m), so that lengths compare.
+    """
+    for pair, one in _PAIRS:
+        folded = folded.replace(pair, one)
+    return folded.translate(_SHAPES)
 
 
 def compact(folded: str) -> str:
@@ -117,17 +146,31 @@ def pieces(pattern: str, limit: int) -> tuple[str, ...]:
     return tuple(pattern[a:b] for a, b in pairwise(cuts))
 
 
-# A run of digits, points between them, and letters that are read for digits.
-_DIGIT_RUN: Final = re.compile(r"(?<![^\W\d_])[\doil|sbz]+(?:[.,][\doil|sbz]+)*")
+# A run of digits, points between them, and letters that are read for digits; not the s2 of m/s2.
+_DIGIT_RUN: Final = re.compile(r"(?<![^\W\d_])(?!s2\b)[\doil|sbz]+(?:[.,][\doil|sbz]+)*")
 _DIGITS: Final = str.maketrans("oil|sbz", "0111582")
+# Letters beside a point that a digit is at the other side of: the o of tiso.4 and of 2.omhz.
+_BY_POINT: Final = re.compile(
+    r"[oil|sbz](?=[.,](?:\d|[oil|sbz](?![a-z])))|(?<=\d[.,])[oil|sbz](?=m?hz|[ck]?m|\W|\d|$)"
+)
 
 
 def restore_digits(folded: str) -> str:
     """Return folded text with letters read for digits turned back, in runs that are half digits.
 
-    `l7.o1.2o26` becomes `17.01.2026`; `tis0.8` and `72bpm` stay: the letters belong to a word.
+    `l7.o1.2o26` becomes `17.01.2026`, `tiso.4` becomes `tis0.4`; `tis0.8` and `72bpm` stay: the
+    letters belong to a word.
     """
-    return _DIGIT_RUN.sub(_restored, folded)
+    pointed = _BY_POINT.sub(lambda glyph: glyph.group().translate(_DIGITS), folded)
+    return _DIGIT_RUN.sub(_restored, pointed)
+
+
+_ANY_DIGITS: Final = str.maketrans("oqdil|!jsbzg", "000111115826")
+
+
+def as_digits(folded: str) -> str:
+    """Return folded text with every letter that looks like a digit turned into it."""
+    return folded.translate(_ANY_DIGITS)
 
 
 def _restored(run: re.Match[str]) -> str:

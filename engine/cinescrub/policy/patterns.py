@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cinescrub.policy import counters, ocr
+from cinescrub.policy import counters, grammar, ocr
 from cinescrub.policy.forms import MONTHS
 from cinescrub.policy.grammar import UNIT
 from cinescrub.policy.vocabulary import vocabulary
@@ -37,8 +37,10 @@ _YEAR: Final = r"(?:19|20)\d\d"
 _DATE: Final = re.compile(
     "|".join(
         (
-            # Three groups with one separator; a year with any two.
-            r"(?<![\d.,])\d{1,4}\s?([./:;,_-])\s?\d{1,2}\s?\1\s?\d{1,4}(?!\d)",
+            # Three groups with one separator, one of which has the digits of a year; a year with
+            # any two. Esaote's PRC 16/4/1 is a setting.
+            r"(?<![\d.,])(?<!prc )\d{2,4}\s?([./:;,_-])\s?\d{1,2}\s?\1\s?\d{1,4}(?!\d)",
+            r"(?<![\d.,])\d{1,2}\s?([./:;,_-])\s?\d{1,2}\s?\2\s?\d{2,4}(?!\d)",
             rf"(?<!\d)\d{{1,2}}\s?[./:;,\s_-]\s?\d{{1,2}}\s?[./:;,\s_-]\s?{_YEAR}(?!\d)",
             rf"(?<!\d){_YEAR}\s?[./:;,\s_-]\s?\d{{1,2}}\s?[./:;,\s_-]\s?\d{{1,2}}(?!\d)",
             rf"(?<!\d)(?:0?[1-9]|1[0-2])\s?[/-]\s?{_YEAR}(?!\d)",
@@ -56,6 +58,11 @@ _DATE: Final = re.compile(
         )
     )
 )
+_GROUPS: Final = re.compile(
+    r"(?<!\w)(?:(?:0?[1-9]|[12]\d|3[01])([./-])(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])([./-])"
+    r"(?:0?[1-9]|[12]\d|3[01]))(?:\1|\2)(?:19|20)?\d\d(?!\w)"
+)
+"""A whole date in numbers, for texts of which every letter may be a digit."""
 _TIME: Final = re.compile(
     r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?!\d)|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
     r"|(?<![\d.,])\d{1,2}\s?h\s?\d{2}(?!\d)"
@@ -65,11 +72,11 @@ _NUMBER: Final = re.compile(
         (
             r"\d{5,}",
             # Letters and digits without a break, as IDs are; not PRF6250Hz.
-            rf"(?<![a-z])[a-z]{{1,8}}[-#_]?\d{{4,}}{_NOT_A_SIZE}",
+            rf"(?<![a-z])(?!ust-)[a-z]{{1,8}}[-#_]?\d{{4,}}{_NOT_A_SIZE}",
             rf"(?<![\d.,])(?:\d{{2,}}[-_#]\d{{3,}}|\d{{3,}}[-_#]\d{{2,}}){_NOT_A_SIZE}",
             r"\d{2,}[-_#]\d{2,}[-_#]\d{2,}",
             r"(?<![a-z\d.,])(?:[a-z_#-]*\d){5,}",
-            r"\d{4,}[a-z]{1,3}\b(?<!hz)(?<!cm)(?<!mm)(?<!ms)",
+            rf"\d{{4,}}(?!{UNIT}\b)[a-z]{{1,3}}\b",
             rf"\bid\s+\d{{3,}}{_NOT_A_SIZE}",
             r"\b(?:id|nr|no|acc|accn|ref|order|case|chart|file|visit|encounter|ward|room|bed)\s?[:#]",
         )
@@ -87,7 +94,7 @@ _CONTACT: Final = re.compile(
 )
 _AGE: Final = re.compile(
     r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
-    r"|(?<![\w.,])\d{2,3}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b"
+    r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b"
 )
 _PERSON: Final = re.compile(
     "|".join(
@@ -95,7 +102,7 @@ _PERSON: Final = re.compile(
             r"\^",
             r"\b(?:name|surname|forename|vorname|nachname|prenom|nombre|apellido|cognome|naam)\b",
             r"\bpatient|\bpaciente|\bpaziente|\bpt\.?\s?(?:name|id|no|[:#])|\bpid\b",
-            r"\b(?:mrn|dob|d\.o\.b|ssn|nhs|birth|born|geb|sex|gender)\b|\bmrn|\bdob\d",
+            r"\bssn\s?[:#\d]|\b(?:mrn|dob|d\.o\.b|nhs|birth|born|geb|sex|gender)\b|\bmrn|\bdob\d",
             r"\b(?:med\.?\s?rec|medical record|accession|accn)\b",
             r"\b(?:phys|physician|doctor|sonographer|operator|technician|technologist|attending"
             r"|referring|interpreting|surgeon|consultant|nurse|arzt|untersucher)\b",
@@ -121,6 +128,11 @@ _PLACE: Final = re.compile(
         )
     )
 )
+_EXAMINED: Final = (
+    r"(?:abdomen|abdominal|abd|tissue|imaging|ob|gyn|vascular|pelvis|thyroid|breast|msk)"
+)
+_PRESET: Final = re.compile(rf"\b{_EXAMINED}\W{{0,3}}general\b|\bgeneral\W{{0,3}}{_EXAMINED}\b")
+"""Presets are general, as hospitals are."""
 _BY_KIND: Final = (
     (PhiKind.DATE, _DATE),
     (PhiKind.DATE, _TIME),
@@ -138,7 +150,7 @@ _LABEL: Final = re.compile(
     r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
     r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
     r"(?:ician)?|doctor|operator|oper|tech|sono(?:grapher)?|user|by|perf(?:ormed)? by|site|hospital"
-    r"|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|ssn|initials?)\W*"
+    r"|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|initials?)\W*|ssn\W+"
 )
 
 
@@ -161,8 +173,12 @@ def find(text: str, *, counter: bool = False) -> PhiKind | None:
     if counter and counters.has_form(text):
         return None
     kind = _search(folded)
-    if kind is None and (restored := ocr.restore_digits(folded)) != folded:
+    # What is clinical as it was read is no number: L12-4s is a probe, not 112-45.
+    restored = ocr.restore_digits(folded)
+    if kind is None and restored != folded and grammar.parse_as_read(folded) is None:
         kind = _search(restored)
+    if kind is None and _GROUPS.search(ocr.as_digits(folded)):
+        kind = PhiKind.DATE
     return kind or (PhiKind.PERSON if _addresses_someone(folded) else None)
 
 
@@ -171,7 +187,8 @@ def is_label(text: str) -> bool:
     return _LABEL.fullmatch(ocr.fold(text)) is not None
 
 
-def _search(folded: str) -> PhiKind | None:
+def _search(line: str) -> PhiKind | None:
+    folded = _PRESET.sub(" ", line)
     for kind, pattern in _BY_KIND:
         if pattern.search(folded):
             return kind

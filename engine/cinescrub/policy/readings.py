@@ -24,6 +24,9 @@ class Reading:
     phi_score: float = 0.0
     """The token classifier's: the maximum over the tokens of 1 - P(not PHI), where labels that
     its contract maps to no PHI kind (a vendor) count as not PHI."""
+    outvoted: bool = False
+    """Whether the place was read otherwise in most frames (`voting`): then it is evidence, if it
+    holds any, and no reason to doubt the others."""
 
 
 def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> bool:
@@ -34,12 +37,12 @@ def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> boo
     meant, read : str
         Two readings of one place.
     edits : float
-        Share of the longer one's glyphs that may differ, confusions of `ocr.skeleton` apart; one
+        Share of the longer one's glyphs that may differ, confusions of `ocr.shape` apart; one
         glyph always may.
     doubtful : bool
         The recogniser hardly believes `read`: then only its length counts.
     """
-    a, b = (ocr.skeleton(ocr.compact(ocr.fold(text))) for text in (meant, read))
+    a, b = (ocr.shape(ocr.compact(ocr.fold(text))) for text in (meant, read))
     limit = max(1, int(edits * max(len(a), len(b))))
     if doubtful and abs(len(a) - len(b)) <= limit:
         return True

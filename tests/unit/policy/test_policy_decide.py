@@ -15,8 +15,8 @@ from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, PhiKind, Reason
 
 SIZE = (600, 800)
-MIDDLE = (100, 300, 200, 315)
-TOP = (100, 10, 200, 25)
+MIDDLE = (100, 300, 135, 315)
+TOP = (100, 10, 135, 25)
 NOBODY = IdentifierMatcher()
 
 MUST_REDACT = (
@@ -55,7 +55,7 @@ def reason(
 
 def in_row(*texts: str, gap: int = 10, matcher: IdentifierMatcher = NOBODY) -> Decisions:
     lines = [
-        read(text, (100 + i * (80 + gap), 300, 180 + i * (80 + gap), 315))
+        read(text, (100 + i * (40 + gap), 300, 140 + i * (40 + gap), 315))
         for i, text in enumerate(texts)
     ]
     return decide(lines, matcher=matcher, frame_size=SIZE)
@@ -106,7 +106,7 @@ def test_a_time_is_kept_only_when_it_was_seen_to_count() -> None:
         ("C 50", Reason.BANNER),
     ],
 )
-@pytest.mark.parametrize("box", [TOP, (100, 585, 200, 600)], ids=["top", "bottom"])
+@pytest.mark.parametrize("box", [TOP, (100, 585, 135, 600)], ids=["top", "bottom"])
 def test_in_a_banner_only_strongly_clinical_lines_stay(
     text: str, expected: Reason, box: tuple[int, int, int, int]
 ) -> None:
@@ -180,6 +180,16 @@ def test_an_identifier_of_the_file_outweighs_a_clinical_look() -> None:
 )
 def test_neighbours_count(row: tuple[str, ...], redacted: list[bool]) -> None:
     assert in_row(*row).redact.tolist() == redacted
+
+
+def test_a_number_that_is_spaced_out_is_one() -> None:
+    digits = [read(str(i), (100 + 20 * i, 300, 110 + 20 * i, 315)) for i in range(1, 7)]
+    scale = [read(str(i), (400, 100 + 50 * i, 410, 115 + 50 * i)) for i in range(1, 7)]
+    ruler = [read(str(i), (100 + 60 * i, 500, 110 + 60 * i, 515)) for i in range(1, 7)]
+
+    decisions = decide([*digits, *scale, *ruler], matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.redact.tolist() == [True] * 6 + [False] * 12
 
 
 def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cinescrub.config import Policy
+from cinescrub.policy.decide import Line, decide
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.policy.readings import Reading, agree
+from cinescrub.policy.voting import vote
+from cinescrub.types import PhiKind, Reason
+
+NOBODY = IdentifierMatcher()
+BOX = (100, 300, 160, 315)
+SIZE = (600, 800)
+
+texts = st.sampled_from(
+    [
+        "MI 1.1",
+        "M1 1.1",
+        "MI 11",
+        "LV",
+        "LV DOE JANE",
+        "DOE^JANE",
+        "",
+        "'i.",
+        "17.01.2026",
+        "Okonkwo",
+    ]
+)
+readings = st.builds(
+    Reading,
+    texts,
+    st.one_of(st.floats(0, 1), st.just(float("nan"))),
+    st.one_of(st.floats(0, 1), st.just(float("nan"))),
+)
+
+
+def over(*read: tuple[str, float]) -> tuple[Reading, ...]:
+    return vote([Reading(text, sure) for text, sure in read])
+
+
+def reason(*read: tuple[str, float], matcher: IdentifierMatcher = NOBODY) -> Reason:
+    return decide([Line(over(*read), BOX)], matcher=matcher, frame_size=SIZE).reasons[0]
+
+
+def test_a_text_counts_once_with_its_greatest_confidence() -> None:
+    (only,) = vote([Reading("LV", 0.2, 0.7), Reading("LV", 0.9, 0.1), Reading("LV", float("nan"))])
+
+    assert only == Reading("LV", 0.9, 0.7)
+
+
+def test_garbage_of_one_frame_does_not_take_a_line_that_the_others_read() -> None:
+    frames = [("GAIN 60", 0.9), ("GA1N 60", 0.6), ("GAIN 60", 0.8), ("GAlN 6O", 0.5)]
+
+    assert reason(*frames, ("~,_", 0.1), ("", 0.0)) is Reason.CLINICAL
+    assert reason(frames[0], ("~,_", 0.1)) is Reason.UNKNOWN
+
+
+def test_two_readings_outvote_nobody() -> None:
+    assert not any(one.outvoted for one in over(("GAIN 60", 1.0), ("GAIN 60", 0.9), ("", 0.0)))
+
+
+@pytest.mark.parametrize("flash", ["DOE JANE", "17.01.2026", "MRN1234567"])
+@pytest.mark.parametrize("confidence", [0.01, 0.4, 0.99])
+def test_what_stood_there_in_one_frame_still_takes_the_line(flash: str, confidence: float) -> None:
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "DOE^JANE")])
+
+    found = reason(*[("GAIN 60", 0.9)] * 20, (flash, confidence), matcher=matcher)
+
+    assert found in {Reason.IDENTIFIER, Reason.PATTERN}
+
+
+def test_a_sure_reading_of_one_frame_is_never_outvoted() -> None:
+    assert reason(*[("GAIN 60", 0.9)] * 20, ("OKONKWO", 0.4)) is not Reason.CLINICAL
+
+
+def test_nothing_read_gives_nothing() -> None:
+    assert vote([]) == ()
+
+
+@given(st.lists(readings, max_size=12), st.randoms(use_true_random=False))
+def test_the_order_of_frames_does_not_matter(given: list[Reading], random: object) -> None:
+    shuffled = list(given)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random
+
+    assert vote(shuffled) == vote(given)
+
+
+@given(st.lists(readings, min_size=1, max_size=12), st.sampled_from(list(Policy)))
+def test_a_vote_never_keeps_what_holds_evidence(given: list[Reading], policy: Policy) -> None:
+    together = decide([Line(vote(given), BOX)], matcher=NOBODY, frame_size=SIZE, policy=policy)
+    alone = [
+        decide([Line((one,), BOX)], matcher=NOBODY, frame_size=SIZE, policy=policy).reasons[0]
+        for one in given
+    ]
+
+    if {Reason.PATTERN, Reason.IDENTIFIER, Reason.ALL_TEXT} & set(alone):
+        assert together.redact.all()
+
+
+@given(st.lists(readings, max_size=12))
+def test_no_text_is_dropped(given: list[Reading]) -> None:
+    assert [one.text for one in vote(given)] == sorted({one.text for one in given})
+
+
+@pytest.mark.parametrize(
+    ("meant", "read", "same"),
+    [
+        ("TIS0.8 MI 1.3", "T1SO.8 M1 1,3", True),
+        ("LV 4CH", "LV4CH", True),
+        ("corner", "comer", True),
+        ("2D", "ZO", True),
+        ("LV", "LV DOE JANE", False),
+        ("LV", "", False),
+        ("GAIN", "ROUX", False),
+    ],
+)
+def test_readings_agree_when_they_may_be_of_one_text(meant: str, read: str, same: bool) -> None:
+    assert agree(meant, read, edits=0.34) is same
+    assert agree(read, meant, edits=0.34) is same
+
+
+def test_a_reading_hardly_believed_need_only_be_as_long() -> None:
+    assert agree("GAIN 60", "~b1^w8_x", edits=0.34, doubtful=True)
+    assert not agree("LV", "~b1^w8_x", edits=0.34, doubtful=True)
