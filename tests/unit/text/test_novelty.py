@@ -1,0 +1,233 @@
+"""What a survey of a cine calls new, on made frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+import pytest
+
+from cinescrub.text.novelty import Novelty, SeenFrames, Survey
+from cinescrub.types import Frame
+
+ROWS, COLUMNS = 240, 320
+SECTOR = (slice(64, 208), slice(96, 288))
+
+
+def speckle(frames: int, seed: int = 0) -> list[Frame]:
+    rng = np.random.default_rng(seed)
+    cine = []
+    for _ in range(frames):
+        noise = cv2.GaussianBlur(rng.normal(0, 1, (144, 192)).astype(np.float32), (0, 0), 1.6)
+        frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+        frame[SECTOR] = np.clip(70 + 140 * noise, 0, 255).astype(np.uint8)[..., None]
+        cine.append(frame)
+    return cine
+
+
+def still(frames: int) -> list[Frame]:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    write(frame, "GAIN 82", (8, 20))
+    return [frame.copy() for _ in range(frames)]
+
+
+def write(
+    frame: Frame, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (230, 230, 230)
+) -> None:
+    cv2.putText(frame, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+
+
+def lossy(frames: Iterable[Frame], quality: int) -> list[Frame]:
+    cine = []
+    for frame in frames:
+        _, stream = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        cine.append(np.asarray(cv2.imdecode(stream, cv2.IMREAD_COLOR), np.uint8))
+    return cine
+
+
+def survey(cine: Sequence[Frame]) -> Novelty:
+    rows, columns, channels = cine[0].shape
+    looking = Survey(rows, columns, channels, len(cine))
+    for frame in cine:
+        looking.add(frame)
+    return looking.result()
+
+
+def looked_at(novelty: Novelty, frame: int, box: tuple[int, int, int, int]) -> bool:
+    x0, y0, x1, y1 = box
+    return any(
+        part[0] <= x0 and part[1] <= y0 and part[2] >= x1 and part[3] >= y1
+        for number, parts in novelty.looks
+        if number == frame
+        for part in parts.tolist()
+    )
+
+
+def cost(novelty: Novelty, frames: int) -> float:
+    return novelty.pixels / (frames * ROWS * COLUMNS)
+
+
+def test_first_frame_is_looked_at_whole() -> None:
+    novelty = survey(still(40))
+
+    assert novelty.looks[0][0] == 0
+    assert novelty.looks[0][1].tolist() == [[0, 0, COLUMNS, ROWS]]
+
+
+def test_frozen_cine_costs_its_spread_frames_only() -> None:
+    novelty = survey(still(120))
+
+    assert [number for number, _ in novelty.looks] == [0, 119]
+    assert not novelty.composites
+    assert not novelty.moving.any()
+
+
+def test_cine_of_few_frames_is_looked_at_frame_by_frame() -> None:
+    novelty = survey(speckle(5))
+
+    assert [number for number, _ in novelty.looks] == [0, 1, 2, 3, 4]
+    assert all(boxes.tolist() == [[0, 0, COLUMNS, ROWS]] for _, boxes in novelty.looks)
+
+
+@pytest.mark.parametrize("quality", [None, 70, 30], ids=["lossless", "q70", "q30"])
+def test_static_overlay_beside_moving_sector_costs_little(quality: int | None) -> None:
+    cine = speckle(120)
+    for frame in cine:
+        write(frame, "GAIN 82", (8, 20))
+        write(frame, "DOE^JANE", (8, 230))
+    cine = cine if quality is None else lossy(cine, quality)
+
+    novelty = survey(cine)
+
+    assert cost(novelty, 120) <= 0.05
+    assert novelty.moving[SECTOR].mean() > 0.9
+    assert not novelty.moving[:32].any()
+
+
+@pytest.mark.parametrize("quality", [None, 70, 30], ids=["lossless", "q70", "q30"])
+@pytest.mark.parametrize(
+    ("at", "colour"),
+    [
+        ((8, 20), (230, 230, 230)),
+        ((8, 20), (44, 44, 44)),
+        ((110, 150), (250, 250, 250)),
+        ((110, 150), (240, 230, 20)),
+    ],
+    ids=["outside", "outside-dim", "over-speckle", "over-speckle-yellow"],
+)
+def test_text_in_one_single_frame_is_looked_at_in_it(
+    at: tuple[int, int], colour: tuple[int, int, int], quality: int | None
+) -> None:
+    cine = speckle(90)
+    write(cine[47], "DOE^JANE", at, colour)
+    cine = cine if quality is None else lossy(cine, quality)
+
+    novelty = survey(cine)
+
+    assert looked_at(novelty, 47, (at[0], at[1] - 12, at[0] + 80, at[1]))
+
+
+def test_known_state_that_returns_is_not_looked_at_again() -> None:
+    cine = still(120)
+    for k in range(120):
+        if k % 6 > 2:
+            write(cine[k], "DOE^JANE", (8, 120))
+
+    novelty = survey(cine)
+
+    assert [number for number, _ in novelty.looks] == [0, 3, 119]
+
+
+def test_slow_fade_is_looked_at_in_each_of_its_states() -> None:
+    cine = still(90)
+    for k in range(90):
+        level = min(k * 2, 90)
+        write(cine[k], "DOE^JANE", (8, 120), (level, level, level))
+
+    novelty = survey(cine)
+
+    assert looked_at(novelty, 45, (8, 108, 88, 122))
+
+
+def test_text_that_stays_over_speckle_is_in_a_composite() -> None:
+    cine = speckle(64)
+    for frame in cine[20:]:
+        write(frame, "DOE^JANE", (110, 150), (250, 250, 250))
+
+    novelty = survey(cine)
+    strokes = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    write(strokes, "DOE^JANE", (110, 150))
+    ink = strokes[..., 0] > 200
+
+    assert any(picture[ink].mean() > 200 for picture in novelty.composites)
+
+
+def test_new_patient_in_the_banner_is_looked_at() -> None:
+    cine = speckle(64)
+    for k, frame in enumerate(cine):
+        write(frame, "DOE^JANE" if k < 31 else "ROE^JOHN", (8, 20))
+
+    assert looked_at(survey(cine), 31, (8, 8, 88, 22))
+
+
+def test_page_of_another_kind_is_looked_at_whole() -> None:
+    cine = speckle(64)
+    for frame in cine[30:40]:
+        frame[...] = 215
+        for line in range(8):
+            write(frame, "SMITH JOHN 12345678", (16, 24 + 24 * line), (10, 10, 10))
+
+    novelty = survey(cine)
+
+    assert dict(novelty.looks)[30].tolist() == [[0, 0, COLUMNS, ROWS]]
+
+
+def test_text_in_a_sector_that_was_frozen_before_is_looked_at() -> None:
+    moving = speckle(20)
+    cine = [moving[0].copy() for _ in range(100)] + moving
+    write(cine[110], "DOE^JANE", (110, 150), (250, 250, 250))
+
+    assert looked_at(survey(cine), 110, (110, 138, 190, 152))
+
+
+def test_clock_is_looked_at_in_each_state() -> None:
+    cine = speckle(60)
+    for k, frame in enumerate(cine):
+        write(frame, f"10:21:{k:02}", (8, 20))
+
+    novelty = survey(cine)
+
+    assert all(looked_at(novelty, k, (8, 8, 80, 22)) for k in range(60))
+
+
+def test_shaking_footage_is_looked_at_in_every_frame() -> None:
+    rng = np.random.default_rng(1)
+    screen = speckle(1)[0]
+    for line in range(6):
+        write(screen, "DOE^JANE 12345678", (8, 16 + 30 * line))
+    cine = []
+    for dx, dy in rng.normal(0, 2, (40, 2)):
+        matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+        cine.append(np.asarray(cv2.warpAffine(screen, matrix, (COLUMNS, ROWS)), np.uint8))
+
+    novelty = survey(cine)
+
+    assert all(looked_at(novelty, k, (8, 4, 160, 180)) for k in range(40))
+
+
+def test_gray_frames_of_odd_size_are_read() -> None:
+    cine = [np.zeros((37, 51, 1), np.uint8) for _ in range(30)]
+    cine[12][30:36, 45:50] = 200
+
+    novelty = survey(cine)
+
+    assert looked_at(novelty, 12, (45, 30, 50, 36))
+
+
+def test_same_pixels_are_seen() -> None:
+    seen = SeenFrames()
+    frame = np.zeros((4, 4, 1), np.uint8)
+
+    assert seen.is_new(frame)
+    assert not seen.is_new(frame.copy())
