@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.integration.conftest import Silent
+from tests.integration.test_pipeline import plain_instance
 
 from cinescrub import geometry
 from cinescrub.dicom.source import Source, open_source
@@ -15,8 +17,6 @@ from cinescrub.pipeline.intervals import LookRecord, open_intervals
 from cinescrub.pipeline.job import Job
 from cinescrub.stream import CancelToken
 from cinescrub.types import Boxes, MaskPlan
-from tests.integration.conftest import Silent
-from tests.integration.test_pipeline import plain_instance
 
 _BOX = (8, 20, 40, 32)
 

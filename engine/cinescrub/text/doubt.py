@@ -22,7 +22,7 @@ class DoubtSettings:
     """Bounds of the ordinary."""
 
     most_area: float = 0.35
-    """Share of the frame in rectangles: banners, legends and measurements of a console take less."""
+    """Share of the frame in rectangles: banners, legends and measurements of consoles take less."""
     tallest: float = 0.25
     """Height of a rectangle as share of the rows: no console writes that large, and detectors that
     take tissue for text find such boxes."""
