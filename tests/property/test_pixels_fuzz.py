@@ -110,7 +110,7 @@ def test_a_damaged_stream_is_refused_or_gives_a_picture(
     out = np.empty(viewer.shape, np.uint8)
     rectangle = np.array([[3, 3, 20, 12]], np.int32)
 
-    started = time.monotonic()
+    started = time.process_time()
     for act in (
         lambda: viewer.decode(frame, out),
         lambda: redact(frame, info, rectangle),
@@ -121,7 +121,7 @@ def test_a_damaged_stream_is_refused_or_gives_a_picture(
             act()
 
     # A frame of this size takes milliseconds: seconds would be a loop over declared sizes.
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 CUTS = st.lists(st.floats(0, 1), max_size=4)

@@ -85,7 +85,7 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     InputError
         The frame is corrupt, truncated, or can't be written in this syntax.
     RedactionError
-        What was written doesn't decode to what was meant.
+        An encoder wrote samples of another kind than it was given.
     """
     snapped = snap(frame, info, rectangles) if len(rectangles) else rectangles
     if not len(snapped) and not changes_all(info):
