@@ -185,10 +185,12 @@ def files(draw: st.DrawFn) -> bytes:
     items += draw(st.sampled_from([[struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)], []]))
     length = draw(st.just(0xFFFFFFFF) | st.just(0xFFFFFFFF) | LENGTHS)
     tables = draw(st.just(b"") | st.binary(min_size=8, max_size=24))
-    return _file(ROOT + suffix, layout.photometric, values, frames, tables, length, b"".join(items))
+    return encoded_file(
+        ROOT + suffix, layout.photometric, values, frames, tables, length, b"".join(items)
+    )
 
 
-def _file(
+def encoded_file(
     syntax: str,
     photometric: str,
     values: dict[int, int],
@@ -241,7 +243,7 @@ def test_fragments_and_lengths_of_every_kind_are_read_or_refused(
         contextlib.suppress(InputError, NotDicomError, RedactionError),
         open_source(path) as source,
     ):
-        _exercise(source)
+        exercise(source)
 
     assert time.process_time() - started < 5
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -249,7 +251,7 @@ def test_fragments_and_lengths_of_every_kind_are_read_or_refused(
     assert path.read_bytes() == raw
 
 
-def _exercise(source: Source) -> None:
+def exercise(source: Source) -> None:
     info = source.info
     check(info)
     rectangle = np.array([[3, 3, 20, 12]], np.int32)
