@@ -264,3 +264,23 @@ def test_frames_of_different_sampling_are_filled_each_by_its_own_blocks(tmp_path
     assert not luma[0][8:24, 8:56].any()
     assert luma[0][:8].any()
     assert not luma[1][:32, :64].any()
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize(("suffix", "vr"), [("", "OW"), (".1", "OB"), (".2", "OB"), (".2", "OW")])
+def test_native_frames_of_odd_length_change_in_their_place_only(
+    tmp_path: Path, suffix: str, vr: str, frames: int
+) -> None:
+    values = np.random.default_rng(6).integers(1, 256, (frames, 5, 7), np.uint8)
+    raw = values.tobytes() + b"\0"
+    if (suffix, vr) == (".2", "OW"):  # bytes are swapped in pairs, across frames
+        raw = np.frombuffer(raw, "<u2").byteswap().tobytes()
+    path = write(tmp_path / "in.dcm", ROOT + suffix, raw, vr=vr, frames=frames, Rows=5, Columns=7)
+
+    output = redacted(path, tmp_path / "out.dcm", (1, 2, 4, 4))
+
+    expected = values.copy()
+    expected[:, 2:4, 1:4] = 0
+    assert np.array_equal(np.stack(stored(output)), expected)
+    theirs = pydicom.dcmread(output).pixel_array
+    assert np.array_equal(theirs.reshape(values.shape), expected)
