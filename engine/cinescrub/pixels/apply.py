@@ -85,7 +85,7 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     InputError
         The frame is corrupt, truncated, or can't be written in this syntax.
     RedactionError
-        What was written doesn't decode to what was meant.
+        An encoder wrote samples of another kind than it was given.
     """
     snapped = snap(frame, info, rectangles) if len(rectangles) else rectangles
     if not len(snapped) and not changes_all(info):
@@ -124,7 +124,8 @@ def fill_native(
 def _redact_jpeg(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill) -> bytes:
     if fill is Fill.BLACK:
         return jpeg.redact(frame, info, rectangles)
-    colours = fill_colours(decode_stored(frame, info), info, rectangles, fill)
+    stored = decode_stored(frame, info)
+    colours = fill_colours(stored, info, rectangles, fill, jpeg.black(frame, info))
     redacted: Buffer = frame
     for colour in dict.fromkeys(colours):  # one pass a colour
         same = rectangles[[colour == other for other in colours]]

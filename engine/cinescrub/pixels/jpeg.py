@@ -27,7 +27,7 @@ from cinescrub.pixels.jpeg_markers import DHT, DRI, SOS, Segment, kept, split, w
 from cinescrub.pixels.jpeg_walk import Component
 from cinescrub.types import Boxes, CineInfo
 
-__all__ = ["mcu_size", "redact", "stream_is_rgb"]
+__all__ = ["black", "mcu_size", "redact", "stream_is_rgb"]
 
 Grid: TypeAlias = npt.NDArray[np.bool_]
 
@@ -126,7 +126,7 @@ def redact(
     view = memoryview(frame)
     segments, _ = split(view)
     state = _State(mean=mean)
-    fills = _black(stream, info) if colour is None else colour
+    fills = _black_of(stream, info) if colour is None else colour
     out: list[bytes | memoryview] = [b"\xff\xd8"]
     for segment, replacement in kept(view, segments):
         if replacement is not None:
@@ -144,7 +144,18 @@ def redact(
     return b"".join(out)
 
 
-def _black(stream: Stream, info: CineInfo) -> tuple[int, ...]:
+def black(frame: Buffer, info: CineInfo) -> tuple[int, ...]:
+    """Return black as samples of a frame's components, by what its stream says they are.
+
+    Raises
+    ------
+    InputError
+        The frame's head can't be read, or contradicts the header.
+    """
+    return _black_of(inspect_stream(frame, info), info)
+
+
+def _black_of(stream: Stream, info: CineInfo) -> tuple[int, ...]:
     """Return the samples of black."""
     if stream.components == 1:
         return (255,) if info.photometric == "MONOCHROME1" else (0,)
