@@ -15,6 +15,7 @@ import typer
 from cinescrub import __version__
 from cinescrub.config import Policy, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
+from cinescrub.types import Fill
 
 __all__ = ["app", "main"]
 
@@ -37,6 +38,9 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file with se
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 PolicyFlag = Annotated[
     Policy | None, typer.Option("--policy", help="What happens to burned-in text.")
+]
+FillFlag = Annotated[
+    Fill | None, typer.Option("--fill", help="What redacted rectangles are filled with.")
 ]
 ProviderFlag = Annotated[
     Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
@@ -85,6 +89,7 @@ def run(
     models: Models = None,
     key: Key = None,
     policy: PolicyFlag = None,
+    fill: FillFlag = None,
     provider: ProviderFlag = None,
     threads: Threads = None,
     config: Config = None,
@@ -102,7 +107,13 @@ def run(
     from cinescrub.config import load_config
 
     settings = load_config(
-        config, models=models, key_file=key, policy=policy, provider=provider, threads=threads
+        config,
+        models=models,
+        key_file=key,
+        policy=policy,
+        fill=fill,
+        provider=provider,
+        threads=threads,
     )
     code = run_inputs(inputs, out, settings, report=report, json=json, fail_fast=fail_fast)
     raise typer.Exit(code)

@@ -57,7 +57,6 @@ class _State:
     ac: dict[int, Table] = field(default_factory=dict)
     first_quantiser: dict[int, int] = field(default_factory=dict)
     """Quantiser of the DC coefficient, by table number."""
-    mean: bool = False
     restart: int = 0
     parts: tuple[_Part, ...] = ()
     covered: Grid | None = None
@@ -91,8 +90,10 @@ def mcu_size(frame: Buffer, info: CineInfo) -> tuple[int, int]:
     raise InputError("a JPEG stream has no frame header")
 
 
-def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, *, mean: bool = False) -> bytes:
-    """Replace every MCU that a rectangle touches by one colour.
+def redact(
+    frame: Buffer, info: CineInfo, rectangles: Boxes, colour: tuple[int, ...] | None = None
+) -> bytes:
+    """Replace every MCU that a rectangle touches by black, or another flat colour.
 
     Parameters
     ----------
@@ -102,10 +103,8 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, *, mean: bool = Fal
         The header.
     rectangles : (n, 4) int32 array
         x0, y0, x1, y1 in pixels, ends exclusive; snapped outwards to MCUs here.
-    mean : bool
-        Fill with the mean colour of what stays of this frame (of each component, the mean of the
-        blocks that are not covered, to the nearest DC level), instead of with black. What is
-        covered has no part in it; a frame that is covered whole becomes black.
+    colour : tuple of int, optional
+        Samples of the components as coded, 0 to 255; black where it is not given.
 
     Returns
     -------
@@ -120,8 +119,8 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, *, mean: bool = Fal
     stream = inspect_stream(frame, info)
     view = memoryview(frame)
     segments, _ = split(view)
-    state = _State(mean=mean)
-    fills = _fills(stream, info)
+    state = _State()
+    fills = _black(stream, info) if colour is None else colour
     out: list[bytes | memoryview] = [b"\xff\xd8"]
     for segment, replacement in kept(view, segments):
         if replacement is not None:
@@ -139,22 +138,26 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, *, mean: bool = Fal
     return b"".join(out)
 
 
-def _fills(stream: Stream, info: CineInfo) -> tuple[int, ...]:
-    """Return what each component is filled with: -1 lowest, 0 middle, 1 highest sample."""
+def _black(stream: Stream, info: CineInfo) -> tuple[int, ...]:
+    """Return the samples of black."""
     if stream.components == 1:
-        return (1,) if info.photometric == "MONOCHROME1" else (-1,)
-    return (-1, -1, -1) if stream_is_rgb(stream, info) else (-1, 0, 0)
+        return (255,) if info.photometric == "MONOCHROME1" else (0,)
+    return (0, 0, 0) if stream_is_rgb(stream, info) else (0, 128, 128)
 
 
-def _level(fill: int, quantiser: int) -> int:
-    """Return the DC level that decodes to a flat 0, 128 or 255.
+def _level(sample: int, quantiser: int) -> int:
+    """Return the DC level that decodes to a flat sample, within half a step of the quantiser.
 
-    A flat block's samples are level x quantiser / 8 + 128 (T.81 A.3.3), clamped to 0 .. 255:
-    -128 and +127 are reached or passed.
+    A flat block's samples are level x quantiser / 8 + 128 (T.81 A.3.3), clamped to 0 .. 255: 0
+    and 255 are reached or passed.
     """
     if quantiser > _MAX_QUANTISER:
         raise InputError("a JPEG quantiser is too coarse for 8-bit samples")
-    return (1024 // -quantiser, 0, -(-1016 // quantiser))[fill + 1]
+    if sample <= 0:
+        return 1024 // -quantiser
+    if sample >= 255:
+        return -(-1016 // quantiser)
+    return round((sample - 128) * 8 / quantiser)
 
 
 def _note(marker: int, body: memoryview, state: _State, info: CineInfo, boxes: Boxes) -> None:
@@ -249,11 +252,11 @@ def _scan(
         return [head, data]
     tables: list[bytes] = []
     components = _components(chosen, state, fills)
-    new, needs = jpeg_core.rewrite(data, components, units, state.restart, mean=state.mean)
+    new, needs = jpeg_core.rewrite(data, components, units, state.restart)
     if new is None:
         tables = _extend(chosen, state, needs)
         components = _components(chosen, state, fills)
-        new, _ = jpeg_core.rewrite(data, components, units, state.restart, mean=state.mean)
+        new, _ = jpeg_core.rewrite(data, components, units, state.restart)
         if new is None:
             raise InputError("a JPEG Huffman table lacks a symbol that the fill needs")
     return [*tables, head, new]
