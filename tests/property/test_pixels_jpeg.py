@@ -79,14 +79,18 @@ def test_luma_is_black_where_covered_and_the_same_elsewhere(
 compiled = pytest.mark.skipif(not jpeg_core.COMPILED, reason="built without a compiler")
 
 
+def colours(info: CineInfo, colour: int | None) -> tuple[int, ...] | None:
+    return None if colour is None else (colour, 255 - colour, 90)[: info.samples]
+
+
 def outcomes(
-    frame: bytes, info: CineInfo, boxes: npt.NDArray[np.int32], *, mean: bool
+    frame: bytes, info: CineInfo, boxes: npt.NDArray[np.int32], colour: tuple[int, ...] | None
 ) -> tuple[bytes | str, bytes | str]:
     """Redact with the compiled core and with the pure one: the bytes, or what the error says."""
 
     def outcome() -> bytes | str:
         try:
-            return jpeg.redact(frame, info, boxes, mean=mean)
+            return jpeg.redact(frame, info, boxes, colour)
         except InputError as error:
             return str(error)
 
@@ -97,13 +101,13 @@ def outcomes(
 
 @compiled
 @settings(max_examples=150, deadline=None)
-@given(frames(), rectangles(), st.booleans())
+@given(frames(), rectangles(), st.none() | st.integers(0, 255))
 def test_both_cores_write_the_same_bytes(
-    made: tuple[bytes, CineInfo], boxes: npt.NDArray[np.int32], mean: bool
+    made: tuple[bytes, CineInfo], boxes: npt.NDArray[np.int32], colour: int | None
 ) -> None:
     frame, info = made
 
-    first, second = outcomes(frame, info, boxes, mean=mean)
+    first, second = outcomes(frame, info, boxes, colours(info, colour))
 
     assert isinstance(first, bytes)
     assert first == second
@@ -114,14 +118,14 @@ def test_both_cores_write_the_same_bytes(
 @given(
     frames(),
     rectangles(),
-    st.booleans(),
+    st.none() | st.integers(0, 255),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=3))),
     st.floats(0, 1, exclude_max=True),
 )
 def test_both_cores_say_the_same_of_damaged_data(
     made: tuple[bytes, CineInfo],
     boxes: npt.NDArray[np.int32],
-    mean: bool,
+    colour: int | None,
     changes: list[tuple[float, bytes]],
     cut: float,
 ) -> None:
@@ -132,6 +136,6 @@ def test_both_cores_say_the_same_of_damaged_data(
         at = start + int(where * (len(data) - start)) if len(data) > start else 0
         data[at : at + len(values)] = values
 
-    first, second = outcomes(bytes(data), info, boxes, mean=mean)
+    first, second = outcomes(bytes(data), info, boxes, colours(info, colour))
 
     assert first == second

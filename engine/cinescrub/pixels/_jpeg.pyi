@@ -5,7 +5,6 @@ def rewrite(
     data: Buffer,
     covered: Covered,
     restart: int,
-    mean: bool,
     components: tuple[tuple[bytes, bytes, bytes, bytes, int, int], ...],
     /,
 ) -> tuple[bytes | None, tuple[int, ...]]: ...

@@ -88,9 +88,8 @@ static PyObject *rewrite(PyObject *self, PyObject *args) {
     (void)self;
     Py_buffer data, covered;
     Py_ssize_t restart;
-    int mean;
     PyObject *components;
-    if (!PyArg_ParseTuple(args, "y*y*npO!", &data, &covered, &restart, &mean, &PyTuple_Type,
+    if (!PyArg_ParseTuple(args, "y*y*nO!", &data, &covered, &restart, &PyTuple_Type,
                           &components)) {
         return NULL;
     }
@@ -100,7 +99,6 @@ static PyObject *rewrite(PyObject *self, PyObject *args) {
         .covered = covered.buf,
         .units = (size_t)covered.len,
         .restart = restart > 0 ? (size_t)restart : 0,
-        .mean = mean,
     };
     PyObject *answered = NULL;
     if (read_components(components, &scan)) {
@@ -119,7 +117,7 @@ static PyObject *rewrite(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"rewrite", rewrite, METH_VARARGS,
-     "rewrite(data, covered, restart, mean, components, /)\n--\n\nSee jpeg_walk.rewrite."},
+     "rewrite(data, covered, restart, components, /)\n--\n\nSee jpeg_walk.rewrite."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -36,11 +36,10 @@ typedef struct {
 } codes;
 
 typedef struct {
-    size_t start, stop; /* in the scan's data, or in its unstuffed copy where `walked` */
+    size_t start, stop; /* in the scan's data, or in its unstuffed copy where it has runs */
     size_t next;        /* end of the restart marker, in the scan's data */
     size_t first, last; /* runs */
-    uint64_t end;       /* walked: bit behind the last block, from `start` */
-    int walked;
+    uint64_t end;       /* bit behind the last block, from `start`; where it has runs */
 } interval;
 
 /* A run of covered units. Bit positions count from the start of the interval. */
@@ -66,8 +65,6 @@ typedef struct {
     size_t n_runs;
     uint8_t *plain; /* unstuffed */
     size_t n_plain;
-    int64_t sum[JPEG_MAX_COMPONENTS], kept[JPEG_MAX_COMPONENTS]; /* DC levels that stay */
-    int64_t fill[JPEG_MAX_COMPONENTS];
 } work;
 
 /* ---- bits ---- */
@@ -407,10 +404,6 @@ static jpeg_status walk(work *w, interval *part, const uint8_t *covered, size_t 
                 open->at[i] = at;
                 open->bits[i] = (uint8_t)bits;
             }
-            if (!hit) {
-                w->sum[i] += level[i];
-                w->kept[i]++;
-            }
             at += (uint64_t)bits;
             uint64_t next =
                 bits ? skip_block(&w->ac[i], data, at, window << bits, WHOLE - bits) : 0;
@@ -438,11 +431,11 @@ static jpeg_status walk_all(work *w) {
         size_t units = scan->units - first < size ? scan->units - first : size;
         const uint8_t *covered = scan->covered + first;
         part->first = part->last = w->n_runs;
-        part->walked = scan->mean;
-        for (size_t i = 0; i < units && !part->walked; i++) {
-            part->walked = covered[i] != 0;
+        int hit = 0;
+        for (size_t i = 0; i < units && !hit; i++) {
+            hit = covered[i] != 0;
         }
-        if (!part->walked) {
+        if (!hit) {
             continue;
         }
         uint8_t *from = to;
@@ -469,19 +462,15 @@ static int category(int64_t difference) {
     return bits;
 }
 
-/* Choose the fill and collect the DC categories that it needs. */
-static jpeg_status prepare(work *w, uint32_t *needs) {
+/* Collect the DC categories that the fill needs. */
+static jpeg_status prepare(const work *w, uint32_t *needs) {
     int missing = 0;
     for (int i = 0; i < w->scan->count; i++) {
-        w->fill[i] = w->scan->component[i].level;
-        if (w->scan->mean && w->kept[i]) { /* rounded to nearest, halves up */
-            int64_t over = 2 * w->sum[i] + w->kept[i], by = 2 * w->kept[i];
-            w->fill[i] = over / by - (over % by < 0);
-        }
+        int64_t fill = w->scan->component[i].level;
         needs[i] = 1;
         for (size_t r = 0; r < w->n_runs; r++) {
-            int enter = category(w->fill[i] - w->runs[r].before[i]);
-            int leave = w->runs[r].follows ? category(w->runs[r].after[i] - w->fill[i]) : 0;
+            int enter = category(fill - w->runs[r].before[i]);
+            int leave = w->runs[r].follows ? category(w->runs[r].after[i] - fill) : 0;
             if (enter > MAX_CATEGORY || leave > MAX_CATEGORY) {
                 return JPEG_RANGE;
             }
@@ -509,7 +498,7 @@ static void put_run(writer *out, const work *w, const run *r) {
         for (int s = 0; s < w->slots; s++) {
             int i = w->slot[s];
             int enters = !unit && s == w->first[i];
-            put_difference(out, &w->dc[i], enters ? w->fill[i] - r->before[i] : 0);
+            put_difference(out, &w->dc[i], enters ? w->scan->component[i].level - r->before[i] : 0);
             put(out, w->ac[i].code[0], w->ac[i].length[0]);
         }
     }
@@ -525,7 +514,7 @@ static void put_interval(writer *out, const work *w, const interval *part) {
         cursor = r->stop;
         for (int i = 0; r->follows && i < w->scan->count; i++) {
             put_range(out, data, cursor, r->at[i]);
-            put_difference(out, &w->dc[i], r->after[i] - w->fill[i]);
+            put_difference(out, &w->dc[i], r->after[i] - w->scan->component[i].level);
             cursor = r->at[i] + r->bits[i];
         }
     }

@@ -44,7 +44,6 @@ typedef struct {
     const uint8_t *covered; /* one byte a unit: not 0 where it is replaced; borrowed */
     size_t units;
     size_t restart; /* units in a restart interval; 0: one interval */
-    int mean;       /* fill with the mean DC level of the blocks that stay, not with `level` */
     int count;      /* components */
     jpeg_component component[JPEG_MAX_COMPONENTS];
 } jpeg_scan;

@@ -57,7 +57,6 @@ class _State:
     ac: dict[int, Table] = field(default_factory=dict)
     first_quantiser: dict[int, int] = field(default_factory=dict)
     """Quantiser of the DC coefficient, by table number."""
-    mean: bool = False
     restart: int = 0
     parts: tuple[_Part, ...] = ()
     covered: Grid | None = None
@@ -125,7 +124,7 @@ def redact(
     stream = inspect_stream(frame, info)
     view = memoryview(frame)
     segments, _ = split(view)
-    state = _State(mean=mean)
+    state = _State()
     fills = _black_of(stream, info) if colour is None else colour
     out: list[bytes | memoryview] = [b"\xff\xd8"]
     for segment, replacement in kept(view, segments):
@@ -269,11 +268,11 @@ def _scan(
         return [head, data]
     tables: list[bytes] = []
     components = _components(chosen, state, fills)
-    new, needs = jpeg_core.rewrite(data, components, units, state.restart, mean=state.mean)
+    new, needs = jpeg_core.rewrite(data, components, units, state.restart)
     if new is None:
         tables = _extend(chosen, state, needs)
         components = _components(chosen, state, fills)
-        new, _ = jpeg_core.rewrite(data, components, units, state.restart, mean=state.mean)
+        new, _ = jpeg_core.rewrite(data, components, units, state.restart)
         if new is None:
             raise InputError("a JPEG Huffman table lacks a symbol that the fill needs")
     return [*tables, head, new]

@@ -46,8 +46,6 @@ def rewrite(
     components: tuple[Component, ...],
     covered: Covered,
     restart: int,
-    *,
-    mean: bool = False,
 ) -> Rewritten:
     """Replace the covered units of a scan: :func:`jpeg_walk.rewrite`, compiled where possible.
 
@@ -58,11 +56,11 @@ def rewrite(
     """
     if not COMPILED:
         _warn_once()
-        return jpeg_walk.rewrite(data, components, covered, restart, mean=mean)
+        return jpeg_walk.rewrite(data, components, covered, restart)
     described = tuple(
         (c.dc.counts, c.dc.symbols, c.ac.counts, c.ac.symbols, c.blocks, c.fill) for c in components
     )
     try:
-        return Rewritten(*_jpeg.rewrite(data, covered, restart, mean, described))
+        return Rewritten(*_jpeg.rewrite(data, covered, restart, described))
     except ValueError as error:
         raise InputError(str(error)) from None

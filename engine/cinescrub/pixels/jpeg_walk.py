@@ -76,14 +76,12 @@ def rewrite(
     components: tuple[Component, ...],
     covered: Covered,
     restart: int,
-    *,
-    mean: bool = False,
 ) -> Rewritten:
     """Replace the covered units of a scan.
 
     The bits of all other units are the same, but for the DC differences of the first unit behind
     each covered run, whose level is the same. Restart intervals without a covered unit are copied
-    and not looked into, unless a mean is asked for.
+    and not looked into.
 
     Parameters
     ----------
@@ -95,9 +93,6 @@ def rewrite(
         Which units of the scan are replaced. Borrowed, in C order.
     restart : int
         Units in a restart interval; 0: there are no restart markers.
-    mean : bool
-        Fill each component with the mean DC level of its blocks that stay, rounded to nearest,
-        instead of its `fill`. (That of no block, where none stays.)
 
     Raises
     ------
@@ -105,14 +100,13 @@ def rewrite(
         The data is corrupt or truncated.
     """
     layout = Layout(components)
-    parts = list(_parts(data, layout, covered, restart, mean=mean))
-    fills = _means(layout, parts) if mean else tuple(c.fill for c in components)
-    needs = _needs(layout, parts, fills)
+    parts = list(_parts(data, layout, covered, restart))
+    needs = _needs(layout, parts)
     for component, mask in zip(components, needs, strict=True):
         wanted = {size for size in range(_MAX_CATEGORY + 1) if mask >> size & 1}
         if not wanted <= set(component.dc.symbols) or EOB not in component.ac.symbols:
             return Rewritten(None, needs)
-    return Rewritten(b"".join(_written(part, layout, fills) for part in parts), needs)
+    return Rewritten(b"".join(_written(part, layout) for part in parts), needs)
 
 
 @dataclass(frozen=True)
@@ -176,13 +170,11 @@ class Part(NamedTuple):
     marker: memoryview
     """RSTn (T.81 B.1.1.2), without fill bytes; empty behind the last interval."""
     walked: Interval | None
-    """None: none of it is replaced, and nothing had to be known."""
+    """None: none of it is replaced."""
 
 
-def _parts(
-    data: Buffer, layout: Layout, covered: Covered, restart: int, *, mean: bool
-) -> Iterator[Part]:
-    """Cut a scan's data into restart intervals, and walk what has to be known."""
+def _parts(data: Buffer, layout: Layout, covered: Covered, restart: int) -> Iterator[Part]:
+    """Cut a scan's data into restart intervals, and walk those with covered units."""
     view = memoryview(data)
     size = restart or len(covered)
     cuts = _cuts(view, -(-len(covered) // size) - 1)
@@ -190,7 +182,7 @@ def _parts(
     for k, (stop, following) in enumerate([*cuts, (len(view), len(view))]):
         units = covered[k * size : (k + 1) * size]
         walked = None
-        if mean or units.any():
+        if units.any():
             walked = _walk(_unstuffed(view[start:stop]), layout, units)
         marker = view[max(following - 2, stop) : following]
         yield Part(view[start:following], marker, walked)
@@ -224,23 +216,10 @@ def _unstuffed(data: memoryview) -> bytes:
     return raw.removesuffix(b"\xff").replace(b"\xff\x00", b"\xff")
 
 
-def _means(layout: Layout, parts: Sequence[Part]) -> tuple[int, ...]:
-    """Return the mean DC level of the blocks that stay, for each component."""
-    means = []
-    for i, component in enumerate(layout.components):
-        total = count = 0
-        for part in parts:
-            if part.walked is not None:
-                kept = part.walked.levels[i][~part.walked.covered]
-                total, count = total + int(kept.sum()), count + kept.size
-        means.append((2 * total + count) // (2 * count) if count else component.fill)
-    return tuple(means)
-
-
-def _needs(layout: Layout, parts: Sequence[Part], fills: Sequence[int]) -> tuple[int, ...]:
+def _needs(layout: Layout, parts: Sequence[Part]) -> tuple[int, ...]:
     """Return which DC categories the fill needs, for each component."""
     needs = [1] * len(layout.components)
-    for i, fill in enumerate(fills):
+    for i, component in enumerate(layout.components):
         for part in parts:
             if part.walked is None:
                 continue
@@ -248,7 +227,9 @@ def _needs(layout: Layout, parts: Sequence[Part], fills: Sequence[int]) -> tuple
             enters = hit & ~np.concatenate(([False], hit[:-1]))
             leaves = ~hit & np.concatenate(([False], hit[:-1]))
             before = np.concatenate(([0], levels[:-1, -1]))[enters]
-            for difference in (*(fill - before).tolist(), *(levels[leaves, 0] - fill).tolist()):
+            fill = component.fill
+            differences = np.concatenate((fill - before, levels[leaves, 0] - fill))
+            for difference in differences.tolist():
                 size = abs(difference).bit_length()
                 if size > _MAX_CATEGORY:
                     raise InputError(_RANGE)
@@ -256,13 +237,13 @@ def _needs(layout: Layout, parts: Sequence[Part], fills: Sequence[int]) -> tuple
     return tuple(needs)
 
 
-def _written(part: Part, layout: Layout, fills: Sequence[int]) -> bytes | memoryview:
+def _written(part: Part, layout: Layout) -> bytes | memoryview:
     """Return an interval with its covered units replaced, and its marker."""
     walked = part.walked
-    if walked is None or not walked.covered.any():
+    if walked is None:
         return part.raw
     bits = np.unpackbits(np.frombuffer(walked.data, np.uint8), count=int(walked.at[-1]))
-    merged = np.concatenate(list(_pieces(bits, walked, layout, fills)))
+    merged = np.concatenate(list(_pieces(bits, walked, layout)))
     # The last byte is padded with ones (T.81 F.1.2.3).
     padding = np.ones(-len(merged) % 8, np.uint8)
     packed = np.packbits(np.concatenate((merged, padding))).tobytes()
@@ -368,7 +349,7 @@ def _levels(
     return levels, totals
 
 
-def _pieces(bits: Bits, walked: Interval, layout: Layout, fills: Sequence[int]) -> Iterator[Bits]:
+def _pieces(bits: Bits, walked: Interval, layout: Layout) -> Iterator[Bits]:
     """Yield the new interval as runs of bits."""
     unit_at = walked.at[:: len(layout.slots)]
     cursor = 0
@@ -378,25 +359,25 @@ def _pieces(bits: Bits, walked: Interval, layout: Layout, fills: Sequence[int]) 
         if hit:
             yield bits[cursor : unit_at[unit]]
             before = [int(level[unit - 1, -1]) if unit else 0 for level in walked.levels]
-            yield _first_covered(layout, before, fills)
+            yield _first_covered(layout, before)
             yield np.tile(layout.flat, length - 1)
             cursor = int(unit_at[unit + length])
         elif unit:
-            for i, fill in enumerate(fills):
+            for i, component in enumerate(layout.components):
                 start = int(walked.at[unit * len(layout.slots) + layout.slots.index(i)])
                 yield bits[cursor:start]
-                yield _bits(layout.difference(i, int(walked.levels[i][unit, 0]) - fill))
+                yield _bits(layout.difference(i, int(walked.levels[i][unit, 0]) - component.fill))
                 cursor = start + int(walked.totals[i][unit, 0])
         unit += length
     yield bits[cursor:]
 
 
-def _first_covered(layout: Layout, before: list[int], fills: Sequence[int]) -> Bits:
+def _first_covered(layout: Layout, before: list[int]) -> Bits:
     """Return a covered unit behind a kept one, whose last DC levels are `before`."""
     text = ""
     seen: set[int] = set()
     for i in layout.slots:
-        change = 0 if i in seen else fills[i] - before[i]
+        change = 0 if i in seen else layout.components[i].fill - before[i]
         seen.add(i)
         text += layout.difference(i, change) + layout.end_of_block(i)
     return _bits(text)
