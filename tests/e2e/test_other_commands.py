@@ -178,11 +178,11 @@ def test_bench_measures_a_made_cine(command: Command, models_dir: Path, home: Pa
 def test_bench_accuracy_measures_a_tiny_suite(
     command: Command, models_dir: Path, brief: Path, tmp_path: Path, home: Path
 ) -> None:
-    figures = tmp_path / "figures.json"
+    figures, plot = tmp_path / "figures.json", tmp_path / "plot.png"
 
     outcome = command(
         "bench", "accuracy", "--group", "clean", "--frames", 2, "--rows", 240, "--columns", 320,
-        "--no-causes", "--json", figures, "--work", tmp_path,
+        "--no-causes", "--json", figures, "--plot", plot, "--work", tmp_path,
         "--", "--models", models_dir, "--config", brief,
     )  # fmt: skip
 
@@ -196,5 +196,24 @@ def test_bench_accuracy_measures_a_tiny_suite(
     # The models find most of it on any machine; a benchmark that scored nothing would say 0.
     assert told["total"]["item_recall"] > 0.5
     assert told["total"]["changed"]["identifying"] > 0
-    assert left_in(tmp_path) == ["figures.json"]
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert left_in(tmp_path) == ["figures.json", "plot.png"]
+    assert left_in(home) == []
+
+
+@pytest.mark.models
+def test_bench_work_tells_what_the_detectors_ran_on(
+    command: Command, models_dir: Path, brief: Path, home: Path
+) -> None:
+    outcome = command(
+        "bench", "work", "--dynamic", "frozen", "--frames", 6, "--rows", 96, "--columns", 128,
+        "--json", "--", "--models", models_dir, "--config", brief,
+    )  # fmt: skip
+
+    (row,) = json.loads(outcome.out)["cines"]
+    assert outcome.code == 0
+    assert (row["cine"], row["status"], row["frames"]) == ("frozen", "ok", 6)
+    # Equal frames are looked at once, however exactly an engine counts.
+    assert 0 < row["inspected_share"] < 0.7
+    assert row["all_s"] >= row["inspect_s"] > 0
     assert left_in(home) == []

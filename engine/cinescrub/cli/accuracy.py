@@ -7,17 +7,28 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
+import cv2
 import typer
 
 from cinescrub import __version__
+from cinescrub.cli.bench import machine
 from cinescrub.cli.models import say
 from cinescrub.errors import ConfigError, OutputError
-from cinescrub.testing.accuracy import make_cases, measure_tool, summarise, table
+from cinescrub.testing.accuracy import (
+    make_cases,
+    measure_peer,
+    measure_tool,
+    summarise,
+    table,
+)
+from cinescrub.testing.accuracy.peers import installed_peers, open_peer
+from cinescrub.testing.accuracy.plot import draw_figures
 from cinescrub.testing.suite import Case, accuracy_suite
 
-__all__ = ["Choice", "measure_accuracy"]
+__all__ = ["Choice", "Targets", "measure_accuracy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Choice:
     rows: int
     columns: int
     groups: tuple[str, ...] = ()
-    """All where empty."""
+    """Names, or patterns such as `jpeg-*`; all where empty."""
 
     def cases(self) -> list[Case]:
         """Return the cases.
@@ -37,56 +48,75 @@ class Choice:
         Raises
         ------
         ConfigError
-            A group is not one of the suite's.
+            A pattern fits no group of the suite.
         """
         suite = accuracy_suite(self.seeds, frames=self.frames, rows=self.rows, columns=self.columns)
-        known = dict.fromkeys(case.group for case in suite)
-        for group in self.groups:
-            if group not in known:
-                raise ConfigError(f"--group {group}: choose of {', '.join(known)}")
-        return [case for case in suite if not self.groups or case.group in self.groups]
+        for pattern in self.groups:
+            if not any(fnmatch(case.group, pattern) for case in suite):
+                known = ", ".join(dict.fromkeys(case.group for case in suite))
+                raise ConfigError(f"--group {pattern}: choose of {known}")
+        patterns = self.groups or ("*",)
+        return [case for case in suite if any(fnmatch(case.group, each) for each in patterns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where results and scratch files go."""
+
+    json: Path | None = None
+    plot: Path | None = None
+    work: Path | None = None
+    """Parent of the scratch folder; the system's where None."""
+    keep: bool = False
+    """Whether the scratch folder stays."""
 
 
 def measure_accuracy(
     choice: Choice,
+    peers: Sequence[str],
     run_options: Sequence[str],
+    targets: Targets,
     *,
-    json: Path | None,
-    work: Path | None,
-    keep: bool,
     explain: bool,
 ) -> int:
-    """Measure, print the table, write the JSON, and return the exit code.
+    """Measure, print the table, write JSON and plot, and return the exit code.
 
     A leak is a result, not a failure: the code is 0 whatever was found.
     """
     cases = choice.cases()
-    folder = Path(tempfile.mkdtemp(prefix="cinescrub-accuracy-", dir=work))
+    opened = installed_peers() if "all" in peers else [open_peer(name) for name in peers]
+    folder = Path(tempfile.mkdtemp(prefix="cinescrub-accuracy-", dir=targets.work))
     try:
         made = make_cases(cases, folder / "in", say)
-        tool = measure_tool(
-            made,
-            folder / "cinescrub",
-            run_options,
-            version=__version__,
-            explain=explain,
-            say=say,
-        )
+        subjects = [
+            measure_tool(
+                made,
+                folder / "cinescrub",
+                run_options,
+                version=__version__,
+                explain=explain,
+                say=say,
+            ),
+            *(measure_peer(made, peer, say) for peer in opened),
+        ]
     finally:
-        if keep:
+        if targets.keep:
             say(f"kept: {folder}")
         else:
             shutil.rmtree(folder)
-    subjects = [tool]
     typer.echo(table(subjects))
-    if json is not None:
-        settings = asdict(choice) | {"run_options": list(run_options)}
-        _write(json, jsonlib.dumps(summarise(subjects, settings), indent=1, ensure_ascii=False))
+    settings = asdict(choice) | {"run_options": list(run_options), "machine": machine()}
+    if targets.json is not None:
+        told = jsonlib.dumps(summarise(subjects, settings), indent=1, ensure_ascii=False)
+        _write(targets.json, f"{told}\n".encode())
+    if targets.plot is not None:
+        _, picture = cv2.imencode(".png", draw_figures(subjects)[..., ::-1])
+        _write(targets.plot, picture.tobytes())
     return 0
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{path} can't be written") from error

@@ -254,7 +254,7 @@ class _SpeedUnlessNamed(TyperGroup):
 
 bench = typer.Typer(
     cls=_SpeedUnlessNamed,
-    help="Measure speed (`bench [FILE...]`, as `bench speed`) or accuracy (`bench accuracy`).",
+    help="Measure speed (`bench [FILE...]`, as `bench speed`), accuracy, or detectors' work.",
 )
 app.add_typer(bench, name="bench")
 
@@ -304,10 +304,22 @@ def accuracy(
         int, typer.Option("--columns", min=96, help="Columns, but in `size-` groups.")
     ] = 640,
     group: Annotated[
-        list[str] | None, typer.Option("--group", help="Only this group of cines; repeatable.")
+        list[str] | None,
+        typer.Option("--group", help="Only this group, or pattern `jpeg-*`; repeatable."),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--peer",
+            help="Score this one, too: easyocr, easyocr-keyframes, rapidocr, tesseract, or `all`"
+            " that are installed; repeatable.",
+        ),
     ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Write all figures and every miss here.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw recall and text kept here, as PNG.")
     ] = None,
     work: Annotated[
         Path | None, typer.Option("--work", help="Parent of the scratch folder.")
@@ -321,11 +333,40 @@ def accuracy(
 
     The figures are defined in `cinescrub.testing.score`.
     """
-    from cinescrub.cli.accuracy import Choice, measure_accuracy
+    from cinescrub.cli.accuracy import Choice, Targets, measure_accuracy
 
     choice = Choice(seeds, frames, rows, columns, tuple(group or ()))
-    code = measure_accuracy(
-        choice, run_options or [], json=json, work=work, keep=keep, explain=explain
+    targets = Targets(json, plot, work, keep)
+    code = measure_accuracy(choice, peer or (), run_options or (), targets, explain=explain)
+    raise typer.Exit(code)
+
+
+@bench.command()
+def work(
+    run_options: Annotated[
+        list[str] | None,
+        typer.Argument(help="After `--`: options of `cinescrub run`, which is measured."),
+    ] = None,
+    dynamic: Annotated[
+        list[str] | None,
+        typer.Option("--dynamic", help="What changes over the frames; repeatable."),
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each cine.")] = 120,
+    rows: Annotated[int, typer.Option("--rows", min=96, help="Rows of each cine.")] = 480,
+    columns: Annotated[int, typer.Option("--columns", min=96, help="Columns.")] = 640,
+    json: Json = False,
+) -> None:
+    """Measure how much of a cine the detectors ran on, of what every frame would cost."""
+    from cinescrub.cli.work import measure_work
+    from cinescrub.testing import Dynamic
+
+    known = {each.value: each for each in Dynamic}
+    for name in dynamic or ():
+        if name not in known:
+            raise typer.BadParameter(f"{name}: choose of {', '.join(known)}")
+    chosen = [known[name] for name in dynamic or ("static", "clock", "patient", "frozen")]
+    code = measure_work(
+        chosen, run_options or (), frames=frames, rows=rows, columns=columns, json=json
     )
     raise typer.Exit(code)
 

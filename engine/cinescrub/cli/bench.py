@@ -29,7 +29,7 @@ from cinescrub.stream import CancelToken
 from cinescrub.telemetry import peak_memory_bytes
 from cinescrub.testing import CineSpec, Dynamic, Photometric, Syntax, make_cine
 
-__all__ = ["MadeCine", "measure"]
+__all__ = ["MadeCine", "machine", "measure"]
 
 _SYNTAXES: Final = {
     "jpeg": (Syntax.JPEG_BASELINE, Photometric.YBR_FULL_422),
@@ -106,7 +106,7 @@ def measure(
                     rows[path].append(engine.run(path, targets, token=token, observer=observer))
                     walls[path].append(time.perf_counter() - begun)
     result = {
-        "machine": _machine(),
+        "machine": machine(),
         "load_models_s": round(loading, 3),
         "peak_memory_mib": round(peak_memory_bytes() / 2**20, 1),
         "inputs": [_row(p, rows[p], walls[p]) for p in paths],
@@ -140,7 +140,8 @@ def _row(path: Path, reports: list[FileReport], walls: list[float]) -> dict[str,
     }
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on: versions, system, cores."""
     packages = ("numpy", "pydicom", "opencv-python-headless", "imagecodecs", "tokenizers")
     return {
         "cinescrub": __version__,

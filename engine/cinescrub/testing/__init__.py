@@ -6,12 +6,13 @@ pixels, text, policy or pipeline.
 
 from cinescrub.testing.cine import make_cine
 from cinescrub.testing.frames import draw_frames, plan_drawing
-from cinescrub.testing.spec import CineSpec, Dynamic, Photometric, Syntax, Tier, VendorLook
+from cinescrub.testing.spec import CineSpec, Dress, Dynamic, Photometric, Syntax, Tier, VendorLook
 from cinescrub.testing.truth import CineTruth, Place, Planted, TextItem
 
 __all__ = [
     "CineSpec",
     "CineTruth",
+    "Dress",
     "Dynamic",
     "Photometric",
     "Place",

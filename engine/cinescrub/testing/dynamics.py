@@ -119,8 +119,9 @@ def _counts(stage: _Stage) -> Iterable[Stamp]:
 
 def _flash(stage: _Stage) -> _Change:
     rng = np.random.default_rng([stage.spec.seed, 5])
+    rim = bool(stage.spec.seed % 2)  # with and without a dark rim, by turns
     places = (
-        ("name", Slot("name", 0.32, 0.55, width=0.4, colour=_YELLOW, place=Place.FLASH, rim=True)),
+        ("name", Slot("name", 0.32, 0.55, width=0.4, colour=_YELLOW, place=Place.FLASH, rim=rim)),
         ("id", Slot("id", 0.2, 0.985, width=0.3, place=Place.FLASH)),
     )
     comes: list[Stamp] = []

@@ -50,6 +50,10 @@ class TextStyle:
     """Degrees counter-clockwise: 0, 90, 180 or 270."""
     crisp: bool = False
     """No grey edges: every pixel is ink or not, as on screens without anti-aliasing."""
+    hollow: bool = False
+    """Outlines only: a rim of one pixel around where the letters would be."""
+    stretch: float = 1.0
+    """Width of the line, of that which the face gives."""
 
     def __post_init__(self) -> None:
         if not 5 <= self.height_px <= 200:
@@ -91,8 +95,14 @@ def set_text(text: str, style: TextStyle) -> tuple[Coverage, int]:
         canvas, baseline = _bitmap_line(text, style)
     else:
         canvas, baseline = _face_line(text, style)
+    if style.stretch != 1.0:
+        size = (max(1, round(canvas.shape[1] * style.stretch)), canvas.shape[0])
+        canvas = np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     if style.crisp:
         canvas = np.where(canvas >= 112, np.uint8(255), np.uint8(0))
+    if style.hollow:
+        canvas = outline_of(canvas) - np.pad(canvas, 1)
+        baseline += 1
     rows = np.flatnonzero(canvas.any(axis=1))
     if not len(rows):
         return np.zeros((0, 0), np.uint8), 0

@@ -18,13 +18,15 @@ from cinescrub.testing.dynamics import animate, handheld_path, page_frames
 from cinescrub.testing.graphics import Canvas, Rectangle, flow_colours, paint, pixels_of
 from cinescrub.testing.names import Identity, draw_identity
 from cinescrub.testing.screen import Screen, Stamp, draw_stamp, set_screen
-from cinescrub.testing.spec import CineSpec, Dynamic, Photometric, Syntax
+from cinescrub.testing.spec import CineSpec, Dress, Dynamic, Photometric, Syntax
 from cinescrub.testing.speckle import Gray, Scene, insonified, scene_frames
 from cinescrub.testing.truth import CineTruth, Place
 
 __all__ = ["Drawing", "draw_frames", "plan_drawing"]
 
 _PAGE_COLOUR: Final = (214, 218, 226)
+_WHITE: Final = (244, 244, 240)
+_DARK_GRAPHIC: Final = (60, 64, 72)
 _UNDER_TISSUE: Final = frozenset({Place.BANNER, Place.SETTINGS, Place.MEASUREMENT})
 """Places whose text is part of the still background, if it is there in all frames."""
 
@@ -128,9 +130,12 @@ def _block(spec: CineSpec) -> tuple[int, int]:
 def _background(drawing: Drawing) -> tuple[Canvas, list[Stamp]]:
     """Paint what never changes and no tissue moves under; return it and the stamps left to draw."""
     spec = drawing.spec
-    canvas = np.zeros((spec.rows, spec.columns, 3), np.uint8)
+    canvas = _ground(drawing)
     for graphic in drawing.screen.layout.graphics:
-        paint(canvas, graphic)
+        if spec.dress is not Dress.WHITE:
+            paint(canvas, graphic)
+        elif graphic.shape != "bar":
+            paint(canvas, replace(graphic, colour=_DARK_GRAPHIC))
     still: list[Stamp] = []
     later: list[Stamp] = []
     for stamp in drawing.stamps:
@@ -141,6 +146,16 @@ def _background(drawing: Drawing) -> tuple[Canvas, list[Stamp]]:
     for stamp in still:
         draw_stamp(canvas, stamp)
     return canvas, later
+
+
+def _ground(drawing: Drawing) -> Canvas:
+    spec = drawing.spec
+    canvas = np.zeros((spec.rows, spec.columns, 3), np.uint8)
+    if spec.dress is Dress.WHITE:
+        x0, y0, x1, y1 = drawing.region
+        canvas[...] = _WHITE
+        canvas[y0:y1, x0:x1][insonified(_scene(drawing))] = 0
+    return canvas
 
 
 def _overlap(stamp: Stamp, region: Rectangle) -> bool:

@@ -106,6 +106,58 @@ def _logo(canvas: Canvas, area: Rectangle, colour: Colour) -> None:
         cv2.ellipse(canvas, centre, axes, 45, -60, 60, colour, 1, cv2.LINE_AA)
 
 
+def _dots(canvas: Canvas, area: Rectangle, colour: Colour) -> None:
+    x0, y0, x1, y1 = area
+    for index, y in enumerate(np.linspace(y0, y1 - 2, 13).round().astype(int)):
+        cv2.circle(canvas, ((x0 + x1) // 2, int(y)), 2 if index % 4 == 0 else 1, colour, cv2.FILLED)
+
+
+def _disc(canvas: Canvas, area: Rectangle, colour: Colour) -> None:
+    x0, y0, x1, y1 = area
+    centre = ((x0 + x1) // 2, (y0 + y1) // 2)
+    cv2.circle(
+        canvas, centre, max(2, min(x1 - x0, y1 - y0) // 2 - 1), colour, cv2.FILLED, cv2.LINE_AA
+    )
+
+
+def _box(canvas: Canvas, area: Rectangle, colour: Colour) -> None:
+    """Paint the outline of a colour box: narrower above, as beams of a fan are."""
+    x0, y0, x1, y1 = area
+    inset = (x1 - x0) // 4
+    points = np.array(
+        [[x0 + inset, y0], [x1 - 1 - inset, y0], [x1 - 1, y1 - 1], [x0, y1 - 1]], np.int32
+    )
+    cv2.polylines(canvas, [points], isClosed=True, color=colour, thickness=1)
+
+
+def _body(canvas: Canvas, area: Rectangle, colour: Colour) -> None:
+    """Paint a body mark: a trunk's outline with a bar for the probe."""
+    x0, y0, x1, y1 = area
+    shape = [(0.1, 0.0), (0.0, 0.35), (0.15, 0.6), (0.1, 1.0), (0.9, 1.0), (0.85, 0.6)]
+    shape += [(1.0, 0.35), (0.9, 0.0), (0.6, 0.08), (0.4, 0.08)]
+    scale = np.array([x1 - 1 - x0, y1 - 1 - y0])
+    points = (np.array(shape) * scale + [x0, y0]).round().astype(np.int32)
+    cv2.polylines(canvas, [points], isClosed=True, color=colour, thickness=1, lineType=cv2.LINE_AA)
+    middle = (x0 + x1) // 2
+    cv2.rectangle(
+        canvas,
+        (middle, y0 + (y1 - y0) // 2),
+        (middle + 2, y0 + (y1 - y0) * 2 // 3),
+        colour,
+        cv2.FILLED,
+    )
+
+
+def _calipers(canvas: Canvas, area: Rectangle, colour: Colour) -> None:
+    """Paint two crosses and the dotted line between them."""
+    x0, y0, x1, y1 = area
+    for x, y in ((x0 + 4, y1 - 5), (x1 - 5, y0 + 4)):
+        cv2.drawMarker(canvas, (x, y), colour, cv2.MARKER_CROSS, 9, 1)
+    for share in np.linspace(0.0, 1.0, 12):
+        x, y = round(x0 + 4 + share * (x1 - x0 - 9)), round(y1 - 5 - share * (y1 - y0 - 9))
+        canvas[max(0, y) : y + 1, max(0, x) : x + 1] = colour
+
+
 _PAINTERS: Final[dict[str, Callable[[Canvas, Rectangle, Colour], None]]] = {
     "bar": _bar,
     "rule": _bar,
@@ -115,4 +167,9 @@ _PAINTERS: Final[dict[str, Callable[[Canvas, Rectangle, Colour], None]]] = {
     "ecg": _ecg,
     "focus": _focus,
     "logo": _logo,
+    "dots": _dots,
+    "disc": _disc,
+    "box": _box,
+    "body": _body,
+    "calipers": _calipers,
 }

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from cinescrub.testing.fonts import Coverage, TextStyle, outline_of, set_text
 from cinescrub.testing.graphics import Canvas
-from cinescrub.testing.layouts import LAYOUTS, Colour, Layout, Slot, slot_text
+from cinescrub.testing.layouts import Colour, Layout, Slot, slot_text
+from cinescrub.testing.looks import LAYOUTS
 from cinescrub.testing.names import Identity
-from cinescrub.testing.spec import CineSpec
+from cinescrub.testing.spec import CineSpec, Dress
 from cinescrub.testing.truth import Place, TextItem
 from cinescrub.types import PhiKind
 
@@ -28,6 +29,11 @@ _TOUCHED = 4
 """Coverage of 255 below which a pixel counts as not touched: it changes no level by more than 4."""
 _FULL_CONTRAST = 225
 """Levels between the layouts' text and a black background."""
+_DARK: Colour = (16, 18, 24)
+_SAME_LUMA: tuple[Colour, Colour] = ((110, 110, 110), (226, 52, 110))
+"""Two colours of one luma (ITU-R BT.601): 110."""
+_EDGE_PART = 24
+"""A line is near an edge where this part of the picture's size, or less, is between them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +110,9 @@ def set_line(line: Line, spec: CineSpec, layout: Layout) -> Stamp | None:
         None where no ink of it is inside the picture, or a clinical line is too long for its
         place: machines cut names off, not settings.
     """
-    style = _style(line.slot, spec, layout)
-    text, coverage, ascent = _fitted(line.text, style, round(line.slot.width * spec.columns))
+    slot = _dressed(line.slot, spec, line.name)
+    style = _style(slot, spec, layout)
+    text, coverage, ascent = _fitted(line.text, style, round(slot.width * spec.columns))
     if text != line.text and line.kind is PhiKind.NONE:
         return None
     if spec.tier.blur_px:
@@ -114,11 +121,13 @@ def set_line(line: Line, spec: CineSpec, layout: Layout) -> Stamp | None:
     height, width = coverage.shape
     if not width:
         return None
-    x = round(line.slot.x * spec.columns)
-    x -= {"l": 0, "c": width // 2, "r": width}[line.slot.anchor]
-    y = round(line.slot.y * spec.rows) - ascent
+    x = round(slot.x * spec.columns)
+    x -= {"l": 0, "c": width // 2, "r": width}[slot.anchor]
+    y = round(slot.y * spec.rows) - ascent
     x = min(max(0, x), max(0, spec.columns - width))
     y = min(max(0, y), max(0, spec.rows - height))
+    if spec.edge:
+        x, y = _pushed(x, width, spec.columns), _pushed(y, height, spec.rows)
     item = TextItem(
         text=text,
         kind=line.kind,
@@ -126,11 +135,11 @@ def set_line(line: Line, spec: CineSpec, layout: Layout) -> Stamp | None:
         box=(x, y, x + width, y + height),
         frames=(0, spec.frames),
         ink=_ink(coverage),
-        place=line.slot.place,
+        place=slot.place,
         name=line.name,
     )
     alpha = 1.0 if spec.tier.contrast is None else min(1.0, spec.tier.contrast / _FULL_CONTRAST)
-    stamp = Stamp(item, coverage, line.slot.colour, alpha, line.slot.bar, line.slot.rim)
+    stamp = Stamp(item, coverage, slot.colour, alpha, slot.bar, slot.rim)
     return stamp.shifted(0, 0, spec.rows, spec.columns)
 
 
@@ -182,6 +191,35 @@ def _blend(
     )
 
 
+def _dressed(slot: Slot, spec: CineSpec, name: str) -> Slot:
+    """Return the slot in the colours of the cine's dress."""
+    match spec.dress:
+        case Dress.COLOURED if slot.bar is None:
+            # A colour of the line's own, bright enough for black ground.
+            hue = np.random.default_rng([spec.seed, 9, *name.encode()]).integers(180)
+            pixel = np.array([[[hue, 255, 255]]], np.uint8)
+            red, green, blue = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist()
+            return replace(slot, colour=(max(60, red), max(60, green), max(60, blue)))
+        case Dress.INVERSE:
+            return replace(slot, colour=_DARK, bar=slot.colour if slot.bar is None else slot.bar)
+        case Dress.CHROMA:
+            return replace(slot, colour=_SAME_LUMA[1], bar=_SAME_LUMA[0], rim=False)
+        case Dress.WHITE if slot.place is not Place.TISSUE and slot.bar is None:
+            return replace(slot, colour=_DARK, rim=False)
+        case Dress.BARE:
+            return replace(slot, rim=False)
+        case _:
+            return slot
+
+
+def _pushed(start: int, length: int, size: int) -> int:
+    """Return where a line starts that is pushed to the picture's edge, if it is near one."""
+    near = size // _EDGE_PART
+    if start < near:
+        return 0
+    return size - length if size - start - length < near else start
+
+
 def _style(slot: Slot, spec: CineSpec, layout: Layout) -> TextStyle:
     height = spec.tier.text_px or max(6, round(layout.text_share * spec.rows * slot.scale))
     return TextStyle(
@@ -191,6 +229,8 @@ def _style(slot: Slot, spec: CineSpec, layout: Layout) -> TextStyle:
         spacing_px=spec.spacing_px if slot.place is Place.BANNER else 0,
         rotation=spec.rotation if slot.place is Place.TISSUE else 0,
         crisp=layout.crisp and spec.face is None,
+        hollow=spec.dress is Dress.HOLLOW,
+        stretch=spec.stretch,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from cinescrub.errors import ConfigError
 
-__all__ = ["CineSpec", "Dynamic", "Photometric", "Syntax", "Tier", "VendorLook"]
+__all__ = ["CineSpec", "Dress", "Dynamic", "Photometric", "Syntax", "Tier", "VendorLook"]
 
 
 class Syntax(StrEnum):
@@ -63,6 +63,35 @@ class VendorLook(StrEnum):
     SIEMENS = "siemens"
     SONOSITE = "sonosite"
     ALOKA = "aloka"
+    ATL = "atl"
+    LOGIQ = "logiq"
+    TWIN = "twin"
+    """Two pictures, one over the other, with a second banner in the middle."""
+    QUAD = "quad"
+    """Four pictures."""
+    LIGHT = "light"
+    """Dark letters on a light banner."""
+    APP = "app"
+    """A probe on a telephone."""
+
+
+class Dress(StrEnum):
+    """How all letters of a cine are dressed, whatever the layout says."""
+
+    PLAIN = "plain"
+    """As the layout says."""
+    COLOURED = "coloured"
+    """Each line in a colour of its own."""
+    INVERSE = "inverse"
+    """Dark on a bar in the line's own colour."""
+    HOLLOW = "hollow"
+    """Outlines of letters only."""
+    CHROMA = "chroma"
+    """In another colour of the same luma as the bar behind: seen in colour, not in grey."""
+    WHITE = "white"
+    """Dark letters on a picture that is white but for the sector."""
+    BARE = "bare"
+    """Without the dark rim around letters over tissue."""
 
 
 class Dynamic(StrEnum):
@@ -153,6 +182,11 @@ class CineSpec:
     """Degrees by which the operator's texts are turned: 0, 90, 180, 270."""
     spacing_px: int = 0
     """Extra pixels between the letters of banners."""
+    dress: Dress = Dress.PLAIN
+    edge: bool = False
+    """Whether lines near an edge of the picture are pushed to it: their ink touches it."""
+    stretch: float = 1.0
+    """How wide letters are set, 0.6 to 1.6 of the face's own width."""
     planted: bool = True
     """Whether identifiers are hidden all over the header and the container."""
     frame_time_ms: float = 33.3
@@ -164,6 +198,8 @@ class CineSpec:
             raise ConfigError("made cines are 96 to 8192 pixels wide and high")
         if self.palette_bits not in (8, 16):
             raise ConfigError("a palette index has 8 or 16 bits")
+        if not 0.6 <= self.stretch <= 1.6:
+            raise ConfigError("letters are set at 0.6 to 1.6 of their width")
         self._check_storage()
 
     def _check_storage(self) -> None:

@@ -49,6 +49,10 @@ class Probe(StrEnum):
     """A rectangle: vascular, small parts."""
     DUAL = "dual"
     """Two fans from arcs, side by side."""
+    STACKED = "stacked"
+    """Two fans from arcs, one over the other."""
+    QUAD = "quad"
+    """Two over two fans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +206,41 @@ class _Tissue:
 
 def _lens(scene: Scene, samples: int) -> _Lens:
     if scene.probe is Probe.DUAL:
-        half = scene.columns // 2
-        left = _single_lens(scene.rows, half, Probe.CONVEX, samples)
-        right = _single_lens(scene.rows, scene.columns - half, Probe.CONVEX, samples)
-        return _Lens(
-            # The right picture looks at the field in reverse, so that the two differ.
-            beam=np.hstack([left.beam, np.float32(_BEAMS - 1) - np.float32(0.7) * right.beam]),
-            depth=np.hstack([left.depth, np.float32(0.9) * right.depth]),
-            inside=np.hstack([left.inside, right.inside]),
-        )
+        return _pair(scene.rows, scene.columns, samples)
+    if scene.probe is Probe.STACKED:
+        half = scene.rows // 2
+        lower = _mirrored(_single_lens(scene.rows - half, scene.columns, Probe.CONVEX, samples))
+        return _stacked(_single_lens(half, scene.columns, Probe.CONVEX, samples), lower)
+    if scene.probe is Probe.QUAD:
+        half = scene.rows // 2
+        lower = _pair(scene.rows - half, scene.columns, samples)
+        return _stacked(_pair(half, scene.columns, samples), lower)
     return _single_lens(scene.rows, scene.columns, scene.probe, samples)
+
+
+def _pair(rows: int, columns: int, samples: int) -> _Lens:
+    half = columns // 2
+    left = _single_lens(rows, half, Probe.CONVEX, samples)
+    right = _mirrored(_single_lens(rows, columns - half, Probe.CONVEX, samples))
+    return _Lens(
+        beam=np.hstack([left.beam, right.beam]),
+        depth=np.hstack([left.depth, right.depth]),
+        inside=np.hstack([left.inside, right.inside]),
+    )
+
+
+def _stacked(upper: _Lens, lower: _Lens) -> _Lens:
+    return _Lens(
+        beam=np.vstack([upper.beam, lower.beam]),
+        depth=np.vstack([upper.depth, lower.depth]),
+        inside=np.vstack([upper.inside, lower.inside]),
+    )
+
+
+def _mirrored(lens: _Lens) -> _Lens:
+    """Look at the field in reverse and less deep, so that two pictures of it differ."""
+    beam = np.asarray(np.float32(_BEAMS - 1) - np.float32(0.7) * lens.beam, np.float32)
+    return _Lens(beam, np.asarray(np.float32(0.9) * lens.depth, np.float32), lens.inside)
 
 
 def _single_lens(rows: int, columns: int, probe: Probe, samples: int) -> _Lens:

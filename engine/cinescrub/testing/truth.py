@@ -27,6 +27,8 @@ class Place(StrEnum):
     """The machine's title lines: patient, site, date."""
     SETTINGS = "settings"
     """Columns of machine settings."""
+    SCALE = "scale"
+    """Numerals and units of a depth, velocity or power scale."""
     MEASUREMENT = "measurement"
     """A block of results."""
     TISSUE = "tissue"

@@ -163,9 +163,10 @@ def test_bench_of_nothing_that_can_be_measured_is_an_error_of_usage(
     ("options", "says"),
     [
         (["--group", "nosuch"], "choose of clean"),
+        (["--peer", "nosuch"], "choose of easyocr"),
         (["--", "--no-such-option"], "ended with 2"),
     ],
-    ids=["group", "option of run"],
+    ids=["group", "peer", "option of run"],
 )
 def test_bench_accuracy_that_cannot_run_is_an_error_of_usage_and_leaves_nothing(
     cinescrub: Command, tmp_path: Path, options: list[str], says: str

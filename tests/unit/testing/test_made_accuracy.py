@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from cinescrub.errors import ConfigError
-from cinescrub.testing import CineSpec, plan_drawing
+from cinescrub.testing import CineSpec, Dress, Dynamic, Place, VendorLook, plan_drawing
 from cinescrub.testing.accuracy import (
     Subject,
     make_cases,
@@ -204,14 +204,39 @@ def test_the_table_has_a_row_a_group_and_one_for_all(command: StandIn, tmp_path:
     assert len({len(row) for row in rows}) == 1
 
 
-def test_the_suite_covers_every_tier_and_names_each_case_once() -> None:
-    cases = accuracy_suite(3)
+def test_the_suite_covers_every_tier_dynamic_dress_and_look_and_names_each_case_once() -> None:
+    cases = accuracy_suite(1)
+    groups = {case.group for case in cases}
 
-    assert {tier.name for tier in TIERS} <= {case.group for case in cases}
-    assert len({case.name for case in cases}) == len(cases)
-    assert len({case.spec.seed for case in cases}) == len(cases)
-    assert len({case.spec.look for case in cases}) == 5
+    assert {tier.name for tier in TIERS} <= groups
+    assert {str(each) for each in Dynamic if each is not Dynamic.STATIC} <= groups
+    assert {str(each) for each in Dress if each is not Dress.PLAIN} <= groups
+    assert {case.spec.look for case in cases} == set(VendorLook)
+    assert len({case.name for case in cases}) == len({case.spec.seed for case in cases})
+    assert len(groups) == len(cases)
 
 
-def test_the_suite_is_the_same_each_time() -> None:
-    assert accuracy_suite(2, frames=3) == accuracy_suite(2, frames=3)
+def test_more_seeds_add_cines_and_change_none() -> None:
+    once, twice = accuracy_suite(1, frames=3), accuracy_suite(2, frames=3)
+
+    assert twice[: len(once)] == once
+    assert len(twice) == 2 * len(once)
+    assert len({case.spec.look for case in twice if case.group == "clean"}) == 2
+
+
+def test_the_suite_spans_the_sizes_of_text_and_picture() -> None:
+    specs = {case.group: case.spec for case in accuracy_suite(1, frames=4)}
+
+    sizes = {(spec.columns, spec.rows) for spec in specs.values()}
+    assert {(320, 240), (640, 480), (1024, 768), (2144, 1408)} == sizes
+    assert {spec.tier.text_px for spec in specs.values()} == {None, 8, 24, 60}
+    assert specs["size-2144x1408"].frames == 2
+
+
+def test_every_case_of_the_suite_shows_identifying_text() -> None:
+    for case in accuracy_suite(1, frames=1):
+        truth = plan_drawing(case.spec).truth
+
+        assert len(truth.phi) >= 3, case.name
+        if case.group.startswith("rotated"):
+            assert any(item.place is Place.TISSUE for item in truth.phi), case.name

@@ -91,3 +91,22 @@ def test_every_glyph_fits_its_cell_and_differs_from_all_others() -> None:
     # A dot-matrix O and 0 may be one shape, as on old machines.
     shapes = {glyph for letter, glyph in GLYPHS.items() if letter != "0"}
     assert len(shapes) == len(GLYPHS) - 1
+
+
+def test_hollow_letters_have_no_ink_where_full_ones_do() -> None:
+    full = draw_text("OH", TextStyle(24, crisp=True))
+    hollow = draw_text("OH", TextStyle(24, crisp=True, hollow=True))
+
+    assert hollow.shape == (full.shape[0] + 2, full.shape[1] + 2)
+    assert not (hollow[1:-1, 1:-1].astype(bool) & full.astype(bool)).any()
+    assert hollow.any()
+
+
+@pytest.mark.parametrize("stretch", [0.75, 1.4])
+def test_stretch_changes_the_width_alone(stretch: float) -> None:
+    plain = draw_text("WIDTH", TextStyle(20))
+
+    drawn = draw_text("WIDTH", TextStyle(20, stretch=stretch))
+
+    assert drawn.shape[0] == plain.shape[0]
+    assert drawn.shape[1] == pytest.approx(plain.shape[1] * stretch, abs=2)

@@ -113,8 +113,9 @@ def test_a_plain_fill_leaks_nothing(edit: Edit, dynamic: Dynamic) -> None:
 def test_readable_text_leaks(edit: Edit) -> None:
     score = _edited(_SPEC, edit)
 
-    assert score.items_leaked >= 0.9 * score.items
-    assert score.item_frame_recall < 0.1
+    # A line that was cut off ends in dots: a quarter of it can hold less ink than a leak has.
+    assert score.items_leaked >= 0.8 * score.items
+    assert score.item_frame_recall < 0.2
     assert {miss.name for miss in score.misses} <= {item.name for item in _truth(_SPEC).phi}
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from cinescrub.errors import ConfigError
 from cinescrub.testing import (
     CineSpec,
+    Dress,
     Dynamic,
     Photometric,
     Place,
     Syntax,
+    TextItem,
     Tier,
     VendorLook,
     draw_frames,
@@ -24,6 +26,7 @@ from cinescrub.testing import (
 )
 from cinescrub.testing.frames import Drawing
 from cinescrub.testing.graphics import Canvas
+from cinescrub.testing.speckle import Probe, Scene, insonified
 
 _SMALL = CineSpec(seed=11, frames=8, rows=300, columns=400)
 _AROUND_PX = 3
@@ -103,6 +106,63 @@ def test_a_page_hides_the_screen() -> None:
 
     assert places[4] == {Place.PAGE}
     assert all(Place.PAGE not in places[frame] for frame in (0, 3, 6, 9))
+
+
+@pytest.mark.parametrize("dress", list(Dress))
+@pytest.mark.parametrize("look", [VendorLook.PHILIPS, VendorLook.LIGHT, VendorLook.LOGIQ])
+def test_a_dress_changes_no_truth(look: VendorLook, dress: Dress) -> None:
+    drawing = plan_drawing(replace(_SMALL, look=look, dress=dress, frames=1, rows=480, columns=640))
+    ((frame, bare),) = _with_and_without_text(drawing)
+    changed = (frame != bare).any(axis=2)
+
+    allowed = np.zeros_like(changed)
+    for item in drawing.truth.items:
+        x0, y0, x1, y1 = item.box
+        allowed[max(0, y0 - _AROUND_PX) : y1 + _AROUND_PX, max(0, x0 - _AROUND_PX) : x1 + 3] = 1
+        assert changed[y0:y1, x0:x1][item.ink].mean() > 0.6, item.name
+    assert not (changed & ~allowed).any()
+
+
+def test_chroma_text_has_the_luma_of_what_is_behind_it() -> None:
+    drawing = plan_drawing(replace(_SMALL, dress=Dress.CHROMA, frames=1))
+    frame = next(draw_frames(drawing))
+    luma = frame @ np.array([0.299, 0.587, 0.114])
+
+    for item in drawing.truth.items:
+        x0, y0, x1, y1 = item.box
+        assert np.ptp(luma[y0:y1, x0:x1]) < 2
+        assert np.ptp(frame[y0:y1, x0:x1, 0]) > 80
+
+
+def test_text_near_an_edge_can_touch_it() -> None:
+    plain = plan_drawing(replace(_SMALL, look=VendorLook.GE)).truth
+    pushed = plan_drawing(replace(_SMALL, look=VendorLook.GE, edge=True)).truth
+
+    def at_edges(items: tuple[TextItem, ...]) -> int:
+        ends = [
+            (i.box[0], i.box[1], _SMALL.columns - i.box[2], _SMALL.rows - i.box[3]) for i in items
+        ]
+        return sum(min(each) == 0 for each in ends)
+
+    assert at_edges(plain.items) == 0
+    assert at_edges(pushed.phi) >= 4
+
+
+def test_a_second_banner_stands_in_the_middle() -> None:
+    for look in (VendorLook.TWIN, VendorLook.QUAD):
+        truth = plan_drawing(replace(_SMALL, look=look, rows=480, columns=640)).truth
+
+        tops = [item.box[1] for item in truth.phi if item.name.endswith("/name")]
+        assert min(tops) < 40, look
+        assert any(230 < top < 300 for top in tops), look
+
+
+@pytest.mark.parametrize("probe", list(Probe))
+def test_several_pictures_leave_the_ground_between_them_dark(probe: Probe) -> None:
+    inside = insonified(Scene(200, 240, probe))
+
+    assert 0.3 < inside.mean() <= 1.0
+    assert probe is Probe.LINEAR or not inside[0, 0]
 
 
 def test_every_look_shows_identifying_and_clinical_text() -> None:

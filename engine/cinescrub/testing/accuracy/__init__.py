@@ -4,7 +4,23 @@ What is measured runs as a process of its own, as a user starts it; nothing here
 figures are defined in `cinescrub.testing.score`.
 """
 
-from cinescrub.testing.accuracy.measure import Made, Outcome, Subject, make_cases, measure_tool
+from cinescrub.testing.accuracy.measure import (
+    Made,
+    Outcome,
+    Subject,
+    make_cases,
+    measure_peer,
+    measure_tool,
+)
 from cinescrub.testing.accuracy.summary import summarise, table
 
-__all__ = ["Made", "Outcome", "Subject", "make_cases", "measure_tool", "summarise", "table"]
+__all__ = [
+    "Made",
+    "Outcome",
+    "Subject",
+    "make_cases",
+    "measure_peer",
+    "measure_tool",
+    "summarise",
+    "table",
+]

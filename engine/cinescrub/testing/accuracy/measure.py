@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from cinescrub.errors import ConfigError
 from cinescrub.testing.accuracy.causes import Cause, causes_of
+from cinescrub.testing.accuracy.peers import GROWN_PX, Box, Peer
 from cinescrub.testing.accuracy.tool import ToolRun, inspected_share, run_tool
 from cinescrub.testing.cine import make_cine
+from cinescrub.testing.graphics import Canvas
 from cinescrub.testing.leaks import find_leaks
 from cinescrub.testing.reader import read_frames
 from cinescrub.testing.score import CineScore, score_frames, score_missing
 from cinescrub.testing.suite import Case
 from cinescrub.testing.truth import CineTruth
 
-__all__ = ["Made", "Outcome", "Say", "Subject", "make_cases", "measure_tool"]
+__all__ = ["Made", "Outcome", "Say", "Subject", "make_cases", "measure_peer", "measure_tool"]
 
 Say: TypeAlias = Callable[[str], None]
 """Told what goes on, one line a time."""
@@ -40,8 +43,8 @@ class Outcome:
     score: CineScore
     status: str = "ok"
     reason: str = ""
-    header_leaks: tuple[str, ...] = ()
-    """Places of planted identifiers that the output still holds."""
+    header_leaks: tuple[str, ...] | None = ()
+    """Places of planted identifiers that the output still holds; None of what has no header."""
     causes: Mapping[str, Cause] = field(default_factory=dict)
     """Why a string was missed, by its name."""
     inspected_share: float | None = None
@@ -120,6 +123,30 @@ def measure_tool(
             outcome = replace(outcome, causes=causes)
         outcomes.append(outcome)
     return Subject("cinescrub", version, run.seconds, tuple(outcomes), run.code)
+
+
+def measure_peer(made: Sequence[Made], peer: Peer, say: Say) -> Subject:
+    """Fill what a peer finds in the cases' decoded frames, and score them as outputs."""
+    outcomes: list[Outcome] = []
+    started = time.perf_counter()
+    for index, each in enumerate(made, start=1):
+        say(f"{peer.name} {index}/{len(made)}: {each.case.name}")
+        begun = time.perf_counter()
+        boxes = peer.boxes(read_frames(each.path), each.truth.frames)
+        seconds = time.perf_counter() - begun
+        score = score_frames(read_frames(each.path), _filled(each.path, boxes), each.truth)
+        outcomes.append(Outcome(each.case, score, header_leaks=None, seconds={"inspect": seconds}))
+    elapsed = time.perf_counter() - started
+    return Subject(peer.name, peer.version, elapsed, tuple(outcomes))
+
+
+def _filled(path: Path, boxes: Sequence[Sequence[Box]]) -> Iterator[Canvas]:
+    for original, found in zip(read_frames(path), boxes, strict=True):
+        frame = original.copy()
+        for x0, y0, x1, y1 in found:
+            top, left = max(0, y0 - GROWN_PX), max(0, x0 - GROWN_PX)
+            frame[top : max(0, y1 + GROWN_PX), left : max(0, x1 + GROWN_PX)] = 0
+        yield frame
 
 
 def _outcome(made: Made, run: ToolRun) -> Outcome:

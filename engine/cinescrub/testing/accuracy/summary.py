@@ -32,6 +32,7 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return the figures of some cases together, as `cinescrub.testing.score` defines them."""
     score = total(outcome.score for outcome in outcomes)
     shares = [o.inspected_share for o in outcomes if o.inspected_share is not None]
+    leaks = [o.header_leaks for o in outcomes if o.header_leaks is not None]
     pixels = max(1, score.pixels)
     return {
         "cines": len(outcomes),
@@ -49,7 +50,7 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             str(area): round(getattr(score, f"changed_{area}") / pixels, 6) for area in Area
         },
         "unseen_item_frames": score.unseen_item_frames,
-        "header_leaks": sum(len(outcome.header_leaks) for outcome in outcomes),
+        "header_leaks": sum(map(len, leaks)) if leaks else None,
         "inspected_share": round(sum(shares) / len(shares), 4) if shares else None,
         "missing": score.missing,
     }
@@ -61,6 +62,13 @@ def grouped(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
     for outcome in outcomes:
         groups.setdefault(outcome.case.group, []).append(outcome)
     return groups
+
+
+def _by_look(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    looks: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        looks.setdefault(str(outcome.case.spec.look), []).append(outcome)
+    return looks
 
 
 def summarise(subjects: Sequence[Subject], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,11 +93,14 @@ def _of_subject(subject: Subject) -> dict[str, Any]:
         "exit_code": subject.exit_code,
         "total": figures_of(outcomes),
         "groups": {name: figures_of(group) for name, group in grouped(outcomes).items()},
+        "looks": {name: figures_of(group) for name, group in _by_look(outcomes).items()},
         "misses": misses,
         "causes": dict(Counter(str(miss["cause"]) for miss in misses if miss["cause"])),
         "lost": [{"case": o.case.name} | asdict(lost) for o in outcomes for lost in o.score.lost],
         "header_leaks": [
-            {"case": o.case.name, "place": place} for o in outcomes for place in o.header_leaks
+            {"case": o.case.name, "place": place}
+            for o in outcomes
+            for place in o.header_leaks or ()
         ],
         "no_output": [
             {"case": o.case.name, "status": o.status, "reason": o.reason}
@@ -112,7 +123,8 @@ def table(subjects: Sequence[Subject]) -> str:
 
 
 def _cells(figures: Mapping[str, Any]) -> str:
-    return "".join(
-        f"{figures[key] * scale:.{digits}f}".rjust(width)
-        for _, width, key, scale, digits in _COLUMNS
-    )
+    cells = []
+    for _, width, key, scale, digits in _COLUMNS:
+        value = figures[key]
+        cells.append(("-" if value is None else f"{value * scale:.{digits}f}").rjust(width))
+    return "".join(cells)
