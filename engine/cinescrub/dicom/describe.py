@@ -114,21 +114,21 @@ def refuse_without_pixels(header: Dataset) -> InputError:
 
 
 def refuse_hidden_overlays(header: Dataset) -> None:
-    """Refuse overlays that live in unused bits of the pixels (retired; PS3.3-2004 C.9.2).
+    """Refuse overlays in the bits of the pixels themselves (retired; PS3.3-2004 C.9.2).
 
-    The scrub takes overlay elements out, but nothing would clear these bits: whoever knows of
-    them could still read what was drawn there.
+    The scrub takes overlay elements out, and the pixel stage clears the bits above BitsStored.
+    What an overlay drew in the bits below can't be told from the picture.
     """
+    stored = _integer(header, _STORED, 1, 64, missing=64)
     for group in range(0x6000, 0x6020, 2):  # PS3.5 7.6: sixteen groups, even
         data = BaseTag(group << 16 | 0x3000)
         allocated, position = BaseTag(group << 16 | 0x0100), BaseTag(group << 16 | 0x0102)
         if data in header or (allocated not in header and position not in header):
             continue
-        if (
-            _integer(header, allocated, 0, 65535, missing=1) != 1
-            or _integer(header, position, 0, 65535, missing=0) != 0
-        ):
-            raise InputError(f"overlay in unused pixel bits (group {group:04X}): not supported yet")
+        bits = _integer(header, allocated, 0, 65535, missing=1)
+        at = _integer(header, position, 0, 65535, missing=0)
+        if (bits, at) != (1, 0) and at < stored:
+            raise InputError(f"overlay in used pixel bits (group {group:04X}): not supported")
 
 
 def _bits(header: Dataset) -> _Bits:

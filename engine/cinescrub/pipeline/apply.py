@@ -66,10 +66,9 @@ def _in_place(
     pixels = output.copy_native(source)
     for k in range(info.frames):
         token.check()
-        rectangles = plan.at(k)
-        if len(rectangles):
-            frame = pixels[k * info.frame_bytes : (k + 1) * info.frame_bytes]
-            native.fill(frame, info, rectangles)
+        frame = pixels[k * info.frame_bytes : (k + 1) * info.frame_bytes]
+        native.fill(frame, info, plan.at(k))
+        native.clear_unused_bits(frame, info)
         if k % _RELEASE_EVERY == _RELEASE_EVERY - 1:
             output.release()
         tell(k + 1)
@@ -88,6 +87,7 @@ def _deflated(
         token.check()
         filled = bytearray(frame)
         native.fill(memoryview(filled), info, plan.at(k))
+        native.clear_unused_bits(filled, info)
         output.append_native(memoryview(filled))
         tell(k + 1)
 

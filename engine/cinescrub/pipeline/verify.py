@@ -1,8 +1,8 @@
 """The check of a written file before it gets its name: pixel for pixel against source and plan.
 
-A file passes when every frame equals its source outside of the planned rectangles and is filled
-inside of them. Text that the policy would redact is looked for elsewhere (`engine`), with the
-models; here is what needs none.
+A file passes when every frame equals its source outside of the planned rectangles (but for bits
+above BitsStored, which are cleared) and is filled inside of them. Text that the policy would
+redact is looked for elsewhere (`engine`), with the models; here is what needs none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from cinescrub.dicom.source import Source
 from cinescrub.errors import RedactionError
 from cinescrub.pixels.decode import decode_stored
-from cinescrub.pixels.native import fill_value
+from cinescrub.pixels.native import fill_value, without_unused_bits
 from cinescrub.stream import CancelToken
 from cinescrub.types import Boxes, CineInfo, MaskPlan
 
@@ -66,7 +66,7 @@ def compare_frames(source: Source, written: Source, plan: MaskPlan, token: Cance
         if not len(rectangles) and same_coding and before == after:
             continue
         inside, outside = masks.of(rectangles)
-        was = decode_stored(before, source.info)
+        was = without_unused_bits(decode_stored(before, source.info), source.info)
         now = decode_stored(after, written.info)
         if was.shape != now.shape or not np.array_equal(was[outside], now[outside]):
             raise RedactionError(f"frame {k} changed outside of its redactions: report this file")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native
-from cinescrub.pixels.codestream import Buffer
+from cinescrub.errors import InputError
+from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native, rle
+from cinescrub.pixels.codestream import Buffer, inspect_stream
+from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.registry import Family, output_syntax, syntax_of
 from cinescrub.types import Boxes, CineInfo
 
-__all__ = ["clean", "redact", "reencode", "snap"]
+__all__ = ["clean", "has_unused_bits", "redact", "reencode", "snap"]
 
 
 def snap(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Boxes:
@@ -112,7 +114,8 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
     """Return a frame without what can hold text beside its picture.
 
     JPEG and JPEG-LS: APPn, COM and bytes behind the end go, but for the markers that colours
-    depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end.
+    depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end. RLE: bytes that make no pixel.
+    A frame with bits above BitsStored is coded anew, without loss and without them.
 
     Returns
     -------
@@ -125,12 +128,37 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
         The frame is corrupt or truncated.
     """
     family = syntax_of(info.transfer_syntax).family
+    if has_unused_bits(frame, info) or (family is Family.RLE and not rle.is_exact(frame, info)):
+        if output_syntax(info) != info.transfer_syntax:
+            # A frame of its own kind can't be made without a second generation of loss.
+            raise InputError("bits above BitsStored in a lossy syntax: convert the file first")
+        return reencode(frame, info, np.empty((0, 4), np.int32))
     cleaned: Buffer = frame
     if family in (Family.JPEG, Family.JPEG_LOSSLESS, Family.JPEG_LS):
         cleaned = jpeg_markers.clean(frame)
     elif family in (Family.J2K, Family.HTJ2K):
         cleaned = j2k_markers.clean(frame)
     return frame if cleaned is frame else _even(bytes(cleaned))
+
+
+def has_unused_bits(frame: Buffer, info: CineInfo) -> bool:
+    """Whether an encapsulated frame has bits set above BitsStored.
+
+    Most streams say in their head that they can't; the others are decoded.
+
+    Raises
+    ------
+    InputError
+        The frame is corrupt or truncated.
+    """
+    if info.bits_stored == info.bits_allocated:
+        return False
+    if syntax_of(info.transfer_syntax).family is not Family.RLE:
+        stream = inspect_stream(frame, info)
+        if stream.precision <= info.bits_stored or stream.signed:
+            return False
+    stored = decode_stored(frame, info)
+    return native.has_unused_bits(stored, info.bits_stored)
 
 
 def _even(frame: bytes) -> bytes:

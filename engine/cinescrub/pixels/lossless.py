@@ -17,7 +17,7 @@ from cinescrub.errors import InputError, RedactionError
 from cinescrub.pixels import j2k_markers, jpeg_markers, rle
 from cinescrub.pixels.codecs import decode_raw, sign_bits
 from cinescrub.pixels.codestream import Buffer, Stream
-from cinescrub.pixels.native import fill_value, paint
+from cinescrub.pixels.native import fill_value, paint, without_unused_bits
 from cinescrub.pixels.registry import Family, output_photometric, output_syntax, syntax_of
 from cinescrub.types import Boxes, CineInfo
 
@@ -28,6 +28,8 @@ Samples = npt.NDArray[Any]
 
 def recode(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     """Decode a frame, fill rectangles, and code it without loss in the output syntax.
+
+    Bits above BitsStored are cleared on the way.
 
     Parameters
     ----------
@@ -48,13 +50,15 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     """
     family = syntax_of(info.transfer_syntax).family
     if family is Family.RLE:
-        samples = _owned(rle.decode(frame, info))
+        samples = _owned(without_unused_bits(rle.decode(frame, info), info))
         paint(samples, fill_value(info), rectangles)
         coded = rle.encode(samples)
         _same(rle.decode(coded, info), samples)
         return coded
     raw, stream = decode_raw(frame, info)
     samples = _owned(raw)
+    if stream.precision > info.bits_stored and not stream.signed:
+        samples &= samples.dtype.type((1 << info.bits_stored) - 1)
     paint(samples, _raw_value(info, stream), rectangles)
     try:
         coded = _encode(samples, family, stream)

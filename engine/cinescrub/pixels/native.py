@@ -15,7 +15,16 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.types import Boxes, CineInfo, Palette
 
-__all__ = ["fill", "fill_value", "paint", "samples", "snap_pairs"]
+__all__ = [
+    "clear_unused_bits",
+    "fill",
+    "fill_value",
+    "has_unused_bits",
+    "paint",
+    "samples",
+    "snap_pairs",
+    "without_unused_bits",
+]
 
 
 def fill_value(info: CineInfo, bits: int | None = None) -> tuple[int, ...]:
@@ -139,6 +148,44 @@ def fill(frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes) -> No
     if info.words:  # `flat` is a copy with its bytes put right
         stored: npt.NDArray[np.uint8] = np.frombuffer(frame, np.uint8)
         stored.reshape(-1, 2)[:] = flat.reshape(-1, 2)[:, ::-1]
+
+
+def has_unused_bits(samples: npt.NDArray[Any], bits_stored: int) -> bool:
+    """Whether samples have bits set above BitsStored that say more than their sign."""
+    return bool((samples != _without_unused_bits(samples, bits_stored)).any())
+
+
+def clear_unused_bits(frame: bytearray | memoryview, info: CineInfo) -> None:
+    """Clear the bits above BitsStored of a native frame, in place.
+
+    PS3.5 8.1.1 leaves them unspecified; overlays were kept there (retired), and anything may be.
+    A signed sample keeps its sign in them where that is what they hold.
+    """
+    if info.bits_stored == info.bits_allocated:
+        return
+    samples: npt.NDArray[Any] = np.frombuffer(
+        frame, info.dtype.newbyteorder("<" if info.little_endian else ">")
+    )
+    cleared = _without_unused_bits(samples, info.bits_stored)
+    if not np.array_equal(cleared, samples):  # pages of a mapped file that stay aren't written
+        samples[:] = cleared
+
+
+def without_unused_bits(samples: npt.NDArray[Any], info: CineInfo) -> npt.NDArray[Any]:
+    """Return stored samples without bits above BitsStored; the same array where all are in use."""
+    if info.bits_stored >= 8 * samples.dtype.itemsize:
+        return samples
+    return _without_unused_bits(samples, info.bits_stored)
+
+
+def _without_unused_bits(samples: npt.NDArray[Any], bits_stored: int) -> npt.NDArray[Any]:
+    mask = (1 << bits_stored) - 1
+    plain: npt.NDArray[Any] = samples & samples.dtype.type(mask)
+    if samples.dtype.kind == "u":
+        return plain
+    sign = samples.dtype.type(1 << (bits_stored - 1))
+    extended = (plain ^ sign) - sign
+    return np.asarray(np.where(samples == plain, plain, extended))
 
 
 def paint(target: npt.NDArray[Any], value: tuple[int, ...], rectangles: Boxes) -> None:

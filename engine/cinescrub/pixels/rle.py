@@ -17,7 +17,7 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer, readable
 from cinescrub.types import CineInfo
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "is_exact"]
 
 HEADER: Final = 64
 """Bytes: the number of segments and up to 15 offsets, 32 bits each (G.5)."""
@@ -75,6 +75,28 @@ def _check_header(frame: Buffer, planes: int, pixels: int) -> None:
         raise InputError("an RLE frame is corrupt: its segment offsets")
     if any((b - a) * MAX_RATIO < pixels for a, b in pairwise(bounds)):
         raise InputError("an RLE frame is truncated: a segment is too short for its plane")
+
+
+def is_exact(frame: Buffer, info: CineInfo) -> bool:
+    """Whether every byte of a frame makes pixels.
+
+    Offsets of segments that aren't there, and what follows a plane's last pixel in its segment,
+    are read by no decoder. A zero byte of padding to even length (G.3.1) is nothing.
+
+    Raises
+    ------
+    InputError
+        The frame is corrupt or truncated.
+    """
+    planes, pixels = info.samples * (info.bits_allocated // 8), info.rows * info.columns
+    _check_header(frame, planes, pixels)
+    count, *offsets = struct.unpack_from("<16I", frame)
+    bounds = [*offsets[:count], len(frame)]
+    try:
+        lengths = [len(imagecodecs.packbits_decode(bytes(frame[a:b]))) for a, b in pairwise(bounds)]
+    except (ValueError, RuntimeError, TypeError):
+        return False
+    return not any(offsets[count:]) and set(lengths) == {pixels}
 
 
 def encode(samples: Samples) -> bytes:

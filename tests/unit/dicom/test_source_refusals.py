@@ -129,13 +129,14 @@ def test_syntaxes_that_are_no_frames_are_refused_by_name(
 @pytest.mark.parametrize(
     ("overlay", "hidden"),
     [
-        ({"allocated": 16, "position": 12, "data": False}, True),
-        ({"allocated": 1, "position": 9, "data": False}, True),
+        ({"allocated": 8, "position": 7, "data": False}, True),
+        ({"allocated": 1, "position": 3, "data": False}, True),
+        ({"allocated": 16, "position": 12, "data": False}, False),
         ({"allocated": 1, "position": 0, "data": True}, False),
     ],
-    ids=["high-bits", "position-alone", "own-data"],
+    ids=["used-bits", "position-alone", "unused-bits-are-cleared", "own-data"],
 )
-def test_overlays_in_pixel_bits_are_refused(
+def test_overlays_in_used_pixel_bits_are_refused(
     write_instance: WriteInstance, overlay: dict[str, int], hidden: bool
 ) -> None:
     elements = struct.pack("<HH2sHH", 0x6000, 0x0100, b"US", 2, overlay["allocated"])
@@ -148,7 +149,7 @@ def test_overlays_in_pixel_bits_are_refused(
     path.write_bytes(raw[:at] + elements + raw[at:])
 
     if hidden:
-        with pytest.raises(InputError, match="overlay in unused pixel bits"):
+        with pytest.raises(InputError, match="overlay in used pixel bits"):
             open_source(path)
     else:
         open_source(path).close()
