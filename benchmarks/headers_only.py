@@ -21,6 +21,7 @@ from cinescrub.errors import ScrubError
 from cinescrub.pipeline.apply import write_pixels
 from cinescrub.pixels import registry
 from cinescrub.stream import CancelToken
+from cinescrub.types import Fill
 
 __all__ = ["KEY", "scrub_headers"]
 
@@ -41,10 +42,11 @@ def scrub_headers(path: Path, target: Path, *, audited: bool = True) -> None:
         registry.check(info)
         outcome = scrub(source.header, profile=profile, pseudonyms=KEY, claims=Claims())
         header = outcome.dataset
+        syntax = registry.output_syntax(info) if info.overlay_bits else info.transfer_syntax
         meta = fresh_file_meta(
             sop_class=str(header.SOPClassUID),
             sop_instance=str(header.SOPInstanceUID),
-            transfer_syntax=info.transfer_syntax,
+            transfer_syntax=syntax,
         )
         with OutputFile(target) as output:
             output.write_header(meta, header)
@@ -52,7 +54,7 @@ def scrub_headers(path: Path, target: Path, *, audited: bool = True) -> None:
                 output,
                 source,
                 masks.with_rectangles(info, np.empty((0, 4), np.int32)),
-                syntax=info.transfer_syntax,
+                fill=Fill.BLACK,
                 token=CancelToken(),
                 tell=lambda _: None,
             )

@@ -17,7 +17,7 @@ from typing import Final
 from pydicom import Dataset
 
 from cinescrub.dicom import values
-from cinescrub.dicom.audit_pixels import audit_pixels, image_of
+from cinescrub.dicom.audit_pixels import EXTENDED_TABLES, audit_pixels, image_of
 from cinescrub.dicom.claims import STAMPED, own_texts
 from cinescrub.dicom.cursor import SearchedCursor, file_blocks, inflated_blocks
 from cinescrub.dicom.dummies import is_dummy
@@ -189,7 +189,11 @@ class _Auditor:
                 yield "the deflated dataset has an odd length"
             cursor = SearchedCursor(inflated_blocks(descriptor, start), header)
         walker = Walker(cursor, encoding)
+        tables = []
         for value in walker.walk():
+            if value.tag in EXTENDED_TABLES and not value.depth:
+                tables.append(values.data(value.element))
+                continue
             self._remember(value)
             yield from self.judge.faults(value)
         yield from self._identity()
@@ -197,10 +201,13 @@ class _Auditor:
         in_pixels = header.no_shorter_than(IN_NATIVE) if info.native else header
         if cursor.take_hit(in_pixels):
             yield "the raw bytes before the pixel data hold an identifier of this file"
-        yield from self._pixels(cursor, walker, info)
+        yield from self._pixels(cursor, walker, info, tuple(tables))
 
-    def _pixels(self, cursor: SearchedCursor, walker: Walker, info: CineInfo) -> Iterator[str]:
-        yield from audit_pixels(cursor, walker.pixels, info, implicit=walker.implicit)
+    def _pixels(
+        self, cursor: SearchedCursor, walker: Walker, info: CineInfo, tables: tuple[bytes, ...]
+    ) -> Iterator[str]:
+        implicit = walker.implicit
+        yield from audit_pixels(cursor, walker.pixels, info, implicit=implicit, extended=tables)
         if cursor.read(1):
             yield "bytes follow the pixel data"
         if cursor.take_hit(_NOTHING):

@@ -6,6 +6,7 @@ Reads blocks and frames by position, never the whole. Pictures are not judged he
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -22,8 +23,8 @@ __all__ = ["audit_pixels", "image_of"]
 _PLACE: Final = "(7FE0,0010) PixelData"
 _ITEM, _END = struct.pack("<HH", 0xFFFE, 0xE000), struct.pack("<HH", 0xFFFE, 0xE0DD)
 _BLOCK: Final = 1 << 20
-MAX_OFFSET: Final = 0xFFFFFFFF
-"""What an entry of the Basic Offset Table holds (PS3.5 A.4): beyond, the table must be empty."""
+EXTENDED_TABLES: Final = (0x7FE00001, 0x7FE00002)
+"""Extended Offset Table and its lengths (PS3.3 C.7.6.3.1.8), instead of the Basic one."""
 
 _TAGS: Final = MappingProxyType(
     {
@@ -80,6 +81,7 @@ def audit_pixels(
     info: CineInfo,
     *,
     implicit: bool,
+    extended: tuple[bytes, ...] = (),
 ) -> Iterator[str]:
     """Read the pixel data to its end and yield what is wrong with it.
 
@@ -93,6 +95,8 @@ def audit_pixels(
         What the same file says of its pixels.
     implicit : bool
         Whether the dataset is Implicit VR.
+    extended : tuple of bytes
+        Values of the Extended Offset Table and of its lengths, if the file has one of them.
 
     Yields
     ------
@@ -110,11 +114,13 @@ def audit_pixels(
     if not implicit and vr not in ("OB", "OW"):
         yield f"{_PLACE} has a value representation that isn't one of pixels"
     if info.native:
+        if extended:
+            yield f"{_PLACE} has an offset table and no fragments"
         yield from _native(cursor, length, info)
         return
     if length != UNDEFINED:
         raise UnaccountedError(f"{_PLACE} is compressed and has a length")
-    yield from _encapsulated(cursor, info)
+    yield from _encapsulated(cursor, info, extended)
 
 
 def _native(cursor: Cursor, length: int, info: CineInfo) -> Iterator[str]:
@@ -145,13 +151,14 @@ def _unused_bits(info: CineInfo) -> Callable[[bytes], bool]:
     return lambda block: native.has_unused_bits(np.frombuffer(block, dtype), info.bits_stored)
 
 
-def _encapsulated(cursor: Cursor, info: CineInfo) -> Iterator[str]:
+def _encapsulated(cursor: Cursor, info: CineInfo, extended: tuple[bytes, ...]) -> Iterator[str]:
     table = _table(cursor)
     start = cursor.tell()
-    offsets: list[int] = []
+    offsets, lengths = array("Q"), array("Q")
     dirty = hidden = False
     while (length := _fragment(cursor)) is not None:
         offsets.append(cursor.tell() - 8 - start)
+        lengths.append(length)
         frame = cursor.read(length)
         if len(frame) < length or length % 2 or not length:
             raise UnaccountedError(f"{_PLACE}: fragment {len(offsets) - 1} is cut, odd or empty")
@@ -159,12 +166,22 @@ def _encapsulated(cursor: Cursor, info: CineInfo) -> Iterator[str]:
         dirty = dirty or _has_unused_bits(frame, info)
     if len(offsets) != info.frames:
         yield f"{_PLACE} has {len(offsets)} fragments for {info.frames} frames"
-    if table != offsets and (table or offsets[-1:] <= [MAX_OFFSET]):
+    if not _fits(table, extended, offsets, lengths):
         yield f"{_PLACE} has an offset table that isn't that of its fragments"
     if hidden:
         yield f"{_PLACE} has a frame with comments, application data or bytes behind its end"
     if dirty:
         yield f"{_PLACE} has bits set above BitsStored"
+
+
+def _fits(
+    basic: bytes, extended: tuple[bytes, ...], offsets: array[int], lengths: array[int]
+) -> bool:
+    """Whether there is one offset table, and it is that of the fragments."""
+    if extended:
+        right = tuple(struct.pack(f"<{len(values)}Q", *values) for values in (offsets, lengths))
+        return not basic and extended == right
+    return basic == struct.pack(f"<{len(offsets)}L", *(o & 0xFFFFFFFF for o in offsets))
 
 
 def _fragment(cursor: Cursor) -> int | None:
@@ -180,7 +197,7 @@ def _fragment(cursor: Cursor) -> int | None:
     return length if head[:4] == _ITEM else None
 
 
-def _table(cursor: Cursor) -> list[int]:
+def _table(cursor: Cursor) -> bytes:
     head = cursor.read(8)
     length = int.from_bytes(head[4:], "little")
     if head[:4] != _ITEM or length % 4:
@@ -188,7 +205,7 @@ def _table(cursor: Cursor) -> list[int]:
     raw = cursor.read(length)
     if len(raw) < length:
         raise UnaccountedError(f"{_PLACE} ends with the file")
-    return list(struct.unpack(f"<{length // 4}L", raw))
+    return raw
 
 
 def _has_more_than_pixels(frame: bytes, info: CineInfo) -> bool:

@@ -17,7 +17,7 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer, readable
 from cinescrub.types import CineInfo
 
-__all__ = ["decode", "encode", "is_exact"]
+__all__ = ["clean", "decode", "encode"]
 
 HEADER: Final = 64
 """Bytes: the number of segments and up to 15 offsets, 32 bits each (G.5)."""
@@ -63,6 +63,34 @@ def decode(frame: Buffer, info: CineInfo) -> Samples:
     return samples.reshape(info.samples, info.rows, info.columns).transpose(1, 2, 0)
 
 
+def clean(frame: Buffer, info: CineInfo) -> Buffer:
+    """Drop what the header's unused offsets hold; refuse segments that hold more than a plane.
+
+    Parameters
+    ----------
+    frame : Buffer
+        One RLE frame, borrowed.
+    info : CineInfo
+        The header.
+
+    Returns
+    -------
+    Buffer
+        `frame` itself, or a copy with the unused offsets zeroed (G.5).
+
+    Raises
+    ------
+    InputError
+        The frame is corrupt or truncated, or has bytes behind a plane.
+    """
+    decode(frame, info)  # takes exactly a plane of each segment
+    count, *offsets = struct.unpack_from("<16I", frame)
+    if not any(offsets[count:]):
+        return frame
+    used = 4 * (1 + count)
+    return bytes(frame[:used]) + bytes(HEADER - used) + bytes(frame[HEADER:])
+
+
 def _check_header(frame: Buffer, planes: int, pixels: int) -> None:
     size = len(frame)
     if size < HEADER:
@@ -75,28 +103,6 @@ def _check_header(frame: Buffer, planes: int, pixels: int) -> None:
         raise InputError("an RLE frame is corrupt: its segment offsets")
     if any((b - a) * MAX_RATIO < pixels for a, b in pairwise(bounds)):
         raise InputError("an RLE frame is truncated: a segment is too short for its plane")
-
-
-def is_exact(frame: Buffer, info: CineInfo) -> bool:
-    """Whether every byte of a frame makes pixels.
-
-    Offsets of segments that aren't there, and what follows a plane's last pixel in its segment,
-    are read by no decoder. A zero byte of padding to even length (G.3.1) is nothing.
-
-    Raises
-    ------
-    InputError
-        The frame is corrupt or truncated.
-    """
-    planes, pixels = info.samples * (info.bits_allocated // 8), info.rows * info.columns
-    _check_header(frame, planes, pixels)
-    count, *offsets = struct.unpack_from("<16I", frame)
-    bounds = [*offsets[:count], len(frame)]
-    try:
-        lengths = [len(imagecodecs.packbits_decode(bytes(frame[a:b]))) for a, b in pairwise(bounds)]
-    except (ValueError, RuntimeError, TypeError):
-        return False
-    return not any(offsets[count:]) and set(lengths) == {pixels}
 
 
 def encode(samples: Samples) -> bytes:
