@@ -431,7 +431,7 @@ def test_a_fault_of_ours_is_one_line_without_the_value_that_caused_it(
     def broken(*_: object, **__: object) -> None:
         raise KeyError("ROE^RICHARD")
 
-    monkeypatch.setattr(engine_module, "audit", broken)
+    monkeypatch.setattr(engine_module, "audit_file", broken)
 
     report = run_engine(tmp_path / "in.dcm")
 

@@ -188,6 +188,24 @@ def inspect(
 
 
 @app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="What `run --out` wrote.")],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="The inputs: their identifiers are searched for too."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Audit a finished folder again: every byte, and identifiers of the inputs if they are given.
+
+    Ends with 0 when every file is clean, with 7 when one isn't.
+    """
+    from cinescrub.cli.verify import verify_folder
+
+    raise typer.Exit(verify_folder(folder, against or [], json=json))
+
+
+@app.command()
 def export(
     what: Annotated[str, typer.Argument(help="One of the names that `models` lists, or all.")],
     out: Annotated[

@@ -13,6 +13,8 @@ How values are judged
   identifier. The whole name still is, and in other text the word still is.
 - Numbers (DS, IS) are compared whole, and only with forms of six digits or more.
 - Dates are searched for in the forms in which they are printed.
+- Text in UTF-8 that was declared as Latin-1 is searched as both.
+- Raw bytes are searched for in `cinescrub.dicom.needles`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Iterable
 from itertools import pairwise, permutations
 from typing import Final
 
+from cinescrub.dicom.charset import readings
 from cinescrub.dicom.dummies import DATE, PLACEHOLDERS
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.forms import printed_dates
@@ -46,6 +49,9 @@ _EARLIEST: Final = "1850"
 """Dates before are placeholders of some system, and ours."""
 
 _PIECES: Final = re.compile(r"[^\W\d_]+|\d+")
+_LOWER: Final = bytes(range(256)).lower()
+_NEITHER: Final = bytes(c for c in range(256) if not chr(c).isascii() or not chr(c).isalnum())
+"""Bytes that are no letters or digits: separators, and the zeros of UTF-16."""
 _CODED: Final = frozenset(
     {
         *(0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080104, 0x00080105, 0x00080112),
@@ -68,16 +74,10 @@ class IdentifierSearch:
         forms: set[str] = set()
         words: set[str] = set()
         for identifier in identifiers:
-            if identifier.kind in (PhiKind.PERSON, PhiKind.STAFF):
-                whole, single = _name_forms(identifier.value)
+            for value in readings(identifier.value):
+                whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
                 words |= single
-            elif identifier.kind is PhiKind.DATE:
-                if _is_date(identifier.value):
-                    forms |= printed_dates(identifier.value)
-            elif identifier.kind is not PhiKind.AGE:
-                squeezed = "".join(_pieces(identifier.value))
-                forms |= {squeezed, squeezed.lstrip("0")}
         forms = {form for form in forms if _weight(form) >= SHORTEST} - PLACEHOLDERS
         words = {word for word in words if _weight(word) >= SHORTEST} - PLACEHOLDERS
         self._numbers = frozenset(f for f in forms if f.isdecimal() and len(f) >= NUMBER)
@@ -97,6 +97,9 @@ class IdentifierSearch:
         vr, tag : str, int
             Of its element; they say how it is judged.
         """
+        return any(self._finds(reading, vr, tag) for reading in readings(text))
+
+    def _finds(self, text: str, vr: str, tag: int) -> bool:
         if vr in ("DS", "IS"):
             return any(piece in self._numbers for piece in _pieces(text))
         coded = vr == "CS" or tag in _CODED
@@ -120,7 +123,7 @@ class IdentifierSearch:
         """Whether binary data holds a long form as text of one or two bytes a character."""
         if not self._bytes:
             return False
-        folded = re.sub(rb"[^a-z0-9]", b"", data.lower())
+        folded = data.translate(_LOWER, _NEITHER)
         return any(form in folded for form in self._bytes)
 
 
@@ -148,6 +151,34 @@ def _weight(form: str) -> int:
     return sum(2 if ord(c) >= _WIDE else 1 for c in form)
 
 
+def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
+    """Return the forms of a whole value, and single words of it."""
+    if kind in (PhiKind.PERSON, PhiKind.STAFF):
+        whole, single = _name_forms(value)
+        spelt = value.translate(_SPELT_OUT)
+        if spelt != value:
+            more, words = _name_forms(spelt)
+            whole, single = whole | more, single | words
+        return whole, single
+    if kind is PhiKind.DATE:
+        return (printed_dates(value) if _is_date(value) else set()), set()
+    if kind is PhiKind.AGE:
+        return set(), set()
+    squeezed = "".join(_pieces(value))
+    digits = "".join(c for c in squeezed if c.isdecimal())
+    whole = {squeezed, squeezed.lstrip("0")}
+    if len(digits) >= NUMBER and kind is PhiKind.IDENTIFIER:
+        whole |= {digits, digits.lstrip("0")}
+    return whole, set()
+
+
+_SPELT_OUT: Final = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"}
+    | {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Å": "AA", "Ø": "OE", "Æ": "AE"}
+)
+"""How umlauts are written where only ASCII is at hand (passports: ICAO 9303 part 3, 6.A)."""
+
+
 def _name_forms(value: str) -> tuple[set[str], set[str]]:
     """Return the forms of a whole name, and its single words."""
     components = [_pieces(component) for component in value.split("^")]
@@ -159,8 +190,9 @@ def _name_forms(value: str) -> tuple[set[str], set[str]]:
     for first, second in pairwise("".join(c) for c in components[:3] if c):
         whole |= {first + second, second + first}
     if family and len(words) > 1 and len(family) >= SHORTEST - 1:
-        initial = words[len(components[0])][:1] if len(words) > len(components[0]) else ""
-        whole |= {family + initial, initial + family} if initial else set()
+        initials = "".join(word[0] for word in words[len(components[0]) :])
+        for some in {initials[:1], initials} - {""}:
+            whole |= {family + some, some + family}
     single = {*words, family}
     if len(words) <= 1:
         whole = (

@@ -10,19 +10,24 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import Final, Literal, TypeAlias
 
 from pydicom import Dataset
-from pydicom.charset import CODES_TO_ENCODINGS, STAND_ALONE_ENCODINGS, python_encoding
 from pydicom.datadict import dictionary_VM, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.values import convert_SQ
 
+from cinescrub.dicom.charset import (
+    DEFAULT_CHARSET,
+    TEXT_VRS,
+    Charset,
+    charset_of_terms,
+    decode,
+)
 from cinescrub.dicom.header import guarded, quiet
 from cinescrub.dicom.structure import Encoding, elements, label
 from cinescrub.errors import InputError
@@ -50,14 +55,11 @@ Stored: TypeAlias = RawDataElement | DataElement
 """An element as pydicom holds it: raw if nobody has asked for its value yet."""
 
 CHARSET_TAG: Final = 0x00080005
-_ASCII: Final = "iso8859"
-"""pydicom's name for the default repertoire (ISO-IR 6), which is ASCII (PS3.5 6.1.1)."""
 
-_TEXT: Final = frozenset({"LO", "SH", "PN", "UC", "LT", "ST", "UT"})
 _ORDER: Final[dict[bool, Literal["little", "big"]]] = {True: "little", False: "big"}
 _SINGLE: Final = frozenset({"LT", "ST", "UT", "UR"})
 """VRs of one value, in which a backslash is a character (PS3.5 6.2)."""
-STRING_VRS: Final = _TEXT | _SINGLE | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+STRING_VRS: Final = TEXT_VRS | _SINGLE | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
 """VRs that are read the same in either byte order."""
 BULK_VRS: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 """VRs of bytes or numbers in any amount, in which text may hide."""
@@ -86,20 +88,6 @@ _GRAMMARS: Final = {
     "LO": re.compile(rb"[^\r\n\f\t\x00]{0,128}"),  # 64 characters, of up to 2 bytes here
     "SH": re.compile(rb"[^\r\n\f\t\x00]{0,128}"),  # 16 by the standard; codes are often longer
 }
-_ESCAPED: Final = re.compile(rb"(?=\x1b)")
-
-
-@dataclass(frozen=True, slots=True)
-class Charset:
-    """Specific Character Set (0008,0005), PS3.3 C.12.1.1.2."""
-
-    terms: tuple[str, ...] = ()
-    """As stored, less what can't stand there; empty if there is none or one of them is unknown."""
-    codecs: tuple[str, ...] = (_ASCII,)
-    """Python's names. An unknown term makes it ASCII: other bytes then are not readable."""
-
-
-DEFAULT_CHARSET: Final = Charset()
 
 
 def charset_of(dataset: Dataset, inherited: Charset) -> Charset:
@@ -107,15 +95,7 @@ def charset_of(dataset: Dataset, inherited: Charset) -> Charset:
     if CHARSET_TAG not in dataset:
         return inherited
     element = stored(dataset, CHARSET_TAG)
-    terms = texts(element, "CS", DEFAULT_CHARSET)
-    if not any(terms):
-        return DEFAULT_CHARSET
-    if not all(term in python_encoding for term in terms):
-        return DEFAULT_CHARSET
-    if terms[0] in STAND_ALONE_ENCODINGS:  # no code extensions (PS3.3 table C.12-5)
-        terms = terms[:1]
-    terms = terms[:1] + tuple(term for term in terms[1:] if term not in STAND_ALONE_ENCODINGS)
-    return Charset(terms, tuple(python_encoding[term] for term in terms))
+    return charset_of_terms(texts(element, "CS", DEFAULT_CHARSET))
 
 
 def stored(dataset: Dataset, tag: int) -> Stored:
@@ -180,9 +160,9 @@ def representation(element: Stored, tag: int, *, signed: bool) -> str:
 
 
 def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
-    """Return the values of a string element, without padding; what can't be read is U+FFFD."""
+    """Return the values of a string element, without padding; what isn't valid text too."""
     if isinstance(element, RawDataElement):
-        text = _decode(element.value or b"", vr, charset, "replace")
+        text = decode(element.value or b"", vr, charset, "replace")
         values = [text] if vr in _SINGLE else text.split("\\")
     else:
         values = _converted(element)
@@ -224,36 +204,13 @@ def integer(element: Stored) -> int | None:
 
 def decoded(element: Stored, vr: str, charset: Charset) -> bool:
     """Whether a text is valid in its character set."""
-    if not isinstance(element, RawDataElement) or vr not in _TEXT:
+    if not isinstance(element, RawDataElement) or vr not in TEXT_VRS:
         return True
     try:
-        _decode(element.value or b"", vr, charset, "strict")
-    except (UnicodeError, LookupError):
+        decode(element.value or b"", vr, charset)
+    except UnicodeError:
         return False
     return True
-
-
-def _decode(value: bytes, vr: str, charset: Charset, errors: str) -> str:
-    if vr not in _TEXT:
-        return value.decode("ascii", errors)
-    parts = _ESCAPED.split(value) if b"\x1b" in value else [value]
-    return "".join(_decode_part(part, charset.codecs[0], errors) for part in parts)
-
-
-def _decode_part(part: bytes, codec: str, errors: str) -> str:
-    """Decode what stands between two escape sequences (PS3.5 6.1.2.5)."""
-    if part.startswith(b"\x1b"):
-        code = part[:4] if part[1:2] == b"$" and part[2:3] in b"()" else part[:3]
-        codec = CODES_TO_ENCODINGS.get(code, "")
-        if not codec:
-            return part.decode("ascii", errors)
-        if not codec.startswith("iso2022"):  # Python's own read their escape sequences
-            part = part[len(code) :]
-    name = "ascii" if codec == _ASCII else codec
-    try:
-        return part.decode(name, errors)
-    except LookupError:
-        return part.decode("ascii", errors)
 
 
 def fits(element: Stored, vr: str, tag: int) -> bool:

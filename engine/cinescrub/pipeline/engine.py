@@ -15,14 +15,14 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.config import EngineConfig, MaskScope, OnDoubt
-from cinescrub.dicom.audit import audit
+from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, fresh_file_meta, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
-from cinescrub.errors import RedactionError
+from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import write_pixels
 from cinescrub.pipeline.assembly import open_inspector
 from cinescrub.pipeline.inspection import (
@@ -266,12 +266,6 @@ class Engine:
         claims = Claims(pixels_inspected=True, pixels_changed=changed, pixels_verified=True)
         with job.timer.stage("scrub"):
             outcome = self._scrub(source, claims)
-            audit(
-                outcome.dataset,
-                outcome.identifiers,
-                profile=self._profile,
-                uids=outcome.uids,
-            )
         header = outcome.dataset
         header.SOPInstanceUID = target.instance_uid
         if changed:
@@ -293,6 +287,12 @@ class Engine:
                     tell=job.told("apply", info.frames),
                 )
                 output.finish()
+            with job.timer.stage("audit"):
+                found = audit_file(
+                    output.path, outcome.identifiers, profile=self._profile, uids=outcome.uids
+                )
+                if found:
+                    raise ScrubError(f"the written file fails its audit: {found[0]}")
             with job.timer.stage("verify"), open_source(output.path) as written:
                 compare_frames(source, written, plan, job.token, fill=self._config.fill)
                 if residual_text(job, written, inspection, scene, self._config):

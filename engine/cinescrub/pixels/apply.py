@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native, rle
-from cinescrub.pixels.codestream import Buffer
+from cinescrub.pixels.codestream import Buffer, inspect_stream
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.fill import fill_colours
 from cinescrub.pixels.registry import Family, changes_all, syntax_of
 from cinescrub.types import Boxes, CineInfo, Fill
 
-__all__ = ["clean", "fill_native", "redact", "snap"]
+__all__ = ["clean", "fill_native", "has_unused_bits", "redact", "snap"]
 
 
 def snap(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Boxes:
@@ -159,6 +159,25 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
     elif family is Family.RLE:
         cleaned = rle.clean(frame, info)
     return frame if cleaned is frame else _even(bytes(cleaned))
+
+
+def has_unused_bits(frame: Buffer, info: CineInfo) -> bool:
+    """Whether an encapsulated frame has bits set above BitsStored.
+
+    Most streams say in their head that they can't; the others are decoded.
+
+    Raises
+    ------
+    InputError
+        The frame is corrupt or truncated.
+    """
+    if info.bits_stored == info.bits_allocated:
+        return False
+    if syntax_of(info.transfer_syntax).family is not Family.RLE:
+        stream = inspect_stream(frame, info)
+        if stream.precision <= info.bits_stored or stream.signed:
+            return False
+    return native.has_unused_bits(decode_stored(frame, info), info.bits_stored)
 
 
 def _even(frame: bytes) -> bytes:

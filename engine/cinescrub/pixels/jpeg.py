@@ -91,12 +91,7 @@ def mcu_size(frame: Buffer, info: CineInfo) -> tuple[int, int]:
 
 
 def redact(
-    frame: Buffer,
-    info: CineInfo,
-    rectangles: Boxes,
-    colour: tuple[int, ...] | None = None,
-    *,
-    mean: bool = False,
+    frame: Buffer, info: CineInfo, rectangles: Boxes, colour: tuple[int, ...] | None = None
 ) -> bytes:
     """Replace every MCU that a rectangle touches by black, or another flat colour.
 

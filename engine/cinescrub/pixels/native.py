@@ -16,7 +16,7 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.types import Boxes, CineInfo, Palette
 
-__all__ = ["Colours", "fill", "fill_value", "paint", "samples", "snap_pairs"]
+__all__ = ["Colours", "fill", "fill_value", "has_unused_bits", "paint", "samples", "snap_pairs"]
 
 Colours: TypeAlias = Sequence[tuple[int, ...]]
 """One value a sample, for each rectangle."""
@@ -165,6 +165,15 @@ def _fill_words(
     for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
         at = rows[y0:y1, None, None] + columns[x0:x1, None] + within
         stored[at ^ 1] = np.array(value).astype(np.uint8)
+
+
+def has_unused_bits(samples: npt.NDArray[Any], bits_stored: int) -> bool:
+    """Whether samples have bits set above BitsStored that say more than their sign."""
+    plain = samples & samples.dtype.type((1 << bits_stored) - 1)
+    if samples.dtype.kind == "u":
+        return bool((samples != plain).any())
+    sign = samples.dtype.type(1 << (bits_stored - 1))
+    return bool(((samples != plain) & (samples != (plain ^ sign) - sign)).any())
 
 
 def paint(target: npt.NDArray[Any], values: Colours, rectangles: Boxes) -> None:

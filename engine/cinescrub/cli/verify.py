@@ -1,0 +1,62 @@
+"""`verify`: a finished folder audited again, on its own or against its inputs."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import typer
+
+from cinescrub.cli.models import say
+from cinescrub.errors import ConfigError, ScrubError
+from cinescrub.pipeline.reaudit import FileFindings, Inputs, reaudit
+
+__all__ = ["PixelCheck", "verify_folder"]
+
+PixelCheck: TypeAlias = Callable[[Path], tuple[str, ...]]
+"""Looks at a file's frames and says what is wrong with them, a line each."""
+
+
+def verify_folder(
+    folder: Path, against: list[Path], *, json: bool, pixels: PixelCheck | None = None
+) -> int:
+    """Audit a folder and return the exit code of the command: 0, or `ScrubError`'s.
+
+    Parameters
+    ----------
+    folder : Path
+        What `run` wrote.
+    against : list of Path
+        The inputs; may be empty.
+    json : bool
+        One JSON object a file on stdout.
+    pixels : PixelCheck, optional
+        Looked through for each file besides the audit of its bytes.
+
+    Raises
+    ------
+    ConfigError
+        The folder holds no file.
+    """
+    inputs = Inputs.of(against) if against else None
+    checked = failed = 0
+    for audited in reaudit(folder, inputs):
+        seen = () if pixels is None else pixels(audited.path)
+        result = FileFindings(audited.path, audited.findings + seen, audited.compared)
+        checked += 1
+        failed += bool(result.findings)
+        _tell(result, json=json)
+    if not checked:
+        raise ConfigError("no file found: give the folder that `run --out` wrote to")
+    say(f"{checked - failed} of {checked} files are clean")
+    return ScrubError.exit_code if failed else 0
+
+
+def _tell(result: FileFindings, *, json: bool) -> None:
+    if json:
+        typer.echo(json_module.dumps(result.to_dict()))
+    for line in result.findings:
+        name = str(result.path)
+        say(f"failed: {name if name.isprintable() else ascii(name)}: {line}")

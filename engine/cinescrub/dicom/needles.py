@@ -1,0 +1,187 @@
+"""Searching a file's raw bytes for its identifiers, at one cost however many there are.
+
+What is searched for, and what isn't
+------------------------------------
+Bytes have no words, so chance decides what may count. A form is searched for if it has eight
+bytes or more: in compressed pixel data each is there by chance once in 2^64 positions. It is the
+value as stored, a name's components in either order with the separators that writers use, the
+value without separators, words of a name that the standard itself doesn't use; in ASCII of any
+case, as UTF-16, and in the encodings of its script. Dates are left out: eight digits are in any
+UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells every number:
+there a form needs twelve bytes. Characters that only rise or only fall (`12345678`) are a palette's
+ramp. Shorter forms are the decoded values' to find
+(`cinescrub.dicom.search`), and what is drawn in pixels is the inspection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import permutations
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cinescrub.dicom.charset import readings
+from cinescrub.dicom.dummies import PLACEHOLDERS
+from cinescrub.dicom.standard import everyday_words
+from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.types import PhiKind
+
+__all__ = ["IN_NATIVE", "SHORTEST", "Needles"]
+
+SHORTEST: Final = 8
+IN_NATIVE: Final = 12
+_LONGEST: Final = 64
+"""Longer forms are cut: a PN component group has 64 characters (PS3.5 6.2)."""
+_SEPARATORS: Final = ("", " ", "^", ", ", ",", "_", "-", ".")
+_ENCODINGS: Final = (
+    *("utf-8", "latin-1", "iso8859-2", "iso8859-5", "iso8859-7", "gb18030", "euc-kr"),
+    *("shift_jis", "euc-jp", "big5", "utf-16-le", "utf-16-be"),
+)
+
+
+class Needles:
+    """Forms of a file's identifiers as bytes.
+
+    Parameters
+    ----------
+    identifiers : iterable of HeaderIdentifier
+        From `identifiers.collect` of the input.
+    shortest : int
+        Bytes of the shortest form, at least `SHORTEST`.
+    """
+
+    def __init__(self, identifiers: Iterable[HeaderIdentifier], shortest: int = SHORTEST) -> None:
+        texts = {
+            text
+            for identifier in identifiers
+            for value in readings(identifier.value)
+            for text in _printed(identifier.kind, value)
+        }
+        self._set(frozenset(form[:_LONGEST] for text in texts for form in _encoded(text)), shortest)
+
+    def _set(self, forms: frozenset[bytes], shortest: int) -> None:
+        self._forms = frozenset(form for form in forms if len(form) >= shortest)
+        self._pairs = _table(self._forms)
+        # So many whole 16-bit words of a block lie in every form, wherever it starts.
+        self._words = (shortest - 1) // 2
+        whole = np.frombuffer(b"".join(self._forms), np.uint8)
+        # Keys across the border of two forms are kept too: what is found is compared in the end.
+        self._starts = _keys_at(whole, np.arange(max(0, len(whole) - _KEY + 1)))
+        self.overlap = max(map(len, self._forms), default=1) - 1
+        """Bytes of the block before that a block has to start with, so that no form is cut."""
+
+    def no_shorter_than(self, shortest: int) -> Needles:
+        """Return those of the forms that have `shortest` bytes or more."""
+        fewer = Needles(())
+        fewer._set(self._forms, shortest)
+        return fewer
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+    def occur_in(self, block: bytes | memoryview) -> bool:
+        """Whether one of the forms is in a block, ASCII letters in any case.
+
+        One look-up for each 16-bit word of the block says whether any form has these two bytes.
+        Only where it has for as many words in a row as lie in every form, the bytes are compared.
+        """
+        if not self._forms or len(block) < SHORTEST:
+            return False
+        words = np.frombuffer(block, "<u2", len(block) // 2)
+        if len(words) < self._words:
+            return False
+        hits: npt.NDArray[np.uint8] = cv2.LUT(words.reshape(1, -1), self._pairs)[0]
+        last = len(hits) - self._words + 1
+        in_a_row = hits[:last].copy()
+        for step in range(1, self._words):
+            in_a_row &= hits[step : last + step]
+        starts = 2 * np.flatnonzero(in_a_row)
+        if not len(starts):
+            return False
+        likely = starts[np.isin(_keys_at(np.frombuffer(block, np.uint8), starts), self._starts)]
+        return any(
+            self._in(bytes(block[max(0, at - self.overlap) : at + _KEY + self.overlap]))
+            for at in likely.tolist()
+        )
+
+    def _in(self, data: bytes) -> bool:
+        folded = data.lower()
+        return any(form in folded for form in self._forms)
+
+
+def _keys_at(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Return the six bytes at each start as a number, ASCII letters in lower case."""
+    folded = _LOWER[data[starts[:, None] + np.arange(_KEY)]].astype(np.uint64)
+    return np.asarray((folded << _SHIFTS).sum(axis=1, dtype=np.uint64))
+
+
+_KEY: Final = 6
+"""Bytes that are compared before a whole form is: three words, as the shortest form holds."""
+_SHIFTS: Final = np.arange(0, 8 * _KEY, 8, dtype=np.uint64)
+_LOWER: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
+
+
+def _table(forms: Iterable[bytes]) -> npt.NDArray[np.uint8]:
+    """Mark every pair of neighbouring bytes of every form, letters in either case."""
+    pairs = np.zeros(1 << 16, np.uint8)
+    # Joined by what ends none of them: pairs across a border are marked too, and cost nothing.
+    lower = b"\0".join(forms)
+    both = [np.frombuffer(case, np.uint8).astype(np.uint16) for case in (lower, lower.upper())]
+    for first in both:
+        for second in both:
+            pairs[first[:-1] | second[1:] << 8] = 1
+    return pairs
+
+
+def _printed(kind: PhiKind, value: str) -> Iterator[str]:
+    """Yield the texts that a value may stand as among bytes."""
+    plain = value.strip("\0 ")
+    if kind in (PhiKind.PERSON, PhiKind.STAFF):
+        yield from _names(plain)
+    elif kind not in (PhiKind.DATE, PhiKind.AGE) and plain.casefold() not in everyday_words():
+        yield plain
+        yield "".join(c for c in plain if c.isalnum())
+
+
+def _names(value: str) -> Iterator[str]:
+    words = [word for word in value.replace("^", " ").split() if word.casefold() not in _IGNORED]
+    for word in words:
+        if word.casefold() not in everyday_words():
+            yield word
+    if len(words) < 2:
+        return
+    yield value
+    for pair in permutations(words[:3], 2):
+        for separator in _SEPARATORS:
+            yield separator.join(pair)
+
+
+_IGNORED: Final = PLACEHOLDERS
+
+
+def _is_ramp(text: str) -> bool:
+    """Whether characters only rise or only fall: a palette holds `12345678`, as bytes and words."""
+    rising = sorted(text)
+    return list(text) in (rising, rising[::-1])
+
+
+def _encoded(text: str) -> Iterator[bytes]:
+    """Yield a text in every encoding that has it, ASCII letters in lower case.
+
+    Nothing is yielded where its bytes are everyday ones.
+    """
+    if text.isascii():
+        if len(text) < SHORTEST or _is_ramp(text):
+            return
+        plain = text.lower().encode("ascii")
+        wide = b"\0".join(plain[at : at + 1] for at in range(len(plain)))
+        yield from (plain, wide)  # in UTF-16 of either byte order
+        return
+    for encoding in _ENCODINGS:
+        try:
+            yield text.encode(encoding).lower()
+        except UnicodeEncodeError:
+            continue

@@ -1,0 +1,210 @@
+"""An output read byte by byte by the standard's encoding rules alone (PS3.5 7, PS3.10 7).
+
+It shares no reader with the rest: what pydicom or `structure` would pass over, this stops at. An
+output is ours, so every rule is strict; what differs is an `UnaccountedError`. It judges no value.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag
+
+from cinescrub.dicom.charset import DEFAULT_CHARSET, Charset, charset_of_terms
+from cinescrub.dicom.structure import Encoding, label
+from cinescrub.dicom.values import CHARSET_TAG, Stored, dictionary_vr, texts
+from cinescrub.errors import ScrubError
+
+__all__ = ["PIXEL_DATA", "Cursor", "UnaccountedError", "Value", "Walker"]
+
+PIXEL_DATA: Final = 0x7FE00010
+UNDEFINED: Final = 0xFFFFFFFF
+MAX_DEPTH: Final = 32
+MAX_VALUE_BYTES: Final = 1 << 26
+"""Longer values than 64 MiB aren't in a header of ours: `header.MAX_HEADER_BYTES`."""
+
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_SHORT_VRS: Final = frozenset(
+    {*("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FL", "FD", "IS", "LO")}
+    | {*("LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US")}
+)
+_LONG_VRS: Final = frozenset(
+    ["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"]
+)
+"""VRs with a length of 32 bits after two zero bytes (PS3.5 table 7.1-1)."""
+
+
+class UnaccountedError(ScrubError):
+    """Bytes of an output that no rule accounts for. The message names the place, never a value."""
+
+
+class Cursor(Protocol):
+    """Bytes from front to end."""
+
+    def tell(self) -> int:
+        """Return the offset of the next byte."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read `size` bytes; fewer at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An element with its bytes."""
+
+    place: str
+    """Tag path, e.g. `(0018,6011)[0](0018,6012)`: safe to show, as every tag in it is proven."""
+    tag: int
+    depth: int
+    element: Stored
+    charset: Charset
+    """That holds where the element stands."""
+
+
+class Walker:
+    """Steps over the elements of a dataset; at the root's pixel data it stops.
+
+    Parameters
+    ----------
+    cursor : Cursor
+        At the first element. Owned while the walk lasts.
+    encoding : Encoding
+        Of the dataset.
+    """
+
+    def __init__(self, cursor: Cursor, encoding: Encoding) -> None:
+        order = "<" if encoding.little else ">"
+        self._cursor = cursor
+        self._encoding = encoding
+        self.implicit = encoding.implicit
+        self._tag = struct.Struct(f"{order}HH")
+        self._short = struct.Struct(f"{order}H")
+        self._long = struct.Struct(f"{order}L")
+        self.pixels: tuple[str, int] | None = None
+        """VR and length of the root's Pixel Data, whose value is next to be read; None without."""
+
+    def walk(self) -> Iterator[Value]:
+        """Yield every element but sequences, at every depth, in the order of the bytes.
+
+        Sequences come before their items, with an empty value.
+
+        Raises
+        ------
+        UnaccountedError
+            A byte is not where the standard has one.
+        """
+        yield from self._dataset(None, DEFAULT_CHARSET, 0, "")
+
+    def _dataset(
+        self, stop: int | None, charset: Charset, depth: int, path: str
+    ) -> Iterator[Value]:
+        """Walk a root (`stop` None, depth 0) or an item (`stop` None where it is delimited)."""
+        if depth > MAX_DEPTH:
+            raise UnaccountedError(f"{path or 'the root'}: sequences nest deeper than {MAX_DEPTH}")
+        before = -1
+        while stop is None or self._cursor.tell() < stop:
+            head = self._cursor.read(8)
+            if not head and depth == 0:
+                return
+            tag, vr, length = self._head(head, path)
+            if tag == _ITEM_END and depth and stop is None:
+                self._zero(length, path)
+                return
+            if tag <= before:
+                raise UnaccountedError(f"{path}{label(tag)} is out of order or there twice")
+            before = tag
+            if depth == 0 and tag == PIXEL_DATA:
+                self.pixels = (vr, length)
+                return
+            place = f"{path}{label(tag, proven=True)}"
+            if vr == "SQ":
+                yield self._value(place, tag, vr, b"", depth, charset)
+                yield from self._sequence(place, length, stop, charset, depth)
+                continue
+            data = self._data(place, length, stop)
+            value = self._value(place, tag, vr, data, depth, charset)
+            if tag == CHARSET_TAG:
+                charset = charset_of_terms(texts(value.element, "CS", DEFAULT_CHARSET))
+            yield value
+        if self._cursor.tell() != stop:
+            raise UnaccountedError(f"{path} has an element that leaves it")
+
+    def _head(self, head: bytes, path: str) -> tuple[int, str, int]:
+        """Return tag, VR and length of an element whose first eight bytes are given."""
+        if len(head) < 8:
+            raise UnaccountedError(
+                f"{path or 'the root'}: {len(head)} bytes after the last element"
+            )
+        group, number = self._tag.unpack_from(head)
+        tag = group << 16 | number
+        if group == 0xFFFE:
+            return tag, "", self._long.unpack_from(head, 4)[0]
+        if self._encoding.implicit:
+            known = dictionary_vr(tag)
+            vr = "US" if "US" in known else known[:2] or "UN"
+            return tag, vr, self._long.unpack_from(head, 4)[0]
+        vr = head[4:6].decode("ascii", "replace")
+        if vr in _SHORT_VRS:
+            return tag, vr, self._short.unpack_from(head, 6)[0]
+        if vr not in _LONG_VRS:
+            raise UnaccountedError(
+                f"{path}{label(tag)} has no value representation of the standard"
+            )
+        if head[6:8] != b"\0\0":
+            raise UnaccountedError(f"{path}{label(tag)} has bytes in its reserved field")
+        return tag, vr, self._long.unpack(self._exactly(4, path))[0]
+
+    def _data(self, place: str, length: int, stop: int | None) -> bytes:
+        if length == UNDEFINED:
+            raise UnaccountedError(f"{place} has undefined length")
+        if length % 2:
+            raise UnaccountedError(f"{place} has an odd length")
+        if length > MAX_VALUE_BYTES:
+            raise UnaccountedError(f"{place} is longer than a header's value may be")
+        if stop is not None and self._cursor.tell() + length > stop:
+            raise UnaccountedError(f"{place} leaves its item")
+        return self._exactly(length, place)
+
+    def _sequence(
+        self, place: str, length: int, outer: int | None, charset: Charset, depth: int
+    ) -> Iterator[Value]:
+        stop = None if length == UNDEFINED else self._cursor.tell() + length
+        if stop is not None and outer is not None and stop > outer:
+            raise UnaccountedError(f"{place} leaves its item")
+        number = 0
+        while stop is None or self._cursor.tell() < stop:
+            tag, _, size = self._head(self._exactly(8, place), f"{place}[{number}]")
+            if tag == _SEQUENCE_END and stop is None:
+                self._zero(size, place)
+                return
+            if tag != _ITEM:
+                raise UnaccountedError(f"{place} has something else than items")
+            end = None if size == UNDEFINED else self._cursor.tell() + size
+            if end is not None and stop is not None and end > stop:
+                raise UnaccountedError(f"{place} has an item that leaves it")
+            yield from self._dataset(end, charset, depth + 1, f"{place}[{number}]")
+            number += 1
+        if self._cursor.tell() != stop:
+            raise UnaccountedError(f"{place} has bytes after its last item")
+
+    def _value(
+        self, place: str, tag: int, vr: str, data: bytes, depth: int, charset: Charset
+    ) -> Value:
+        implicit, little = self._encoding.implicit, self._encoding.little
+        element = RawDataElement(BaseTag(tag), vr, len(data), data, 0, implicit, little)
+        return Value(place, tag, depth, element, charset)
+
+    def _exactly(self, size: int, place: str) -> bytes:
+        data = self._cursor.read(size)
+        if len(data) < size:
+            raise UnaccountedError(f"{place} ends with the file")
+        return data
+
+    @staticmethod
+    def _zero(length: int, place: str) -> None:
+        if length:
+            raise UnaccountedError(f"{place} has a delimiter with a length")

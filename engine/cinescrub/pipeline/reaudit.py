@@ -1,0 +1,156 @@
+"""A finished folder looked at again: each file's bytes, and its inputs' identifiers in it.
+
+Knows files and what belongs together; what is wrong with a file's bytes is the audit's to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from cinescrub.dicom.audit import audit_file
+from cinescrub.dicom.identifiers import collect, walk
+from cinescrub.dicom.profile import Profile, basic_profile
+from cinescrub.dicom.source import Source, open_source
+from cinescrub.dicom.standard import is_registered
+from cinescrub.dicom.values import texts
+from cinescrub.errors import CinescrubError
+from cinescrub.pipeline.batch import find_inputs
+from cinescrub.policy.identifiers import HeaderIdentifier
+
+__all__ = ["FileFindings", "Inputs", "reaudit"]
+
+_OURS: Final = re.compile(r"2\.25\.[0-9]{1,39}(\.dcm)?")
+"""Folders and files of an output have the names of new UIDs."""
+_HASHED_FRAMES: Final = 64
+"""Frames, spread over a cine, by which an output is told to be that of an input."""
+
+Shape: TypeAlias = tuple[str, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFindings:
+    """What was found in one output."""
+
+    path: Path
+    findings: tuple[str, ...]
+    """A line each, free of PHI; empty for a clean file."""
+    compared: int = 0
+    """Inputs whose identifiers were searched for."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the findings as plain values, ready for JSON."""
+        return {
+            "output": str(self.path),
+            "status": "failed" if self.findings else "ok",
+            "findings": list(self.findings),
+            "compared": self.compared,
+        }
+
+
+@dataclass(slots=True)
+class Inputs:
+    """Inputs by what an output still has of them: unchanged frames, else the image's shape."""
+
+    _by_frame: dict[bytes, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    _by_shape: dict[Shape, list[Path]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Inputs:
+        """Read what inputs are. Files that no run could have opened are left out."""
+        inputs = cls()
+        for path in find_inputs(paths):
+            try:
+                with open_source(path) as source:
+                    inputs._by_shape[_shape(source)].append(path)
+                    for digest in _frame_digests(source):
+                        inputs._by_frame[digest].append(path)
+            except CinescrubError:
+                continue
+        return inputs
+
+    def candidates(self, output: Path) -> tuple[Path, ...]:
+        """Return the inputs that an output may be made of: one, or all that look like it.
+
+        A frame that kept its bytes proves it. Where every frame was redacted, all inputs of the
+        same kind and size are searched for.
+        """
+        try:
+            with open_source(output) as source:
+                shape = _shape(source)
+                for digest in _frame_digests(source):
+                    if found := self._by_frame.get(digest):
+                        return tuple(dict.fromkeys(found))
+        except CinescrubError:
+            return ()
+        return tuple(self._by_shape.get(shape, ()))
+
+
+def reaudit(
+    folder: Path, inputs: Inputs | None = None, *, profile: Profile | None = None
+) -> Iterator[FileFindings]:
+    """Audit every file of a finished folder.
+
+    Parameters
+    ----------
+    folder : Path
+        What `run` wrote; only read.
+    inputs : Inputs, optional
+        What it was made of. Then the inputs' identifiers and UIDs are searched for too, and an
+        output that none of them can have become is a finding.
+    profile : Profile, optional
+        That the run applied; the Basic Profile by default.
+
+    Yields
+    ------
+    FileFindings
+        For each file, in the order of their names.
+    """
+    used = basic_profile() if profile is None else profile
+    for path in find_inputs([folder]):
+        names = path.relative_to(folder).parts if folder.is_dir() else path.parts[-1:]
+        findings = [] if all(map(_OURS.fullmatch, names)) else ["a name that is not a UID of ours"]
+        identifiers: list[HeaderIdentifier] = []
+        uids: set[str] = set()
+        sources = () if inputs is None else inputs.candidates(path)
+        if inputs is not None and not sources:
+            findings.append("no input can have become this file: its identifiers are not known")
+        for source in sources:
+            named, numbered = _identity(source)
+            identifiers += named
+            uids |= numbered
+        try:
+            findings += audit_file(
+                path, dict.fromkeys(identifiers), profile=used, uids=frozenset(uids)
+            )
+        except OSError:
+            findings.append("can't be read")
+        yield FileFindings(path, tuple(findings), len(sources))
+
+
+def _identity(path: Path) -> tuple[list[HeaderIdentifier], set[str]]:
+    """Return the identifiers of an input and its UIDs, registered ones left out."""
+    with open_source(path) as source:
+        uids = {
+            uid
+            for _, vr, element, charset in walk(source.header)
+            if vr == "UI"
+            for uid in texts(element, vr, charset)
+        }
+        return list(collect(source.header)), {u for u in uids if u and not is_registered(u)}
+
+
+def _shape(source: Source) -> Shape:
+    info = source.info
+    return (info.sop_class, info.frames, info.rows, info.columns, info.samples)
+
+
+def _frame_digests(source: Source) -> Iterator[bytes]:
+    step = -(-source.info.frames // _HASHED_FRAMES)
+    for k in range(0, source.info.frames, step):
+        yield hashlib.sha256(source.frame(k)).digest()
