@@ -99,7 +99,7 @@ _AGE: Final = re.compile(
 _PERSON: Final = re.compile(
     "|".join(
         (
-            r"\^",
+            r"[^\W_]\s?\^|\^\s?[^\W_]",
             r"\b(?:name|surname|forename|vorname|nachname|prenom|nombre|apellido|cognome|naam)\b",
             r"\bpatient|\bpaciente|\bpaziente|\bpt\.?\s?(?:name|id|no|[:#])|\bpid\b",
             r"\bssn\s?[:#\d]|\b(?:mrn|dob|d\.o\.b|nhs|birth|born|geb|sex|gender)\b|\bmrn|\bdob\d",
