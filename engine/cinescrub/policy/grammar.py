@@ -37,7 +37,7 @@ _LABELS: Final = (
     r"|wf|wmf|map|pers?|persist|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi"
     r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
     r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
-    r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|xv|prs|pst|bg|bd|dva|th|ap|edge"
+    r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
     r"|base"
 )
 
@@ -78,12 +78,15 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # Esaote's processing, Philips's and ACME's likewise: PRC 16/4/1, PRC 10-B-L, PROC 2/0/E/B/B.
     (_MEASURE, r"(?:prc|proc)\s?[\da-f]{1,2}(?:\s?[-./]\s?[\da-z]){1,4}|cine\s?\d{3,4}"),
     # LOGIQ prints the label behind the number, and the second picture's number behind that.
-    (_MEASURE, r"\d{2,3}(?:cg|dr|g|p)(?:\d{2,3})?"),
+    (_MEASURE, r"\d{2,3}(?:cg|dr|g|p)(?:\d{2,3})?|\d{2,3}f\d{2,3}|\d{1,2}cm\d{1,2}cm"),
     (_MEASURE, r"[abv]?\d{1,3}(?:[.,]\d)?\s?°"),
     (_MEASURE, rf"\(?{_DECIMAL}\s?-\s?{_DECIMAL}\)?"),
     # Ratios of waves and volumes, and tissue velocities.
     (_CODE, r"(?:[eas]'?/[eas]'?|s/d|qp/qs|la/ao|ao/la|hc/ac|fl/ac|fl/bpd|i/d)"),
-    (_CODE, r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]'|[ab]-lines?|[bs]-flow|r-r|d-thi)"),
+    (
+        _CODE,
+        r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]'|[ab]-lines?|(?:[bs]|hd)-flow|r-r|d-thi|b?\s?res-[a-z])",
+    ),
     (_CODE, r"[pcgt]\s+(?:[li1]ow|med|high|off|on|max|gen|pen|res)|p(?:[li1]ow|med|high|max)"),
     (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
     (_CODE, r"cm/s|m/s|mmhg|mhz|khz|bpm|kpa"),
@@ -96,7 +99,10 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}-(?:d|rs)"),
     (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
-    (_PROBE, r"m\d{1,2}s?c?-(?:d|rs)|[1-9]\d?[clvp][1-9]\d?[acw]?|i\d[a-z]{2}\d|m[3-6]sc?"),
+    (
+        _PROBE,
+        r"m\d{1,2}s?c?-(?:d|rs)|[1-9]\d?[clvp][1-9]\d?[acw]?|i\d[a-z]{2}\d|m[3-6]sc?|m\d{1,2}l",
+    ),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
     (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
