@@ -36,7 +36,13 @@ texts = st.one_of(
     st.sampled_from([*CLINICAL, "Name:", "ID", "DOE", "17.01.2026", "HP", "", "Okonkwo"]),
     st.text("abdeilmnorstv ABDEHILMNOPRSTV0123456789.,:;/-%^|!é²\x00\u4e2d", max_size=20),
 )
-readings = st.builds(Reading, text=texts, confidence=st.floats(0, 1), phi_score=st.floats(0, 1))
+readings = st.builds(
+    Reading,
+    text=texts,
+    confidence=st.floats(0, 1),
+    phi_score=st.floats(0, 1),
+    outvoted=st.booleans(),
+)
 lines = st.builds(
     Line,
     readings=st.lists(readings, max_size=3).map(tuple),
@@ -122,6 +128,17 @@ def test_one_more_reading_never_keeps_a_line_that_goes_on_evidence(
 
     if before.reasons[0] in {Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT}:
         assert after.redact.all()
+
+
+@given(st.lists(lines, max_size=4), lines, matchers)
+def test_another_line_of_phi_never_keeps_a_line_that_went(
+    given_lines: list[Line], other: Line, matcher: IdentifierMatcher
+) -> None:
+    alone = decide(given_lines, matcher=matcher, frame_size=SIZE).redact
+
+    together = decide([*given_lines, other], matcher=matcher, frame_size=SIZE).redact
+
+    assert not (alone & ~together[:-1]).any()
 
 
 @given(st.text("bcdfgjkqvwxz", min_size=4, max_size=9), st.sampled_from(CLINICAL), st.booleans())

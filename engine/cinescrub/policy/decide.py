@@ -59,7 +59,7 @@ class DecisionSettings:
     min_confidence_slight: float = 0.3
     """For lines of at most three letters a word, or bare numbers: there, one misread glyph makes
     a clinical word of initials."""
-    sure: float = 0.5
+    sure: float = 0.4
     """From here on a reading is sure: two of them relax the rule for banners."""
     doubtful: float = 0.3
     """Below, what another recogniser made of a line need only be as long."""
@@ -338,7 +338,8 @@ def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:
         return True
     if not other.slight:
         return False
-    reach = settings.slight_reach * height
+    # Of the lower line: what a detector takes for one high line is hardly text.
+    reach = settings.slight_reach * max(1, min(height, b[3] - b[1]))
     return _is_right_of(a, b, reach) or _is_right_of(b, a, reach)
 
 

@@ -33,11 +33,12 @@ _END: Final = r"(?![^\W_]|[.,]\d|\^)"
 
 # Labels whose number says what it is even without a unit.
 _LABELS: Final = (
-    r"m[il1|]|ti|t[il1|][sbc58]|hr|bpm|fr|fps|gn|gain|2d gain|comp|dr|dynr|dyn|prf|wf|wmf|map|pers?"
-    r"|persist|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi|mvp|ri|pi|s/d|e/a"
-    r"|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area|vol|circ|angle|depth|zoom|thi"
-    r"|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp|tei|qp/qs|pat t|tee t|temp|difft|fa"
-    r"|[ao][o0]%?|fsi|sci|xv|prs|pst|bg|bd|dva|th|ap|edge|base"
+    r"m[il1|]|im|it[mobc]|ti|t[il1|][sbc58]|hr|bpm|fr|fps|gn|gain|2d gain|comp|dr|dynr|dyn|prf"
+    r"|wf|wmf|map|pers?|persist|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi"
+    r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
+    r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
+    r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
+    r"|base"
 )
 
 _MEASURE: Final = "measures"
@@ -77,14 +78,17 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # Esaote's processing, Philips's and ACME's likewise: PRC 16/4/1, PRC 10-B-L, PROC 2/0/E/B/B.
     (_MEASURE, r"(?:prc|proc)\s?[\da-f]{1,2}(?:\s?[-./]\s?[\da-z]){1,4}|cine\s?\d{3,4}"),
     # LOGIQ prints the label behind the number, and the second picture's number behind that.
-    (_MEASURE, r"\d{2,3}(?:cg|dr|g|p)(?:\d{2,3})?"),
+    (_MEASURE, r"\d{2,3}(?:cg|dr|g|p)(?:\d{2,3})?|\d{2,3}f\d{2,3}|\d{1,2}cm\d{1,2}cm"),
     (_MEASURE, r"[abv]?\d{1,3}(?:[.,]\d)?\s?°"),
     (_MEASURE, rf"\(?{_DECIMAL}\s?-\s?{_DECIMAL}\)?"),
     # Ratios of waves and volumes, and tissue velocities.
     (_CODE, r"(?:[eas]'?/[eas]'?|s/d|qp/qs|la/ao|ao/la|hc/ac|fl/ac|fl/bpd|i/d)"),
-    (_CODE, r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]'|[ab]-lines?|[bs]-flow|r-r|d-thi)"),
-    (_CODE, r"[pcgt]\s+(?:low|med|high|off|on|max|gen|pen|res)|p(?:low|med|high|max)"),
-    (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|low|mid|high)"),
+    (
+        _CODE,
+        r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]'|[ab]-lines?|(?:[bs]|hd)-flow|r-r|d-thi|b?\s?res-[a-z])",
+    ),
+    (_CODE, r"[pcgt]\s+(?:[li1]ow|med|high|off|on|max|gen|pen|res)|p(?:[li1]ow|med|high|max)"),
+    (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
     (_CODE, r"cm/s|m/s|mmhg|mhz|khz|bpm|kpa"),
     # Transducers: array letters, band in MHz (at most 30), family suffix: C5-1, L12-3, RAB4-8-D,
     # EC9-5/10, M5Sc-D, 9L-D, 6Tc-RS, 4V1c, CA1-7A, SC5-1U.
@@ -95,7 +99,10 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}-(?:d|rs)"),
     (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
-    (_PROBE, r"m\d{1,2}s?c?-(?:d|rs)|[1-9]\d?[clvp][1-9]\d?[acw]?|i\d[a-z]{2}\d|m[3-6]sc?"),
+    (
+        _PROBE,
+        r"m\d{1,2}s?c?-(?:d|rs)|[1-9]\d?[clvp][1-9]\d?[acw]?|i\d[a-z]{2}\d|m[3-6]sc?|m\d{1,2}l",
+    ),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
     (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
@@ -125,6 +132,8 @@ _LOOSE: Final = re.compile(rf"{_NUMBER}\s*\D")
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
+_SPECKS: Final = " .,;:*'\"|~"
+"""What is read into dust beside a number."""
 _SCALE: Final = re.compile(r"[+-]?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
 
 
@@ -163,7 +172,7 @@ class Clinical:
         firm = self.strong + self.measures + self.probes
         if self.weak > firm + self.short:
             return False
-        measured = bool(self.short and self.measures)
+        measured = bool(self.short and (self.measures or self.probes))
         return self.initials <= max(self.strong + self.short // 2, measured)
 
     @property
@@ -189,14 +198,15 @@ class Clinical:
 
     @property
     def worded(self) -> bool:
-        """Whether it has a clinical word that is hardly a name, or settings side by side.
+        """Whether it has a clinical word that is hardly a name, or a setting.
 
-        Less than emphatic: of 10,000 surnames of the US census three pass.
+        Less than emphatic: of 10,000 surnames of the US census three pass. Short words and bare
+        numbers don't, which may be initials and ages.
         """
         if self.weak:
             return False
-        words = self.strong or self.codes or (self.short > 1 and self.letters >= _SHORTS)
-        return bool(words) or self.plain + self.numbers >= _SETTINGS
+        words = self.strong or (self.short > 1 and self.letters >= _SHORTS)
+        return bool(words or self.codes or self.plain)
 
     @property
     def slight(self) -> bool:
@@ -204,8 +214,6 @@ class Clinical:
         return not (self.measures or self.probes or self.strong)
 
 
-_SETTINGS: Final = 2
-"""R15 G66 C6, C7 / M7: one setting alone may be a room."""
 _SHORTS: Final = 5
 _TOGETHER: Final = 6
 _ALONE: Final = 7
@@ -270,7 +278,7 @@ def _has_body(clinical: Clinical, folded: str) -> bool:
         return False  # 17/D1/26
     if words or clinical.measures or clinical.probes or clinical.codes or clinical.plain:
         return True
-    return clinical.numbers == 1 and _SCALE.fullmatch(folded) is not None
+    return clinical.numbers == 1 and _SCALE.fullmatch(folded.strip(_SPECKS)) is not None
 
 
 def _piece(folded: str, position: int, known: Vocabulary) -> tuple[str, int]:

@@ -99,14 +99,15 @@ _AGE: Final = re.compile(
 _PERSON: Final = re.compile(
     "|".join(
         (
-            r"\^",
+            r"[^\W_]\s?\^|\^\s?[^\W_]",
             r"\b(?:name|surname|forename|vorname|nachname|prenom|nombre|apellido|cognome|naam)\b",
             r"\bpatient|\bpaciente|\bpaziente|\bpt\.?\s?(?:name|id|no|[:#])|\bpid\b",
             r"\bssn\s?[:#\d]|\b(?:mrn|dob|d\.o\.b|nhs|birth|born|geb|sex|gender)\b|\bmrn|\bdob\d",
             r"\b(?:med\.?\s?rec|medical record|accession|accn)\b",
             r"\b(?:phys|physician|doctor|sonographer|operator|technician|technologist|attending"
             r"|referring|interpreting|surgeon|consultant|nurse|arzt|untersucher)\b",
-            r"\b(?:ref|tech|sono|oper|perf|user|initials?)\s?[.:]|\b(?:perf(?:ormed)?|read|done)\sby\b",
+            r"\b(?:ref|tech|sono|op|oper|perf|user|initials?)\s?[.:]",
+            r"\b(?:tech|op|oper|sono)\s[a-z]{1,3}$|\b(?:perf(?:ormed)?|read|done)\sby\b",
             r"\b(?:rdcs|rdms|rvt|rcs|frcr|frcp)\b|[a-z][,.]?\s(?:m\.?d|ph\.?d)\b\.?$",
             r"\b(?:prof|herr|frau|mme|dott|dra|mrs)\b\.?\s",
             r"\b(?:mr|ms|dr)\.\s?[a-z]",
@@ -149,8 +150,8 @@ _LETTERS: Final = re.compile(r"[a-z]+")
 _LABEL: Final = re.compile(
     r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
     r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
-    r"(?:ician)?|doctor|operator|oper|tech|sono(?:grapher)?|user|by|perf(?:ormed)? by|site|hospital"
-    r"|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|initials?)\W*|ssn\W+"
+    r"(?:ician)?|doctor|operator|op(?:er)?|tech|sono(?:grapher)?|user|by|perf(?:ormed)? by|site"
+    r"|hospital|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|initials?)\W*|ssn\W+"
 )
 
 

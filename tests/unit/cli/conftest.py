@@ -85,14 +85,14 @@ def fake_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for slot in Slot:
         (folder / slot).mkdir(parents=True)
         (folder / slot / CONTRACT_FILE).touch()
-    monkeypatch.setattr(engine, "_open_inspector", lambda _: make_inspector(Illiterate()))
+    monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Illiterate()))
     return folder
 
 
 @pytest.fixture
 def reading_models(fake_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `fake_models`, but text is read."""
-    monkeypatch.setattr(engine, "_open_inspector", lambda _: make_inspector(Reader()))
+    monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Reader()))
     return fake_models
 
 
