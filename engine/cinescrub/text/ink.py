@@ -35,8 +35,10 @@ _GREATEST_PX: Final = 64
 _LEAST_INK_PX: Final = 8
 _SOLID: Final = 0.9
 """Share of its convex hull that a solid mark fills: a bar, a tick, a dot, a triangle."""
-_EDGE: Final = 0.3
+_EDGE: Final = 0.22
 """How far what surrounds a letter stands out, as a share of its own height, at most."""
+_EDGE_PX: Final = 25
+"""Within half of this of the sector a single letter is taken for an echo."""
 _LONG: Final = 12.0
 """Length of a piece in heights from which it is a trace or a frame, not joined letters."""
 _CUTS: Final = 1.35
@@ -64,14 +66,20 @@ def unexplained_ink(frame: Frame, explained: Boxes, sector_mask: _Mask) -> Boxes
     (n, 4) int32 array
         One box a line.
     """
+    edge = np.asarray(
+        cv2.dilate(sector_mask.astype(np.uint8), np.ones((_EDGE_PX, _EDGE_PX))), np.uint8
+    )
     lines: list[Boxes] = [geometry.as_boxes()]
     for hat in _hats(frame):
         pieces = _pieces(hat, sector_mask)
         open_ = geometry.covered_share(pieces.boxes, explained) < _BELONGS
         boxes, letters = pieces.boxes[open_], pieces.letters[open_]
         members = geometry.group_lines(boxes, gap=_GAP)
+        found = [(_around(boxes[m]), int(letters[m].sum())) for m in members]
         lines.append(
-            geometry.as_boxes([_around(boxes[m]) for m in members if letters[m].any()]),
+            geometry.as_boxes(
+                [box for box, count in found if count > 1 or (count and not _is_at(edge, box))]
+            )
         )
     return geometry.merge_overlapping(np.concatenate(lines))
 
@@ -155,6 +163,12 @@ def _is_sharp(
     if not ring.any():
         return True
     return bool(hat[around][ring].mean() < _EDGE * hat[around][piece > 0].mean())
+
+
+def _is_at(edge: _Levels, box: Boxes) -> bool:
+    """Return whether most of a box lies in the sector or close to it: an echo, by itself."""
+    x0, y0, x1, y1 = box
+    return bool(edge[y0:y1, x0:x1].mean() > _BELONGS)
 
 
 def _around(boxes: Boxes) -> Boxes:

@@ -19,13 +19,15 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.text.tilemaps import (
     TILE_PX,
+    Names,
+    StateMemory,
+    TileNames,
     greatest,
-    names_of,
     padded_to_tiles,
-    sharpness,
-    steps,
+    with_neighbours,
 )
-from cinescrub.text.windows import as_parts, judge, runs
+from cinescrub.text.watch import Averages, Watch
+from cinescrub.text.windows import find_texture, is_visible, rectangles, stands_out
 from cinescrub.types import Boxes, Frame
 
 __all__ = ["Novelty", "SeenFrames", "Survey"]
@@ -34,8 +36,9 @@ _WINDOW: Final = 32
 """Frames that are judged together: enough for a median of each tile, few enough for a scene."""
 _FEW: Final = 8
 """Cines of up to this many frames are looked at whole: they have no usual state."""
-_STATES: Final = 24
-"""States that are remembered of each tile: a blinking text has two, a second's digit ten."""
+_STATES: Final = 64
+"""States of a tile and its neighbours that are remembered: a blinking text has two, the minute of
+a clock sixty."""
 _CONTEXT_PX: Final = 48
 """What is looked at around new tiles: three heights of usual text, so that the detector sees the
 word that a letter belongs to. Not less than `LookSettings.context_px`."""
@@ -43,11 +46,9 @@ _WHOLE_SHARE: Final = 0.5
 """Parts that make up this share of a frame cost as much as the whole of it."""
 _WHOLE_EVERY: Final = 128
 """Besides the first and last frame, one in this many is looked at whole."""
-_COMPOSITES: Final = 6
-"""Pictures that are kept; what stays in more windows is looked at in a frame of them."""
-_STAYING_STEP: Final = 40
-"""Change of sharpness between two averages that may be text: speckle averages out to a tenth."""
-_STAYING_TILES: Final = 2
+_AVERAGED: Final = 64
+"""Frames of an average, at least: speckle averages out to an eighth. What is seen in fewer than a
+quarter of them stands out of its window instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class SeenFrames:
 class Survey:
     """Read the frames of a cine in order, then tell what is new where.
 
-    Memory: some ten frames, 150 bytes a tile, and the looks themselves.
+    Memory: some ten frames, 400 bytes a tile, and the looks themselves.
 
     Parameters
     ----------
@@ -107,22 +108,20 @@ class Survey:
     """
 
     def __init__(self, rows: int, columns: int, channels: int, frames: int) -> None:
-        self._rows, self._columns = rows, columns
-        high, wide = -(-rows // TILE_PX), -(-columns // TILE_PX)
-        self._tiles = (high, wide)
-        shape = (high * TILE_PX, wide * TILE_PX, channels)
+        self._rows, self._columns, self._frames = rows, columns, frames
+        self._tiles = (-(-rows // TILE_PX), -(-columns // TILE_PX))
+        shape = (self._tiles[0] * TILE_PX, self._tiles[1] * TILE_PX, channels)
         self._now, self._before = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-        self._scratch = np.zeros(shape, np.uint8)
-        self._frames = frames
-        self._seen = 0
-        self._states = np.zeros((high * wide, _STATES), np.uint64)
-        self._known = np.zeros(high * wide, np.intp)
-        self._texture = np.zeros((high, wide), np.bool_)
-        self._moving = np.zeros((high, wide), np.bool_)
+        self._difference = np.zeros(shape, np.uint8)
+        self._watches = [Watch(shape)] + ([Watch((*shape[:2], 1))] if channels > 1 else [])
+        self._names = TileNames(self._tiles)
+        self._known = StateMemory(self._tiles[0] * self._tiles[1], at_most=_STATES)
+        self._window: list[_Tiles] = []
+        self._texture = np.zeros(self._tiles, np.bool_)
+        self._moving = np.zeros(self._tiles, np.bool_)
+        self._averages = Averages(shape)
         self._looks: dict[int, Boxes] = {}
-        self._composites: list[Frame] = []
-        self._average: Frame | None = None
-        self._open_window()
+        self._seen = 0
 
     def add(self, frame: Frame) -> None:
         """Read the next frame.
@@ -134,111 +133,104 @@ class Survey:
         """
         self._now, self._before = self._before, self._now
         padded_to_tiles(frame, self._now)
-        if self._seen:
-            cv2.absdiff(self._now, self._before, dst=self._scratch)
-            changed = greatest(self._scratch.reshape(self._now.shape)) > 0
-        else:
-            changed = np.ones(self._tiles, np.bool_)
-            self._before[...] = self._now
-        fresh = self._fresh(changed)
-        if self._seen:
-            self._fresh_of.append(fresh)
-        else:  # the first frame is looked at whole, and has no history
-            self._fresh_of.append(np.zeros(self._tiles, np.bool_))
-        if not changed.any() and self._sharp_of:
-            self._sharp_of.append(self._sharp_of[-1])
-            self._step_of.append(np.zeros(self._tiles, np.uint8))
-        else:
-            self._sharp_of.append(sharpness(self._now))
-            self._step_of.append(steps(self._now, self._before, self._scratch))
-        np.add(self._total, self._now, out=self._total)
+        first = not self._seen
+        cv2.absdiff(self._now, self._before, dst=self._difference)
+        changed = greatest(self._difference.reshape(self._now.shape)) > 0
+        changed |= first
+        fresh = self._names.add(self._now, changed)
+        self._window.append(_Tiles(changed, fresh & (not first), self._names.now.copy()))
+        still = not first and not changed.any()
+        for watch in self._watches:
+            watch.add(self._now, still=still)
+        self._averages.add(self._now)
         self._seen += 1
         left = self._frames - self._seen
-        if len(self._fresh_of) >= _WINDOW and (left >= _WINDOW // 2 or left < 0):
+        if len(self._window) >= _WINDOW and (left >= _WINDOW // 2 or left < 0):
             self._close_window()
 
     def result(self) -> Novelty:
         """Return what is new where; the survey is over."""
-        if self._fresh_of:
+        if self._window:
             self._close_window()
-        if self._seen <= _FEW:
-            self._moving[...] = False  # too few frames to tell moving from changed
-        wholes = range(self._seen) if self._seen <= _FEW else _spread(self._seen)
+            self._keep_average()
+        few = self._seen <= _FEW
+        wholes = range(self._seen) if few else _spread(self._seen)
         looks = self._looks | dict.fromkeys(wholes, self._whole())
-        moving = np.kron(self._moving, np.ones((TILE_PX, TILE_PX), np.bool_))
+        moving = np.kron(self._moving & (not few), np.ones((TILE_PX, TILE_PX), np.bool_))
+        composites = () if few else tuple(self._averages.kept)
         return Novelty(
             tuple(sorted(looks.items())),
             np.ascontiguousarray(moving[: self._rows, : self._columns]),
-            tuple(self._composites) if self._seen > _FEW else (),
+            tuple(np.ascontiguousarray(c[: self._rows, : self._columns]) for c in composites),
         )
-
-    def _open_window(self) -> None:
-        self._total = np.zeros(self._now.shape, np.uint16)
-        self._fresh_of: list[npt.NDArray[np.bool_]] = []
-        self._sharp_of: list[npt.NDArray[np.uint8]] = []
-        self._step_of: list[npt.NDArray[np.uint8]] = []
-
-    def _fresh(self, changed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Return which of the changed tiles are in no state that is remembered; remember it."""
-        tiles = np.flatnonzero(changed)
-        full = self._known[tiles] >= _STATES
-        fresh = np.zeros(changed.size, np.bool_)
-        fresh[tiles[full]] = True
-        tiles = tiles[~full]
-        if len(tiles):
-            names = names_of(self._now, tiles)
-            new = tiles[~(self._states[tiles] == names[:, None]).any(axis=1)]
-            fresh[new] = True
-            named = dict(zip(tiles.tolist(), names, strict=True))
-            self._states[new, self._known[new]] = [named[t] for t in new.tolist()]
-            self._known[new] += 1
-        return fresh.reshape(changed.shape)
 
     def _close_window(self) -> None:
-        count = len(self._fresh_of)
-        first = self._seen - count
-        verdict = judge(
-            np.stack(self._fresh_of),
-            np.stack(self._sharp_of),
-            np.stack(self._step_of),
-            self._texture,
-        )
-        for k in np.flatnonzero(verdict.new.any(axis=(1, 2))):
-            self._looks[first + int(k)] = self._parts(verdict.new[k])
+        begin = self._seen - len(self._window)
+        was_texture = self._texture
+        measures = [watch.take() for watch in self._watches]
+        texture = find_texture(np.stack([t.fresh for t in self._window]), was_texture)
+        new = self._unknown(~texture)
+        # What was texture and now stands still shows a state that nobody looked at.
+        new[0] |= was_texture & ~texture
+        new &= is_visible(measures[0][0])
+        if texture.any():
+            new |= stands_out(measures, texture)
+        for k in np.flatnonzero(new.any(axis=(1, 2))):
+            self._looks[begin + int(k)] = self._parts(new[k])
         # What passed while a tile moved was not looked at, so it is no known state.
-        forgotten = verdict.texture.ravel()
-        self._known[forgotten] = 0
-        self._states[forgotten] = 0
-        self._texture = verdict.texture
-        self._moving |= verdict.texture
-        if verdict.texture.any():
-            self._keep_average(verdict.texture, first, count)
-        self._open_window()
+        self._names.forget(texture)
+        self._known.forget(texture)
+        self._texture = texture
+        self._moving |= texture
+        self._window = []
+        if self._averages.count >= _AVERAGED and self._frames - self._seen >= _AVERAGED // 2:
+            self._keep_average()
 
-    def _keep_average(self, texture: npt.NDArray[np.bool_], first: int, count: int) -> None:
-        """Keep the average of this window if something stays in it that did not before."""
-        average = (self._total // count).astype(np.uint8)
-        if self._average is not None:
-            change = steps(average, self._average, self._scratch) > _STAYING_STEP
-            if not runs(change & texture, _STAYING_TILES).any():
-                return
-        if len(self._composites) < _COMPOSITES:
-            cut = average[: self._rows, : self._columns]
-            self._composites.append(np.ascontiguousarray(cut))
-        else:
-            self._looks[first + count // 2] = self._whole()
-        self._average = average
+    def _unknown(self, settled: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return where settled tiles show what they and their neighbours never showed together.
+
+        Parameters
+        ----------
+        settled : (th, tw) bool array
+            The others don't count as neighbours.
+
+        Returns
+        -------
+        (n, th, tw) bool array
+            By frame of the window.
+        """
+        names = with_neighbours(np.stack([t.names for t in self._window]) * settled)
+        unknown = np.zeros(names.shape, np.bool_)
+        for k, tiles in enumerate(self._window):
+            changed = np.flatnonzero(tiles.changed & settled)
+            unknown[k].flat[changed] = self._known.learn(changed, names[k].flat[changed])
+        return unknown
+
+    def _keep_average(self) -> None:
+        middle = self._seen - self._averages.count // 2 - 1
+        if self._averages.close(self._moving):
+            self._looks[middle] = self._whole()
 
     def _whole(self) -> Boxes:
         return geometry.as_boxes([[0, 0, self._columns, self._rows]])
 
     def _parts(self, new: npt.NDArray[np.bool_]) -> Boxes:
         """Return rectangles around new tiles of a frame, or one that is the whole of it."""
-        boxes = geometry.as_boxes(as_parts(new)) * TILE_PX
+        boxes = rectangles(new) * np.int32(TILE_PX)
         boxes += np.array([-_CONTEXT_PX, -_CONTEXT_PX, _CONTEXT_PX, _CONTEXT_PX], np.int32)
         boxes = _disjoint(geometry.clip(boxes, self._rows, self._columns))
         area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum()
         return self._whole() if area > _WHOLE_SHARE * self._rows * self._columns else boxes
+
+
+@dataclass(frozen=True, slots=True)
+class _Tiles:
+    """What is known of the tiles of one frame, (th, tw) each."""
+
+    changed: npt.NDArray[np.bool_]
+    fresh: npt.NDArray[np.bool_]
+    """In no state that the tile had before."""
+    names: Names
 
 
 def _spread(frames: int) -> list[int]:

@@ -1,101 +1,136 @@
 """Judgement of a window of frames: in which tiles of which of its frames there may be new text.
 
-Pure: tile maps in, tile masks out. A window is some thirty frames; what is known of it are three
+Pure: tile maps in, tile masks out. A window is some thirty frames; what is known of it are a few
 numbers a frame and tile (`text.tilemaps`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["VISIBLE_STEP", "Judgement", "as_parts", "judge", "runs"]
+from cinescrub.types import Boxes
+
+__all__ = ["VISIBLE_STEP", "find_texture", "is_visible", "rectangles", "runs", "stands_out"]
+
+_Mask: TypeAlias = npt.NDArray[np.bool_]
+_Levels: TypeAlias = npt.NDArray[np.uint8]
 
 VISIBLE_STEP: Final = 16
-"""A tile without any step of this many levels holds nothing that a detector could see: dim text has
-a contrast of 40, and its thinnest anti-aliased strokes half of that."""
+"""A tile without any step of this many levels holds nothing that a detector could see: dim text
+has a contrast of 40, and its thinnest anti-aliased strokes half of that."""
 _SETTLED_SHARE: Final = 0.35
 """A tile that shows a state it never had in more than this share of a window's frames isn't drawn
 by the machine, or is drawn anew all the time."""
+_FRINGE_SHARE: Final = 0.1
+"""Tiles at the edge of texture are part of it from here on: a banner there changes only once."""
 _TEXTURE_TILES: Final = 24
 _TEXTURE_SIDE: Final = 4
 """Connected unsettled tiles are moving texture from this many on, and this many in both
 directions. A clock, a counter or a scrolling line is smaller, and is looked at in each state."""
 _ROBUST: Final = 6 * 1.4826
 """Median absolute deviations in six standard deviations of a normal distribution."""
-_MARGINS: Final = ((3, 40, 1.0), (2, 64, 1.5), (1, 112, 2.0))
-"""Evidence of text over texture: tiles in a row or column, levels above what is usual in the tile
-at least, and how many times its spread. The fewer tiles, the more."""
-_GREATEST_MARGIN: Final = 112
-"""However restless a tile is, this far above its median is unusual."""
-_BLIND: Final = 208
-"""Where what is usual leaves text no room below 255, nothing can be told: each frame is new. One
-such tile is told by its neighbours."""
-
-_Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is new in a window."""
+class _Evidence:
+    """How far tiles in a row or column must stand out together."""
 
-    new: _Mask
-    """(frames, tile rows, tile columns)."""
-    texture: _Mask
-    """(tile rows, tile columns): moving texture, judged by what stands out of it; the states of
-    these tiles were not all looked at."""
+    tiles: int
+    least: int
+    """Levels above what is usual in the tile."""
+    spreads: float
+    """Six standard deviations above what is usual, times this."""
+    most: int
+    """However restless a tile is, this many levels above its median are unusual."""
 
 
-def judge(
-    fresh: _Mask, sharp: npt.NDArray[np.uint8], step: npt.NDArray[np.uint8], was_texture: _Mask
-) -> Judgement:
-    """Tell what is new in a window.
+_EVIDENCE: Final = (
+    _Evidence(3, 28, 1.0, 112),
+    _Evidence(2, 48, 1.5, 128),
+    _Evidence(1, 104, 1.75, 160),
+)
+"""The fewer tiles, the more each of them has to stand out: two letters of 10 px lie in one or two,
+a moving wall often crosses one."""
+_WEAK_LEVELS: Final = 20
+_WEAK_SPREADS: Final = 0.5
+"""What is unusual by this much belongs to the text that it hangs together with."""
+_DRAWN: Final = 128
+"""Where steps of this height are usual, and usually change, sharp things move, and one more of them
+can't be told: each frame is new. One such tile is told by its neighbours."""
+
+
+def find_texture(fresh: _Mask, was_texture: _Mask) -> _Mask:
+    """Return where moving texture is, (th, tw).
 
     Parameters
     ----------
     fresh : (n, th, tw) bool array
         Where the pixels of a tile are in no state that it had before.
-    sharp, step : (n, th, tw) uint8 array
-        Sharpness of the frame, and of what changed since the one before.
     was_texture : (th, tw) bool array
         The texture of the window before.
     """
     share = fresh.mean(axis=0)
-    restless = (share > _SETTLED_SHARE) | (was_texture & (share > 0))
-    texture = _large(restless)
-    new = fresh & ~texture & (sharp >= VISIBLE_STEP)
-    # What was texture and now stands still shows a state that nobody looked at.
-    new[0] |= was_texture & ~texture & (sharp[0] >= VISIBLE_STEP)
-    if texture.any():
-        new |= texture & _stands_out(sharp, step, texture)
-    return Judgement(new, texture)
+    core = _large((share > _SETTLED_SHARE) | (was_texture & (share > 0)))
+    return _grown(core, share > _FRINGE_SHARE) if core.any() else core
+
+
+def is_visible(sharp: _Levels) -> _Mask:
+    """Return where a tile, or one beside it, holds a step that can be seen, (n, th, tw)."""
+    around = np.ones((3, 3), np.uint8)
+    visible = (np.asarray(cv2.dilate(frame, around)) >= VISIBLE_STEP for frame in sharp)
+    return np.stack(list(visible))
 
 
 def _large(restless: _Mask) -> _Mask:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(restless.astype(np.uint8))
-    wide = np.minimum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) >= _TEXTURE_SIDE
-    large = wide & (stats[:, cv2.CC_STAT_AREA] >= _TEXTURE_TILES)
+    sides = np.asarray(stats)[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    area = np.asarray(stats)[:, cv2.CC_STAT_AREA]
+    large = (sides.min(axis=1) >= _TEXTURE_SIDE) & (area >= _TEXTURE_TILES)
     large[0] = False
-    held: _Mask = large[labels]
+    held: _Mask = large[np.asarray(labels)]
     return held
 
 
-def _stands_out(sharp: npt.NDArray[np.uint8], step: npt.NDArray[np.uint8], within: _Mask) -> _Mask:
-    found = np.zeros(sharp.shape, np.bool_)
-    blind = within.copy()
-    for measure in (sharp, step):
-        values = measure.astype(np.int16)
-        usual = np.median(values, axis=0)
-        spread = np.median(np.abs(values - usual), axis=0) * _ROBUST
-        for length, least, factor in _MARGINS:
-            margin = np.clip(spread * factor, least, max(_GREATEST_MARGIN, least))
-            found |= runs((values > usual + margin) & within, length)
-        blind &= usual + np.clip(spread, _MARGINS[0][1], _GREATEST_MARGIN) > _BLIND
-    return found | runs(blind, 2)
+def stands_out(measures: Sequence[tuple[_Levels, _Levels]], within: _Mask) -> _Mask:
+    """Return where something sharper than usual is in moving texture, (n, th, tw).
+
+    Parameters
+    ----------
+    measures : sequence of two (n, th, tw) uint8 arrays
+        Sharpness of the frame, and of what changed since the one before: of its channels, then,
+        where they are three, of its luma, which colour flow leaves less restless.
+    within : (th, tw) bool array
+        The texture.
+    """
+    found = np.zeros(measures[0][0].shape, np.bool_)
+    weak = np.zeros(found.shape, np.bool_)
+    drawn = within.copy()
+    for measure in (values for pair in measures for values in pair):
+        usual = np.median(measure, axis=0).astype(np.int16)
+        above = measure - usual
+        spread = np.median(np.abs(above), axis=0) * _ROBUST
+        for evidence in _EVIDENCE:
+            margin = np.clip(spread * evidence.spreads, evidence.least, evidence.most)
+            found |= runs((above > margin) & within, evidence.tiles)
+        weak |= (above > np.maximum(spread * _WEAK_SPREADS, _WEAK_LEVELS)) & within
+        drawn &= usual > _DRAWN
+    for k in np.flatnonzero(found.any(axis=(1, 2))):
+        found[k] = _grown(found[k], weak[k])
+    return found | runs(drawn, 2)
+
+
+def _grown(core: _Mask, weak: _Mask) -> _Mask:
+    """Return what is marked in `core`, and all that hangs together with it in `weak`."""
+    _, labels = cv2.connectedComponents((core | weak).astype(np.uint8))
+    labels = np.asarray(labels)
+    grown: _Mask = np.isin(labels, np.unique(labels[core]))
+    return grown
 
 
 def runs(mask: _Mask, length: int) -> _Mask:
@@ -114,20 +149,30 @@ def runs(mask: _Mask, length: int) -> _Mask:
         size = mask.shape[axis] - length + 1
         if size < 1:
             continue
-        moved = np.moveaxis(mask, axis, -1)
-        starts = np.logical_and.reduce([moved[..., i : i + size] for i in range(length)])
+        along = np.moveaxis(mask, axis, -1)
+        starts = np.logical_and.reduce([along[..., i : i + size] for i in range(length)])
         target = np.moveaxis(found, axis, -1)
         for i in range(length):
             target[..., i : i + size] |= starts
     return found
 
 
-def as_parts(new: _Mask) -> list[tuple[int, int, int, int]]:
-    """Return the rectangles of new tiles of one frame, in tiles; nearby ones are one."""
+def rectangles(new: _Mask) -> Boxes:
+    """Return the rectangles around new tiles of one frame, in tiles; nearby ones are one.
+
+    Parameters
+    ----------
+    new : (th, tw) bool array
+
+    Returns
+    -------
+    (n, 4) int32 array
+        x0, y0, x1, y1 of each, in tiles.
+    """
     joined = cv2.dilate(new.astype(np.uint8), np.ones((3, 3), np.uint8))
-    count, labels = cv2.connectedComponents(joined, None, 8)
-    parts = []
+    count, labels = cv2.connectedComponents(np.asarray(joined, np.uint8))
+    found = np.zeros((count - 1, 4), np.int32)
     for label in range(1, count):
-        y, x = np.nonzero(new & (labels == label))
-        parts.append((int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1))
-    return parts
+        y, x = np.nonzero(new & (np.asarray(labels) == label))
+        found[label - 1] = x.min(), y.min(), x.max() + 1, y.max() + 1
+    return found
