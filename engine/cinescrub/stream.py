@@ -72,10 +72,22 @@ class _Slots(Generic[T]):
         self._token = token
         self._ended = False
         self._changed = threading.Condition()
+        self._telling = False
 
     def wake(self) -> None:
         with self._changed:
+            # A signal handler may come here while its own thread notifies, whose list of waiters
+            # must not change under it; that call wakes them all anyway.
+            if not self._telling:
+                self._changed.notify_all()
+
+    def _tell(self) -> None:
+        """Notify all; the lock is held."""
+        self._telling = True
+        try:
             self._changed.notify_all()
+        finally:
+            self._telling = False
 
     def put(self, item: T) -> None:
         with self._changed:
@@ -84,12 +96,12 @@ class _Slots(Generic[T]):
             )
             self._token.check()
             self._items.append(item)
-            self._changed.notify_all()
+            self._tell()
 
     def end(self) -> None:
         with self._changed:
             self._ended = True
-            self._changed.notify_all()
+            self._tell()
 
     def get(self) -> T | None:
         """Return the next item, or None at the end."""
@@ -101,7 +113,7 @@ class _Slots(Generic[T]):
             if not self._items:
                 return None
             item = self._items.popleft()
-            self._changed.notify_all()
+            self._tell()
             return item
 
 
