@@ -115,7 +115,26 @@ static PyObject *rewrite(PyObject *self, PyObject *args) {
     return answered;
 }
 
+static PyObject *scan_end(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer data;
+    Py_ssize_t from;
+    if (!PyArg_ParseTuple(args, "y*n", &data, &from)) {
+        return NULL;
+    }
+    size_t size = (size_t)data.len, end = size;
+    if (from >= 0 && from < data.len) {
+        Py_BEGIN_ALLOW_THREADS
+        end = jpeg_scan_end(data.buf, size, (size_t)from);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&data);
+    return PyLong_FromSize_t(end);
+}
+
 static PyMethodDef methods[] = {
+    {"scan_end", scan_end, METH_VARARGS,
+     "scan_end(data, from, /)\n--\n\nSee jpeg_core.scan_end."},
     {"rewrite", rewrite, METH_VARARGS,
      "rewrite(data, covered, restart, components, /)\n--\n\nSee jpeg_walk.rewrite."},
     {NULL, NULL, 0, NULL},

@@ -54,6 +54,9 @@ typedef struct {
     uint32_t needs[JPEG_MAX_COMPONENTS]; /* bit n: the fill needs DC category n */
 } jpeg_result;
 
+/* Return where the entropy-coded data that starts at `from` ends: at a marker that is not RSTn. */
+size_t jpeg_scan_end(const uint8_t *data, size_t size, size_t from);
+
 jpeg_status jpeg_rewrite(const jpeg_scan *scan, jpeg_result *result);
 
 #endif

@@ -54,9 +54,9 @@ def snap(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Boxes:
 
 def _clipped(rectangles: Boxes, info: CineInfo) -> Boxes:
     """Return what of the rectangles lies in the frame, empty ones left out."""
-    clipped = rectangles.astype(np.int32)
-    np.clip(clipped[:, 0::2], 0, info.columns, out=clipped[:, 0::2])
-    np.clip(clipped[:, 1::2], 0, info.rows, out=clipped[:, 1::2])
+    # Not np.clip, which is ten times slower on a few numbers: this runs once a frame.
+    ends = np.array([info.columns, info.rows, info.columns, info.rows], np.int32)
+    clipped = np.minimum(np.maximum(rectangles, 0), ends, dtype=np.int32)
     return clipped[(clipped[:, 0] < clipped[:, 2]) & (clipped[:, 1] < clipped[:, 3])]
 
 
@@ -87,6 +87,9 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     RedactionError
         What was written doesn't decode to what was meant.
     """
+    jpeg_family = syntax_of(info.transfer_syntax).family is Family.JPEG
+    if jpeg_family and fill is Fill.BLACK and len(rectangles):
+        return _even(jpeg.redact(frame, info, rectangles))  # snaps by itself
     snapped = snap(frame, info, rectangles) if len(rectangles) else rectangles
     if not len(snapped) and not changes_all(info):
         return clean(frame, info)
