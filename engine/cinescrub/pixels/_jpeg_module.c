@@ -123,10 +123,8 @@ static PyObject *scan_end(PyObject *self, PyObject *args) {
         return NULL;
     }
     size_t size = (size_t)data.len, end = size;
-    if (from >= 0 && from < data.len) {
-        Py_BEGIN_ALLOW_THREADS
+    if (from >= 0 && from < data.len) { /* microseconds: not worth letting go of the GIL */
         end = jpeg_scan_end(data.buf, size, (size_t)from);
-        Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&data);
     return PyLong_FromSize_t(end);
@@ -140,12 +138,22 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static int fill_module(PyObject *module) {
+    return PyModule_AddIntConstant(module, "INTERFACE", JPEG_INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, fill_module},
+    {0, NULL},
+};
+
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "cinescrub.pixels._jpeg",
     .m_doc = "Rewrite JPEG scans: the compiled twin of cinescrub.pixels.jpeg_walk.",
     .m_size = 0,
     .m_methods = methods,
+    .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__jpeg(void) { return PyModuleDef_Init(&module); }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 enum {
+    JPEG_INTERFACE = 2, /* what jpeg_core.py expects: counted up with every change of a call */
     JPEG_MAX_COMPONENTS = 4,
     JPEG_MAX_BLOCKS = 10, /* in an MCU: T.81 B.2.3 */
 };

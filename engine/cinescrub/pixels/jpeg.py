@@ -24,7 +24,7 @@ from cinescrub.pixels.jpeg_markers import APPLICATION, SOS, Segment, clean, spli
 from cinescrub.pixels.jpeg_walk import Component
 from cinescrub.types import Boxes, CineInfo
 
-__all__ = ["mcu_size", "redact", "stream_is_rgb"]
+__all__ = ["black", "mcu_size", "redact", "stream_is_rgb"]
 
 _MAX_CATEGORY: Final = 15
 """Bits of a DC difference (T.81 table F.6)."""
@@ -95,7 +95,7 @@ def redact(
     if shared.covered is not None and not shared.covered.any():
         return bytes(clean(view))
     state = shared.copy()
-    fills = _black(stream, info) if colour is None else colour
+    fills = _black_of(stream, info) if colour is None else colour
     out: list[bytes | memoryview] = [start]
     for segment in segments[first:]:
         if segment.marker == SOS:
@@ -110,7 +110,18 @@ def redact(
     return b"".join(out)
 
 
-def _black(stream: Stream, info: CineInfo) -> tuple[int, ...]:
+def black(frame: Buffer, info: CineInfo) -> tuple[int, ...]:
+    """Return black as samples of a frame's components, by what its stream says they are.
+
+    Raises
+    ------
+    InputError
+        The frame's head can't be read, or contradicts the header.
+    """
+    return _black_of(inspect_stream(frame, info), info)
+
+
+def _black_of(stream: Stream, info: CineInfo) -> tuple[int, ...]:
     """Return the samples of black."""
     if stream.components == 1:
         return (255,) if info.photometric == "MONOCHROME1" else (0,)

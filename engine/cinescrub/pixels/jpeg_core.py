@@ -15,12 +15,15 @@ from cinescrub.pixels import jpeg_walk
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.pixels.jpeg_walk import Component, Covered, Rewritten
 
+_INTERFACE: Final = 2
+"""What an extension must say of itself: an editable tree can hold one that was built before the
+sources that it belongs to."""
 try:
     from cinescrub.pixels import _jpeg
 except ImportError:
     COMPILED = False
 else:
-    COMPILED = True
+    COMPILED = getattr(_jpeg, "INTERFACE", 0) == _INTERFACE
 
 __all__ = ["COMPILED", "describe", "rewrite", "scan_end"]
 
@@ -28,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 _END_OF_SCAN: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SLOW: Final = (
-    "the compiled JPEG core is missing: JPEG frames are redacted about 15 times slower; "
-    "install a C compiler and the Python headers and reinstall"
+    "the compiled JPEG core is missing or of another version: JPEG frames are redacted about 15 "
+    "times slower; install a C compiler and the Python headers and reinstall"
 )
 
 
