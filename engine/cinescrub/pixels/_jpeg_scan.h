@@ -42,7 +42,7 @@ typedef struct {
 typedef struct {
     const uint8_t *data; /* of the scan, from behind its header to its end; borrowed */
     size_t size;
-    const uint8_t *covered; /* one byte a unit: not 0 where it is replaced; borrowed */
+    const uint8_t *covered; /* one byte a unit: not 0 where it is replaced; borrowed, unchanging */
     size_t units;
     size_t restart; /* units in a restart interval; 0: one interval */
     int count;      /* components */
