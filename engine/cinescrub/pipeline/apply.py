@@ -11,8 +11,10 @@ from cinescrub.pixels.apply import clean, fill_native, redact
 from cinescrub.stream import CancelToken, mapped, usable_cores
 from cinescrub.types import Fill, MaskPlan
 
-__all__ = ["write_pixels"]
+__all__ = ["MAX_WORKERS", "write_pixels"]
 
+MAX_WORKERS: Final = 4
+"""Threads that code or check frames. Each holds a few frames: more would cost memory."""
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LARGE_BYTES: Final = 1 << 32
 """An input that has no room in a Basic Offset Table: its output most likely has none either."""
@@ -112,7 +114,7 @@ def _encapsulated(
     large = source.extended_offsets or source.size > _LARGE_BYTES
     output.encapsulated(info.frames, extended=large)
     numbered = enumerate(source.frames_in_order())
-    with mapped(written, numbered, workers=usable_cores(), token=token) as frames:
+    with mapped(written, numbered, workers=usable_cores(MAX_WORKERS), token=token) as frames:
         for k, frame in enumerate(frames):
             output.append(frame)
             tell(k + 1)
