@@ -371,7 +371,6 @@ def _plan(source: Source) -> MaskPlan:
 def _ours(path: Path, target: Path, *, workers: int, check: bool = False) -> Spent:
     """Write the redacted file; return what its pixels took, up to the check of the output."""
     token = CancelToken()
-    apply.usable_cores = lambda _: workers  # type: ignore[assignment]  # the one knob there is
     with open_source(path) as source:
         plan = _plan(source)
         header = scrub(
@@ -388,7 +387,7 @@ def _ours(path: Path, target: Path, *, workers: int, check: bool = False) -> Spe
         )
         with OutputFile(target) as output:
             output.write_header(meta, header)
-            spent = _timed(lambda: _write_pixels(output, source, plan, token))
+            spent = _timed(lambda: _write_pixels(output, source, plan, token, workers))
             if check:
                 with open_source(output.path) as written:
                     compare_frames(source, written, plan, token)
@@ -396,8 +395,10 @@ def _ours(path: Path, target: Path, *, workers: int, check: bool = False) -> Spe
     return spent
 
 
-def _write_pixels(output: OutputFile, source: Source, plan: MaskPlan, token: CancelToken) -> None:
-    apply.write_pixels(output, source, plan, token=token, tell=lambda _: None)
+def _write_pixels(
+    output: OutputFile, source: Source, plan: MaskPlan, token: CancelToken, workers: int
+) -> None:
+    apply.write_pixels(output, source, plan, token=token, tell=lambda _: None, workers=workers)
     output.finish()
 
 

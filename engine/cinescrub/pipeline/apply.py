@@ -30,6 +30,7 @@ def write_pixels(
     fill: Fill = Fill.BLACK,
     token: CancelToken,
     tell: Callable[[int], None],
+    workers: int | None = None,
 ) -> None:
     """Write the pixel data of a source with a plan applied, one frame at a time.
 
@@ -47,9 +48,12 @@ def write_pixels(
         Checked before each frame.
     tell : callable
         Told how many frames are done.
+    workers : int, optional
+        Threads that code compressed frames; one a core, up to `MAX_WORKERS`, where not given.
     """
     if not source.info.native:
-        _encapsulated(output, source, plan, fill, token, tell)
+        threads = usable_cores(MAX_WORKERS) if workers is None else workers
+        _encapsulated(output, source, plan, fill, token, tell, threads)
     elif source.transfer_syntax == _DEFLATED:
         _deflated(output, source, plan, fill, token, tell)
     else:
@@ -103,6 +107,7 @@ def _encapsulated(
     fill: Fill,
     token: CancelToken,
     tell: Callable[[int], None],
+    workers: int,
 ) -> None:
     info = source.info
     changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
@@ -114,7 +119,7 @@ def _encapsulated(
     large = source.extended_offsets or source.size > _LARGE_BYTES
     output.encapsulated(info.frames, extended=large)
     numbered = enumerate(source.frames_in_order())
-    with mapped(written, numbered, workers=usable_cores(MAX_WORKERS), token=token) as frames:
+    with mapped(written, numbered, workers=workers, token=token) as frames:
         for k, frame in enumerate(frames):
             output.append(frame)
             tell(k + 1)
