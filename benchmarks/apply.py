@@ -249,7 +249,7 @@ def main() -> int:
             rows.append(_measure(form, drawn, work, options.repeats))
             print(_line(rows[-1]), flush=True)
     result = {
-        "machine": _machine(),
+        "machine": machine(),
         "frames": options.frames,
         "boxes": BOXES.tolist(),
         "rows": rows,
@@ -281,7 +281,7 @@ def _stored(frame: Samples, form: Form) -> Samples:
     return frame
 
 
-def _write(form: Form, frames: list[Samples], path: Path) -> None:
+def write_form(form: Form, frames: list[Samples], path: Path) -> None:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(ROOT + form.suffix)
@@ -318,7 +318,7 @@ def _write(form: Form, frames: list[Samples], path: Path) -> None:
 
 def _measure(form: Form, drawn: list[Samples], work: Path, repeats: int) -> dict[str, Any]:
     path, output = work / "in.dcm", work / "out.dcm"
-    _write(form, drawn, path)
+    write_form(form, drawn, path)
     ways: dict[str, Callable[[], Spent]] = {
         "ours": lambda: _ours(path, output, workers=1),
         "ours, all cores": lambda: _ours(path, output, workers=usable_cores(apply.MAX_WORKERS)),
@@ -536,7 +536,7 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     names = ("cinescrub", "numpy", "imagecodecs", "pydicom", "python-gdcm", "pylibjpeg-libjpeg")
     return {
         "python": platform.python_version(),
