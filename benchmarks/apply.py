@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import gdcm
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
@@ -493,8 +494,26 @@ def _readers(form: Form, output: Path, work: Path) -> dict[str, str]:
             reference = samples
         largest = int(np.abs(samples.astype(int) - reference.astype(int)).max())
         results[plugin or "pydicom"] = "same" if largest == 0 else f"within {largest}"
+    results["gdcm's reader"] = _gdcm(output, reference)
     results["dcmtk"] = _dcmtk(form, output, work, reference)
     return results
+
+
+def _gdcm(output: Path, reference: Samples | None) -> str:
+    """Read a file with gdcm alone, without pydicom."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(output))
+    if not reader.Read():
+        return "can't read it"
+    image = reader.GetImage()
+    raw = image.GetBuffer().encode("utf-8", "surrogateescape")
+    if reference is None or len(raw) != reference.nbytes:
+        return "reads it"
+    theirs = np.frombuffer(raw, reference.dtype)
+    if image.GetPlanarConfiguration():
+        theirs = theirs.reshape(len(reference), 3, ROWS, COLUMNS).transpose(0, 2, 3, 1)
+    largest = int(np.abs(theirs.reshape(reference.shape).astype(int) - reference.astype(int)).max())
+    return "same" if largest == 0 else f"within {largest}"
 
 
 def _dcmtk(form: Form, output: Path, work: Path, reference: Samples | None) -> str:
