@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
@@ -15,7 +15,7 @@ import pytest
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.source import open_source
 from cinescrub.pixels import rle
-from cinescrub.pixels.decode import decode_stored
+from cinescrub.pixels.decode import Viewer, decode_stored
 from cinescrub.report import FileReport, Status
 from cinescrub.types import Fill
 
@@ -207,3 +207,80 @@ def test_a_padding_value_beyond_the_stored_bits_stays(tmp_path: Path) -> None:
     expected[16:32, 16:64] = -2048
     assert np.array_equal(stored(output)[0], expected)
     assert pydicom.dcmread(output).PixelPaddingValue == -2000 - 0x1000
+
+
+COLOURS: dict[str, tuple[str, dict[str, Any]]] = {
+    "header-rgb-stream-ycc": ("RGB", {}),
+    "header-ybr-stream-rgb": ("YBR_FULL", {"colorspace": "RGB", "outcolorspace": "RGB"}),
+    "both-rgb": ("RGB", {"colorspace": "RGB", "outcolorspace": "RGB"}),
+    "both-ycc": ("YBR_FULL_422", {"subsampling": "422"}),
+}
+
+
+@pytest.mark.parametrize("fill", Fill)
+@pytest.mark.parametrize("colours", COLOURS)
+def test_jpeg_is_filled_in_the_colours_of_its_stream(
+    tmp_path: Path, colours: str, fill: Fill
+) -> None:
+    photometric, options = COLOURS[colours]
+    frame = bytes(imagecodecs.jpeg8_encode(picture(colour=True), 90, **options))
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + ".4.50",
+        [frame, frame],
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PhotometricInterpretation=photometric,
+    )
+
+    output = redacted(path, tmp_path / "out.dcm", (16, 16, 64, 32), fill)
+
+    with open_source(output) as written:
+        viewer = Viewer(written.info)
+        shown = np.empty(viewer.shape, np.uint8)
+        viewer.decode(written.frame(0), shown)
+    inside = shown[18:30, 18:62].astype(int)
+    meant = 0 if fill is Fill.BLACK else picture(colour=True)[8:40, 8:16].mean(axis=(0, 1))
+    assert np.abs(inside - meant).max() <= (8 if fill is Fill.BLACK else 16)
+
+
+def test_frames_of_different_sampling_are_filled_each_by_its_own_blocks(tmp_path: Path) -> None:
+    frames = [
+        bytes(imagecodecs.jpeg8_encode(picture(colour=True), 90, subsampling=subsampling))
+        for subsampling in ("444", "420")
+    ]
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + ".4.50",
+        frames,
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PhotometricInterpretation="YBR_FULL",
+    )
+
+    output = redacted(path, tmp_path / "out.dcm", (8, 8, 56, 24))
+
+    luma = [frame[..., 0] for frame in stored(output)]
+    assert not luma[0][8:24, 8:56].any()
+    assert luma[0][:8].any()
+    assert not luma[1][:32, :64].any()
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize(("suffix", "vr"), [("", "OW"), (".1", "OB"), (".2", "OB"), (".2", "OW")])
+def test_native_frames_of_odd_length_change_in_their_place_only(
+    tmp_path: Path, suffix: str, vr: str, frames: int
+) -> None:
+    values = np.random.default_rng(6).integers(1, 256, (frames, 5, 7), np.uint8)
+    raw = values.tobytes() + b"\0"
+    if (suffix, vr) == (".2", "OW"):  # bytes are swapped in pairs, across frames
+        raw = np.frombuffer(raw, "<u2").byteswap().tobytes()
+    path = write(tmp_path / "in.dcm", ROOT + suffix, raw, vr=vr, frames=frames, Rows=5, Columns=7)
+
+    output = redacted(path, tmp_path / "out.dcm", (1, 2, 4, 4))
+
+    expected = values.copy()
+    expected[:, 2:4, 1:4] = 0
+    assert np.array_equal(np.stack(stored(output)), expected)
+    theirs = pydicom.dcmread(output).pixel_array
+    assert np.array_equal(theirs.reshape(values.shape), expected)

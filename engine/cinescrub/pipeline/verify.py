@@ -13,7 +13,9 @@ from typing import TypeAlias
 
 from cinescrub.dicom.source import Source
 from cinescrub.errors import RedactionError
+from cinescrub.pipeline.apply import MAX_WORKERS
 from cinescrub.pixels import registry
+from cinescrub.pixels.apply import snap
 from cinescrub.pixels.compare import check_frame, same_bytes
 from cinescrub.stream import CancelToken, mapped, usable_cores
 from cinescrub.types import Fill, MaskPlan
@@ -57,16 +59,18 @@ def compare_frames(
 
     def check(pair: _Pair) -> None:
         k, before, after = pair
-        rectangles = plan.at(k)
-        if not len(rectangles) and not all_change and same_bytes(before, after):
+        planned = plan.at(k)
+        if not len(planned) and not all_change and same_bytes(before, after):
             return
+        # By frame: the sizes of MCUs may differ between frames, rarely as that is.
+        rectangles = snap(before, source.info, planned)
         try:
             check_frame(before, after, source.info, written.info, rectangles, fill)
         except RedactionError as error:
             raise RedactionError(f"frame {k} {error.message}") from None
 
     pairs = zip(count(), source.frames_in_order(), written.frames_in_order(), strict=False)
-    with mapped(check, pairs, workers=usable_cores(), token=token) as done:
+    with mapped(check, pairs, workers=usable_cores(MAX_WORKERS), token=token) as done:
         for _ in done:
             pass
 

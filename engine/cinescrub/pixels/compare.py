@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.errors import RedactionError
+from cinescrub.pixels import jpeg
 from cinescrub.pixels.codestream import Buffer, inspect_stream
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.fill import fill_colours
@@ -72,8 +73,10 @@ def check_frame(
     expected = np.array(was, order="K")
     if info.overlay_bits:
         expected &= np.array(~info.overlay_bits).astype(expected.dtype)
-    values = fill_colours(was, info, rectangles, fill)
-    if syntax_of(info.transfer_syntax).family is Family.JPEG:
+    lossy = syntax_of(info.transfer_syntax).family is Family.JPEG
+    black = jpeg.black(before, info) if lossy else None
+    values = fill_colours(was, info, rectangles, fill, black)
+    if lossy:
         filled = _lossy(before, info, expected, now, rectangles, values, fill)
     else:
         filled = True
@@ -116,7 +119,8 @@ def _lossy(
             bottom = reach if y1 < info.rows else 0
             inside = mine[y0 + top : y1 - bottom, x0 + left : x1 - right]
             low, high = int(inside.min()), int(inside.max())
-            filled &= level - tolerance <= low and high <= level + tolerance
+            # Blocks of one DC level and nothing else decode to exactly one value.
+            filled &= low == high and abs(low - level) <= tolerance
             grown = np.s_[max(0, y0 - top) : y1 + bottom, max(0, x0 - left) : x1 + right]
             ours[grown] = mine[grown]
     return filled

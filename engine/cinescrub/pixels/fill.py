@@ -22,7 +22,11 @@ Samples = npt.NDArray[Any]
 
 
 def fill_colours(
-    stored: Samples, info: CineInfo, rectangles: Boxes, fill: Fill
+    stored: Samples,
+    info: CineInfo,
+    rectangles: Boxes,
+    fill: Fill,
+    black: tuple[int, ...] | None = None,
 ) -> list[tuple[int, ...]]:
     """Return the fill of each rectangle of a frame.
 
@@ -39,13 +43,16 @@ def fill_colours(
         the rectangle, in rows and in columns, and that no rectangle of the frame covers; black
         where there are none. Palette colour: the stored value whose colour is nearest to the mean
         of their colours.
+    black : tuple of int, optional
+        Black as these samples hold it; by the header where it is not given.
 
     Returns
     -------
     list of tuple of int
         One value a sample, for each rectangle.
     """
-    black = fill_value(info)
+    if black is None:
+        black = fill_value(info)
     if fill is Fill.BLACK or not len(rectangles):
         return [black] * len(rectangles)
     free = np.ones((info.rows, info.columns), np.bool_)

@@ -138,28 +138,33 @@ def fill(
     if memoryview(frame).readonly:
         raise InputError("a native frame is filled in a buffer that can be written to")
     values = [fill_value(info)] * len(rectangles) if colours is None else colours
-    if info.words:
-        _fill_words(frame, info, rectangles, values)
-        return
-    view = samples(frame, info)
-    if info.overlay_bits:
-        view &= np.array(~info.overlay_bits & ((1 << info.bits_allocated) - 1)).astype(view.dtype)
     if info.photometric == "YBR_FULL_422":
         rectangles = snap_pairs(rectangles)
         rectangles[:, [0, 2]] //= 2
         values = [(luma, luma, *chroma) for luma, *chroma in values]
+    if info.words:
+        _fill_words(_flat(frame, info), info, rectangles, values)
+        return
+    view = samples(frame, info)
+    if info.overlay_bits:
+        view &= np.array(~info.overlay_bits & ((1 << info.bits_allocated) - 1)).astype(view.dtype)
     paint(view, values, rectangles)
 
 
 def _fill_words(
-    frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes, values: Colours
+    stored: npt.NDArray[np.uint8], info: CineInfo, rectangles: Boxes, values: Colours
 ) -> None:
     """Fill 8-bit samples whose byte pairs are swapped: sample i lies at byte i ^ 1."""
-    stored = _flat(frame, info)
-    numbers = _shaped(np.arange(stored.size), info)
+    if info.overlay_bits:
+        stored &= np.uint8(~info.overlay_bits & 0xFF)
+    view = _shaped(stored, info)
+    rows, columns, *rest = (
+        np.arange(size) * step for size, step in zip(view.shape, view.strides, strict=True)
+    )
+    within = rest[0] if rest else np.zeros(1, np.intp)
     for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
-        at = numbers[y0:y1, x0:x1] ^ 1
-        stored[at] = np.array(value if at.ndim == 3 else value[0]).astype(np.uint8)
+        at = rows[y0:y1, None, None] + columns[x0:x1, None] + within
+        stored[at ^ 1] = np.array(value).astype(np.uint8)
 
 
 def paint(target: npt.NDArray[Any], values: Colours, rectangles: Boxes) -> None:

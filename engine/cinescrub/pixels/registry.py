@@ -73,7 +73,7 @@ _SUPPORTED: Final[dict[str, Syntax]] = {
         ),
         (".4.80", "JPEG-LS Lossless", Family.JPEG_LS, None),
         # A second lossy generation is never made. These three allow frames coded without loss
-        # (PS3.5 A.4.3, A.4.4, A.4.14): what is touched is, the other frames stay as they are.
+        # (PS3.5 A.4.3, A.4.4, 10.18): what is touched is, the other frames stay as they are.
         (".4.81", "JPEG-LS Lossy (Near-Lossless)", Family.JPEG_LS, None),
         (".4.90", "JPEG 2000 (Lossless Only)", Family.J2K, None),
         (".4.91", "JPEG 2000", Family.J2K, None),

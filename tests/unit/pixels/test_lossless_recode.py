@@ -12,6 +12,7 @@ from cinescrub.errors import RedactionError
 from cinescrub.pixels import rle
 from cinescrub.pixels.apply import clean, redact
 from cinescrub.pixels.codestream import read_j2k, read_jpeg
+from cinescrub.pixels.compare import check_frame
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.native import fill_value
 from cinescrub.pixels.registry import output_photometric, output_syntax
@@ -195,9 +196,23 @@ def test_a_frame_of_the_irreversible_transform_is_coded_again_as_it_decodes() ->
     assert np.array_equal(decode_stored(result, target), decode_stored(frame, info))
 
 
-def test_an_encoder_that_loses_something_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_loses_something_is_found_by_the_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     info = replace(GRAY, transfer_syntax=ROOT + ".4.90")
     frame = j2k(noise(8), 8)
+    other = j2k(noise(8), 8)
+    monkeypatch.setattr(imagecodecs, "jpeg2k_encode", lambda *_, **__: other)
+
+    written = redact(frame, info, RECTANGLE)
+
+    with pytest.raises(RedactionError):
+        check_frame(frame, written, info, info, RECTANGLE)
+
+
+def test_an_encoder_that_writes_other_samples_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = replace(deep(12), transfer_syntax=ROOT + ".4.90")
+    frame = j2k(noise(12), 12)
     other = j2k(noise(8), 8)
     monkeypatch.setattr(imagecodecs, "jpeg2k_encode", lambda *_, **__: other)
 

@@ -34,6 +34,11 @@ LAYOUTS = [
     pytest.param(
         replace(RGB, planar=1, transfer_syntax=ROOT + ".2", words=True), id="rgb planes in words"
     ),
+    pytest.param(replace(RGB, transfer_syntax=ROOT + ".2", words=True), id="rgb in words"),
+    pytest.param(
+        replace(RGB, photometric="YBR_FULL_422", transfer_syntax=ROOT + ".2", words=True),
+        id="ybr 4:2:2 in words",
+    ),
     pytest.param(replace(RGB, photometric="YBR_FULL"), id="ybr full"),
     pytest.param(replace(RGB, photometric="YBR_FULL_422"), id="ybr 4:2:2"),
     pytest.param(replace(GRAY, photometric="PALETTE COLOR", palette=DARK_AT_3), id="palette"),
