@@ -22,7 +22,7 @@ from setuptools.command.build_ext import build_ext
 _MODULE = "cinescrub.pixels._jpeg"
 _FOLDER = "engine/cinescrub/pixels"
 _SOURCES = ("_jpeg_module.c", "_jpeg_scan.c")
-_HEADER = "_jpeg_scan.h"
+_HEADERS = ("_jpeg_codes.h", "_jpeg_scan.h")
 _OLDEST = "0x030B0000"
 """The stable ABI of 3.11, the oldest Python that is supported: one wheel serves all later ones."""
 
@@ -72,7 +72,7 @@ class ExtensionHook(BuildHookInterface[Any]):
             _MODULE,
             [str(folder / name) for name in _SOURCES],
             include_dirs=[str(folder)],
-            depends=[str(folder / _HEADER)],
+            depends=[str(folder / name) for name in _HEADERS],
             extra_compile_args=["-std=c99", "-O3", "-g0"],
             define_macros=[("Py_LIMITED_API", _OLDEST)] if limited else [],
             py_limited_api=limited,

@@ -170,11 +170,11 @@ def prefetch(produce: Iterator[T], *, depth: int, token: CancelToken) -> Iterato
             thread.join()
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
+def usable_cores(at_most: int) -> int:
+    """Return how many cores this process may run on, `at_most` as many."""
     if hasattr(os, "sched_getaffinity"):  # Linux: containers and `taskset` grant some of them
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return min(at_most, len(os.sched_getaffinity(0)))
+    return min(at_most, os.cpu_count() or 1)
 
 
 @contextmanager

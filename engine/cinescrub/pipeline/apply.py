@@ -11,8 +11,10 @@ from cinescrub.pixels.apply import clean, fill_native, redact
 from cinescrub.stream import CancelToken, mapped, usable_cores
 from cinescrub.types import Fill, MaskPlan
 
-__all__ = ["write_pixels"]
+__all__ = ["MAX_WORKERS", "write_pixels"]
 
+MAX_WORKERS: Final = 4
+"""Threads that code or check frames. Each holds a few frames: more would cost memory."""
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LARGE_BYTES: Final = 1 << 32
 """An input that has no room in a Basic Offset Table: its output most likely has none either."""
@@ -28,6 +30,7 @@ def write_pixels(
     fill: Fill = Fill.BLACK,
     token: CancelToken,
     tell: Callable[[int], None],
+    workers: int | None = None,
 ) -> None:
     """Write the pixel data of a source with a plan applied, one frame at a time.
 
@@ -45,9 +48,12 @@ def write_pixels(
         Checked before each frame.
     tell : callable
         Told how many frames are done.
+    workers : int, optional
+        Threads that code compressed frames; one a core, up to `MAX_WORKERS`, where not given.
     """
     if not source.info.native:
-        _encapsulated(output, source, plan, fill, token, tell)
+        threads = usable_cores(MAX_WORKERS) if workers is None else workers
+        _encapsulated(output, source, plan, fill, token, tell, threads)
     elif source.transfer_syntax == _DEFLATED:
         _deflated(output, source, plan, fill, token, tell)
     else:
@@ -101,6 +107,7 @@ def _encapsulated(
     fill: Fill,
     token: CancelToken,
     tell: Callable[[int], None],
+    workers: int,
 ) -> None:
     info = source.info
     changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
@@ -112,7 +119,7 @@ def _encapsulated(
     large = source.extended_offsets or source.size > _LARGE_BYTES
     output.encapsulated(info.frames, extended=large)
     numbered = enumerate(source.frames_in_order())
-    with mapped(written, numbered, workers=usable_cores(), token=token) as frames:
+    with mapped(written, numbered, workers=workers, token=token) as frames:
         for k, frame in enumerate(frames):
             output.append(frame)
             tell(k + 1)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from cinescrub.dicom.source import Source
 from cinescrub.errors import RedactionError
+from cinescrub.pipeline.apply import MAX_WORKERS
 from cinescrub.pixels import registry
 from cinescrub.pixels.apply import snap
 from cinescrub.pixels.compare import check_frame, same_bytes
@@ -69,7 +70,7 @@ def compare_frames(
             raise RedactionError(f"frame {k} {error.message}") from None
 
     pairs = zip(count(), source.frames_in_order(), written.frames_in_order(), strict=False)
-    with mapped(check, pairs, workers=usable_cores(), token=token) as done:
+    with mapped(check, pairs, workers=usable_cores(MAX_WORKERS), token=token) as done:
         for _ in done:
             pass
 

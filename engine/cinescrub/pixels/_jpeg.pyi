@@ -1,6 +1,9 @@
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.pixels.jpeg_walk import Covered
 
+INTERFACE: int
+
+def scan_end(data: Buffer, start: int, /) -> int: ...
 def rewrite(
     data: Buffer,
     covered: Covered,

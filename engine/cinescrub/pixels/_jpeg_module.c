@@ -115,10 +115,36 @@ static PyObject *rewrite(PyObject *self, PyObject *args) {
     return answered;
 }
 
+static PyObject *scan_end(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer data;
+    Py_ssize_t from;
+    if (!PyArg_ParseTuple(args, "y*n", &data, &from)) {
+        return NULL;
+    }
+    size_t size = (size_t)data.len, end = size;
+    if (from >= 0 && from < data.len) { /* microseconds: not worth letting go of the GIL */
+        end = jpeg_scan_end(data.buf, size, (size_t)from);
+    }
+    PyBuffer_Release(&data);
+    return PyLong_FromSize_t(end);
+}
+
 static PyMethodDef methods[] = {
+    {"scan_end", scan_end, METH_VARARGS,
+     "scan_end(data, from, /)\n--\n\nSee jpeg_core.scan_end."},
     {"rewrite", rewrite, METH_VARARGS,
      "rewrite(data, covered, restart, components, /)\n--\n\nSee jpeg_walk.rewrite."},
     {NULL, NULL, 0, NULL},
+};
+
+static int fill_module(PyObject *module) {
+    return PyModule_AddIntConstant(module, "INTERFACE", JPEG_INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, fill_module},
+    {0, NULL},
 };
 
 static struct PyModuleDef module = {
@@ -127,6 +153,7 @@ static struct PyModuleDef module = {
     .m_doc = "Rewrite JPEG scans: the compiled twin of cinescrub.pixels.jpeg_walk.",
     .m_size = 0,
     .m_methods = methods,
+    .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__jpeg(void) { return PyModuleDef_Init(&module); }

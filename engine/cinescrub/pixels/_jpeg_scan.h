@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 enum {
+    JPEG_INTERFACE = 2, /* what jpeg_core.py expects: counted up with every change of a call */
     JPEG_MAX_COMPONENTS = 4,
     JPEG_MAX_BLOCKS = 10, /* in an MCU: T.81 B.2.3 */
 };
@@ -41,7 +42,7 @@ typedef struct {
 typedef struct {
     const uint8_t *data; /* of the scan, from behind its header to its end; borrowed */
     size_t size;
-    const uint8_t *covered; /* one byte a unit: not 0 where it is replaced; borrowed */
+    const uint8_t *covered; /* one byte a unit: not 0 where it is replaced; borrowed, unchanging */
     size_t units;
     size_t restart; /* units in a restart interval; 0: one interval */
     int count;      /* components */
@@ -53,6 +54,9 @@ typedef struct {
     size_t size;
     uint32_t needs[JPEG_MAX_COMPONENTS]; /* bit n: the fill needs DC category n */
 } jpeg_result;
+
+/* Return where the entropy-coded data that starts at `from` ends: at a marker that is not RSTn. */
+size_t jpeg_scan_end(const uint8_t *data, size_t size, size_t from);
 
 jpeg_status jpeg_rewrite(const jpeg_scan *scan, jpeg_result *result);
 

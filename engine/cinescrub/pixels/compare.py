@@ -119,7 +119,8 @@ def _lossy(
             bottom = reach if y1 < info.rows else 0
             inside = mine[y0 + top : y1 - bottom, x0 + left : x1 - right]
             low, high = int(inside.min()), int(inside.max())
-            filled &= level - tolerance <= low and high <= level + tolerance
+            # Blocks of one DC level and nothing else decode to exactly one value.
+            filled &= low == high and abs(low - level) <= tolerance
             grown = np.s_[max(0, y0 - top) : y1 + bottom, max(0, x0 - left) : x1 + right]
             ours[grown] = mine[grown]
     return filled

@@ -11,58 +11,26 @@ same. What was covered can't show through: its coefficients are gone.
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from cinescrub.errors import InputError
 from cinescrub.pixels import jpeg_core
-from cinescrub.pixels.codestream import PROCESS_NAMES, Buffer, Stream, inspect_stream
-from cinescrub.pixels.huffman import EOB, Table
-from cinescrub.pixels.jpeg_markers import DHT, DRI, SOS, Segment, kept, split, walk
+from cinescrub.pixels.codestream import Buffer, Stream, inspect_stream
+from cinescrub.pixels.huffman import EOB
+from cinescrub.pixels.jpeg_head import Grid, State, read_head, read_parts
+from cinescrub.pixels.jpeg_markers import APPLICATION, SOS, Segment, clean, split, walk
 from cinescrub.pixels.jpeg_walk import Component
 from cinescrub.types import Boxes, CineInfo
 
 __all__ = ["black", "mcu_size", "redact", "stream_is_rgb"]
 
-Grid: TypeAlias = npt.NDArray[np.bool_]
-
-_DQT: Final = 0xDB
 _MAX_CATEGORY: Final = 15
 """Bits of a DC difference (T.81 table F.6)."""
 _MAX_QUANTISER: Final = 1024
 """8-bit samples have quantisers of 8 bits (T.81 B.2.4.1); decoders stay exact in their clamping
 to four times the range of samples, so that a coarser one can't be used for a fill."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A component of the frame header."""
-
-    identifier: int
-    h: int
-    v: int
-    quantiser: int
-
-
-@dataclass(slots=True)
-class _State:
-    """Tables as they stand at a point of the stream."""
-
-    dc: dict[int, Table] = field(default_factory=dict)
-    ac: dict[int, Table] = field(default_factory=dict)
-    first_quantiser: dict[int, int] = field(default_factory=dict)
-    """Quantiser of the DC coefficient, by table number."""
-    restart: int = 0
-    parts: tuple[_Part, ...] = ()
-    covered: Grid | None = None
-    """(MCU rows, MCU columns)."""
-    done: set[int] = field(default_factory=set)
-    """Components whose scan was seen."""
 
 
 def stream_is_rgb(stream: Stream, info: CineInfo) -> bool:
@@ -85,7 +53,7 @@ def mcu_size(frame: Buffer, info: CineInfo) -> tuple[int, int]:
     inspect_stream(frame, info)
     for segment in walk(frame):
         if 0xC0 <= segment.marker <= 0xC1:
-            parts = _parts(memoryview(frame)[segment.body : segment.end])
+            parts = read_parts(memoryview(frame)[segment.body : segment.end])
             return 8 * max(p.h for p in parts), 8 * max(p.v for p in parts)
     raise InputError("a JPEG stream has no frame header")
 
@@ -109,7 +77,8 @@ def redact(
     Returns
     -------
     bytes
-        The new frame, APPn and COM segments dropped as :func:`jpeg_markers.clean` does.
+        The new frame, APPn and COM segments dropped as :func:`jpeg_markers.clean` does; all else
+        is as it was where no rectangle lies in the frame.
 
     Raises
     ------
@@ -119,19 +88,22 @@ def redact(
     stream = inspect_stream(frame, info)
     view = memoryview(frame)
     segments, _ = split(view)
-    state = _State()
+    first = [segment.marker for segment in segments].index(SOS)
+    head = bytes(view[: segments[first].end])
+    boxes = np.asarray(rectangles, np.int32).tobytes()
+    start, shared = read_head(head, info.rows, info.columns, boxes)
+    if shared.covered is not None and not shared.covered.any():
+        return bytes(clean(view))
+    state = shared.copy()
     fills = _black_of(stream, info) if colour is None else colour
-    out: list[bytes | memoryview] = [b"\xff\xd8"]
-    for segment, replacement in kept(view, segments):
-        if replacement is not None:
-            out.append(replacement)
-            continue
-        body = view[segment.body : segment.end]
+    out: list[bytes | memoryview] = [start]
+    for segment in segments[first:]:
         if segment.marker == SOS:
             out.extend(_scan(view, segment, state, fills, info))
-            continue
-        _note(segment.marker, body, state, info, rectangles)
-        out.append(view[segment.start : segment.end])
+        elif segment.marker not in APPLICATION:  # decoders look for those in front of scans only
+            body = view[segment.body : segment.end]
+            state.note(segment.marker, body, info.rows, info.columns, rectangles)
+            out.append(view[segment.start : segment.end])
     if len(state.done) != stream.components:
         raise InputError("a JPEG stream is truncated: a component has no scan")
     out.append(b"\xff\xd9")
@@ -171,87 +143,8 @@ def _level(sample: int, quantiser: int) -> int:
     return round((sample - 128) * 8 / quantiser)
 
 
-def _note(marker: int, body: memoryview, state: _State, info: CineInfo, boxes: Boxes) -> None:
-    """Take the tables and sizes of a segment into `state`."""
-    try:
-        if marker == DHT:
-            _note_huffman(body, state)
-        elif marker == _DQT:
-            _note_quantisers(body, state)
-        elif marker == DRI:
-            (state.restart,) = struct.unpack(">H", body)
-        elif marker in (0xC0, 0xC1):
-            if state.parts:
-                raise InputError("a JPEG stream is corrupt: two frame headers")
-            state.parts = _parts(body)
-            state.covered = _cover(state.parts, info, boxes)
-        elif marker < 0xE0:
-            name = PROCESS_NAMES.get(marker, f"JPEG with marker 0x{marker:02X}")
-            raise InputError(f"{name} can't be redacted: convert the file first")
-    except (IndexError, struct.error):
-        raise InputError("a JPEG stream is corrupt: a segment is too short") from None
-
-
-def _note_huffman(body: memoryview, state: _State) -> None:
-    for slot, table in _tables(bytes(body)):
-        (state.ac if slot >> 4 else state.dc)[slot & 3] = table
-
-
-@lru_cache(maxsize=64)
-def _tables(body: bytes) -> tuple[tuple[int, Table], ...]:
-    """Read a DHT segment (T.81 B.2.4.2). The frames of a cine mostly share theirs."""
-    tables = []
-    while body:
-        slot, counts = body[0], body[1:17]
-        end = 17 + sum(counts)
-        if len(counts) != 16 or end > len(body) or slot & 0xEC:
-            raise InputError("a JPEG Huffman table is corrupt")
-        tables.append((slot, Table(counts, body[17:end])))
-        body = body[end:]
-    return tuple(tables)
-
-
-def _note_quantisers(body: memoryview, state: _State) -> None:
-    while body:
-        wide, number = body[0] >> 4, body[0] & 15
-        size = 128 if wide else 64
-        if wide > 1 or number > 3 or len(body) < 1 + size:
-            raise InputError("a JPEG quantisation table is corrupt")
-        first = body[1] << 8 | body[2] if wide else body[1]
-        if not first:
-            raise InputError("a JPEG quantisation table is corrupt: a zero")
-        state.first_quantiser[number] = first
-        body = body[1 + size :]
-
-
-def _parts(body: memoryview) -> tuple[_Part, ...]:
-    """Read the components of a frame header (T.81 B.2.2)."""
-    count = body[5]
-    parts = tuple(
-        _Part(body[i], body[i + 1] >> 4, body[i + 1] & 15, body[i + 2])
-        for i in range(6, 6 + 3 * count, 3)
-    )
-    if not all(1 <= p.h <= 4 and 1 <= p.v <= 4 for p in parts):
-        raise InputError("a JPEG frame header is corrupt: sampling factors")
-    if len({p.identifier for p in parts}) != len(parts):
-        raise InputError("a JPEG frame header is corrupt: component identifiers")
-    # A single component is never interleaved, so that its factors mean nothing (T.81 A.2.2).
-    return (replace(parts[0], h=1, v=1),) if count == 1 else parts
-
-
-def _cover(parts: tuple[_Part, ...], info: CineInfo, boxes: Boxes) -> Grid:
-    """Return which MCUs the rectangles touch, (MCU rows, MCU columns)."""
-    width, height = 8 * max(p.h for p in parts), 8 * max(p.v for p in parts)
-    grid = np.zeros((-(-info.rows // height), -(-info.columns // width)), np.bool_)
-    for x0, y0, x1, y1 in boxes.tolist():  # NumPy's own clip costs more than a frame's header
-        x0, y0 = max(x0, 0), max(y0, 0)
-        if x0 < min(x1, info.columns) and y0 < min(y1, info.rows):
-            grid[y0 // height : -(-y1 // height), x0 // width : -(-x1 // width)] = True
-    return grid
-
-
 def _scan(
-    view: memoryview, segment: Segment, state: _State, fills: tuple[int, ...], info: CineInfo
+    view: memoryview, segment: Segment, state: State, fills: tuple[int, ...], info: CineInfo
 ) -> list[bytes | memoryview]:
     """Return a scan with its covered units replaced, tables that it needs in front."""
     if state.covered is None:
@@ -273,12 +166,12 @@ def _scan(
     return [*tables, head, new]
 
 
-def _chosen(body: memoryview, state: _State) -> list[tuple[int, int, int]]:
+def _chosen(body: memoryview, state: State) -> list[tuple[int, int, int]]:
     """Return (component index, DC table, AC table) of a scan header (T.81 B.2.3)."""
     try:
         count = body[0]
         pairs = [(body[1 + 2 * i], body[2 + 2 * i]) for i in range(count)]
-        spectral = bytes(body[1 + 2 * count : 4 + 2 * count])
+        spectral = bytes(body[1 + 2 * count :])
     except IndexError:
         raise InputError("a JPEG scan header is too short") from None
     if spectral != b"\x00\x3f\x00":
@@ -297,9 +190,7 @@ def _chosen(body: memoryview, state: _State) -> list[tuple[int, int, int]]:
     return chosen
 
 
-def _units(
-    covered: Grid, chosen: list[tuple[int, int, int]], state: _State, info: CineInfo
-) -> Grid:
+def _units(covered: Grid, chosen: list[tuple[int, int, int]], state: State, info: CineInfo) -> Grid:
     """Return which units of the scan are covered, (n,)."""
     if len(chosen) > 1:
         return covered.reshape(-1)
@@ -313,7 +204,7 @@ def _units(
 
 
 def _components(
-    chosen: list[tuple[int, int, int]], state: _State, fills: tuple[int, ...]
+    chosen: list[tuple[int, int, int]], state: State, fills: tuple[int, ...]
 ) -> tuple[Component, ...]:
     """Return the components of the scan, with their tables as they stand."""
     components = []
@@ -330,7 +221,7 @@ def _components(
 
 
 def _extend(
-    chosen: list[tuple[int, int, int]], state: _State, needs: tuple[int, ...]
+    chosen: list[tuple[int, int, int]], state: State, needs: tuple[int, ...]
 ) -> list[bytes]:
     """Give the scan's tables the codes that the fill needs; return their DHT segments.
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer
+from cinescrub.pixels.jpeg_core import scan_end
 
 __all__ = [
     "APP0",
     "APP14",
+    "APPLICATION",
     "DHT",
     "DRI",
     "EOI",
@@ -39,18 +40,16 @@ APP8: Final = 0xE8
 APP14: Final = 0xEE
 COM: Final = 0xFE
 
-_APPLICATION: Final = frozenset({*range(0xE0, 0xF0), COM})
+APPLICATION: Final = frozenset({*range(0xE0, 0xF0), COM})
+"""APPn and COM: what can hold anything."""
 _TABLES: Final = frozenset({*range(0xC0, 0xD0), SOS, 0xDB, 0xDC, DRI, 0xF7, 0xF8})
 """SOFn, DHT, DAC, SOS, DQT, DNL, DRI; JPEG-LS SOF55 and LSE."""
 
-_END_OF_SCAN: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""In JPEG entropy-coded data 0xFF is followed by 0x00; restart markers stay in the scan."""
 _END_OF_LS_SCAN: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
-"""JPEG-LS stuffs a bit instead: what follows 0xFF is below 0x80 (T.87 A.1)."""
+"""JPEG-LS stuffs a bit in coded data: what follows 0xFF is below 0x80 (T.87 A.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A marker segment and, behind SOS, its entropy-coded data."""
 
     marker: int
@@ -102,7 +101,7 @@ def walk(frame: Buffer) -> Iterator[Segment]:
     if bytes(view[:2]) != b"\xff\xd8":
         raise InputError("a frame is not a JPEG stream")
     position = 2
-    scan_end = _END_OF_SCAN
+    jpeg_ls = False
     seen_scan = False
     while True:
         start, marker = _marker(view, position)
@@ -116,9 +115,8 @@ def walk(frame: Buffer) -> Iterator[Segment]:
                 raise InputError("a JPEG stream has no scan")
             yield Segment(EOI, start, *3 * (start + 2,))
             return
-        segment = _segment(view, start, marker, scan_end)
-        if marker == 0xF7:
-            scan_end = _END_OF_LS_SCAN
+        segment = _segment(view, start, marker, jpeg_ls=jpeg_ls)
+        jpeg_ls |= marker == 0xF7
         seen_scan |= marker == SOS
         yield segment
         position = segment.stop
@@ -138,8 +136,8 @@ def _marker(view: memoryview, position: int) -> tuple[int, int | None]:
     return position, view[position + 1]
 
 
-def _segment(view: memoryview, start: int, marker: int, scan_end: re.Pattern[bytes]) -> Segment:
-    if marker not in _APPLICATION and marker not in _TABLES:
+def _segment(view: memoryview, start: int, marker: int, *, jpeg_ls: bool) -> Segment:
+    if marker not in APPLICATION and marker not in _TABLES:
         raise InputError(f"a JPEG stream is corrupt or of an unknown kind: marker 0x{marker:02X}")
     body = start + 4
     if body > len(view):
@@ -148,9 +146,11 @@ def _segment(view: memoryview, start: int, marker: int, scan_end: re.Pattern[byt
     if end < body or end > len(view):
         raise InputError("a JPEG stream is corrupt: a segment leaves the frame")
     stop = end
-    if marker == SOS:
-        found = scan_end.search(view, end)
+    if marker == SOS and jpeg_ls:
+        found = _END_OF_LS_SCAN.search(view, end)
         stop = found.start() if found else len(view)
+    elif marker == SOS:
+        stop = scan_end(view, end)
     return Segment(marker, start, body, end, stop)
 
 
@@ -171,7 +171,7 @@ def kept(frame: Buffer, segments: list[Segment]) -> Iterator[tuple[Segment, byte
     view = memoryview(frame)
     seen: set[int] = set()
     for segment in segments:
-        if segment.marker not in _APPLICATION:
+        if segment.marker not in APPLICATION:
             yield segment, None
             continue
         short = _essential(segment.marker, view[segment.body : segment.end])

@@ -51,7 +51,7 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     """
     family = syntax_of(info.transfer_syntax).family
     if family is Family.RLE:
-        samples = _owned(rle.decode(frame, info))
+        samples = np.array(rle.decode(frame, info), order="K")  # by plane, as it is coded again
         values = fill_colours(samples, info, rectangles, fill)
         _clear_overlays(samples, info)
         paint(samples, values, rectangles)

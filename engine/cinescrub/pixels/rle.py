@@ -122,7 +122,9 @@ def encode(samples: Samples) -> bytes:
     stacked = samples[..., None] if samples.ndim == 2 else samples
     segments = []
     for s in range(stacked.shape[2]):
-        plane = np.ascontiguousarray(stacked[..., s].astype(f">i{width}" if width > 1 else "u1"))
+        plane = np.ascontiguousarray(
+            stacked[..., s].astype(f">i{width}" if width > 1 else "u1", copy=False)
+        )
         by_byte = plane.view(np.uint8).reshape(*plane.shape, width)
         for b in range(width):
             # Not ascontiguousarray: it leaves the strides of axes of length 1 as they are.

@@ -75,6 +75,17 @@ def test_a_change_where_nothing_was_planned_is_found(name: str) -> None:
         check_frame(before, redact(before, info, BOX), info, info, NONE)
 
 
+@pytest.mark.parametrize("name", ["jpeg 4:2:0", "jpeg 4:4:4"])
+def test_dim_text_near_the_mean_does_not_pass_as_a_fill(name: str) -> None:
+    info, _ = SOURCES[name]
+    dim = np.full((H, W, 3), 100, np.uint8)
+    dim[18:30:4, 18:46] = 112
+    before = bytes(imagecodecs.jpeg8_encode(dim, 95, subsampling=name[-5:].replace(":", "")))
+
+    with pytest.raises(RedactionError, match="not filled"):
+        check_frame(before, before, info, info, BOX, Fill.MEAN)
+
+
 def test_one_changed_sample_next_to_a_rectangle_is_found() -> None:
     info, before = SOURCES["native"]
     after = bytearray(redact(before, info, BOX))

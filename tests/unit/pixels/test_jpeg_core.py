@@ -121,3 +121,27 @@ class TestRewrite:
 
         with pytest.raises(InputError, match="beyond"):
             rewrite(data, (Component(dc, ONE_CODE, 0, 1),), COVERED[::-1].copy(), 0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [
+        (b"", 0),
+        (b"ab", 2),
+        (b"ab\xff", 3),
+        (b"ab\xff\x00\xff\xd9", 4),
+        (b"\xff\xd9ab", 0),
+        (b"\xff\xd0\xff\xd7\xff\xfe", 4),
+        (b"\xff\xff\xff\xd3\xff\xff\xd9", 5),
+        (b"\xff\xff\x00\xff\x01", 3),
+    ],
+)
+def test_where_coded_data_ends(
+    data: bytes, end: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(jpeg_core, "COMPILED", False)
+
+    assert jpeg_core.scan_end(data, 0) == end
+    assert jpeg_core.scan_end(b"\xff\xd9" + data, 2) == 2 + end

@@ -251,6 +251,20 @@ def test_fill_bytes_in_front_of_markers_are_no_data() -> None:
     assert np.array_equal(components(result), components(expected))
 
 
+def longer(frame: bytes, marker: bytes) -> bytes:
+    """Add bytes, which might be text, to the end of a segment."""
+    at = frame.index(marker)
+    (length,) = struct.unpack_from(">H", frame, at + 2)
+    end = at + 2 + length
+    return (
+        frame[: at + 2]
+        + struct.pack(">H", length + 4)
+        + frame[at + 4 : end]
+        + b"NAME"
+        + frame[end:]
+    )
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
@@ -269,6 +283,10 @@ def test_fill_bytes_in_front_of_markers_are_no_data() -> None:
             coded(picture()).replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc1\x00\x11\x0c", 1),
             "allocates",
             id="12 bit",
+        ),
+        pytest.param(longer(coded(picture()), b"\xff\xc0"), "its length", id="longer frame header"),
+        pytest.param(
+            longer(coded(picture()), b"\xff\xda"), "sequential scan", id="longer scan header"
         ),
         pytest.param(bytes(100), "not a JPEG", id="zeros"),
         pytest.param(b"", "not a JPEG", id="empty"),
