@@ -41,6 +41,8 @@ class Choice:
     columns: int
     groups: tuple[str, ...] = ()
     """Names, or patterns such as `jpeg-*`; all where empty."""
+    faces: tuple[Path, ...] = ()
+    """Font files, each a group of its own."""
 
     def cases(self) -> list[Case]:
         """Return the cases.
@@ -50,7 +52,13 @@ class Choice:
         ConfigError
             A pattern fits no group of the suite.
         """
-        suite = accuracy_suite(self.seeds, frames=self.frames, rows=self.rows, columns=self.columns)
+        suite = accuracy_suite(
+            self.seeds,
+            frames=self.frames,
+            rows=self.rows,
+            columns=self.columns,
+            faces=self.faces,
+        )
         for pattern in self.groups:
             if not any(fnmatch(case.group, pattern) for case in suite):
                 known = ", ".join(dict.fromkeys(case.group for case in suite))
@@ -105,7 +113,11 @@ def measure_accuracy(
         else:
             shutil.rmtree(folder)
     typer.echo(table(subjects))
-    settings = asdict(choice) | {"run_options": list(run_options), "machine": machine()}
+    settings = asdict(choice) | {
+        "faces": [face.name for face in choice.faces],
+        "run_options": list(run_options),
+        "machine": machine(),
+    }
     if targets.json is not None:
         told = jsonlib.dumps(summarise(subjects, settings), indent=1, ensure_ascii=False)
         _write(targets.json, f"{told}\n".encode())

@@ -233,6 +233,13 @@ def test_the_suite_spans_the_sizes_of_text_and_picture() -> None:
     assert specs["size-2144x1408"].frames == 2
 
 
+def test_a_font_file_adds_a_group_and_changes_none() -> None:
+    plain, more = accuracy_suite(1), accuracy_suite(1, faces=[Path("fonts/Some Sans.ttf")])
+
+    assert more[:-1] == plain
+    assert (more[-1].group, more[-1].spec.face) == ("face-some sans", "fonts/Some Sans.ttf")
+
+
 def test_every_case_of_the_suite_shows_identifying_text() -> None:
     for case in accuracy_suite(1, frames=1):
         truth = plan_drawing(case.spec).truth
