@@ -5,10 +5,11 @@ from __future__ import annotations
 import json as jsonlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import cv2
 import typer
@@ -18,6 +19,7 @@ from cinescrub.cli.bench import machine
 from cinescrub.cli.models import say
 from cinescrub.errors import ConfigError, OutputError
 from cinescrub.testing.accuracy import (
+    Subject,
     make_cases,
     measure_peer,
     measure_tool,
@@ -41,6 +43,8 @@ class Choice:
     columns: int
     groups: tuple[str, ...] = ()
     """Names, or patterns such as `jpeg-*`; all where empty."""
+    faces: tuple[Path, ...] = ()
+    """Font files, each a group of its own."""
 
     def cases(self) -> list[Case]:
         """Return the cases.
@@ -50,7 +54,13 @@ class Choice:
         ConfigError
             A pattern fits no group of the suite.
         """
-        suite = accuracy_suite(self.seeds, frames=self.frames, rows=self.rows, columns=self.columns)
+        suite = accuracy_suite(
+            self.seeds,
+            frames=self.frames,
+            rows=self.rows,
+            columns=self.columns,
+            faces=self.faces,
+        )
         for pattern in self.groups:
             if not any(fnmatch(case.group, pattern) for case in suite):
                 known = ", ".join(dict.fromkeys(case.group for case in suite))
@@ -85,34 +95,39 @@ def measure_accuracy(
     """
     cases = choice.cases()
     opened = installed_peers() if "all" in peers else [open_peer(name) for name in peers]
+    settings = asdict(choice) | {
+        "faces": [face.name for face in choice.faces],
+        "run_options": list(run_options),
+        "machine": machine(),
+    }
     folder = Path(tempfile.mkdtemp(prefix="cinescrub-accuracy-", dir=targets.work))
     try:
         made = make_cases(cases, folder / "in", say)
+        tool = folder / "cinescrub"
         subjects = [
-            measure_tool(
-                made,
-                folder / "cinescrub",
-                run_options,
-                version=__version__,
-                explain=explain,
-                say=say,
-            ),
-            *(measure_peer(made, peer, say) for peer in opened),
+            measure_tool(made, tool, run_options, version=__version__, explain=explain, say=say)
         ]
+        _publish(subjects, settings, targets)
+        for peer in opened:
+            subjects.append(measure_peer(made, peer, say))
+            _publish(subjects, settings, targets)
     finally:
         if targets.keep:
             say(f"kept: {folder}")
         else:
             shutil.rmtree(folder)
     typer.echo(table(subjects))
-    settings = asdict(choice) | {"run_options": list(run_options), "machine": machine()}
+    return 0
+
+
+def _publish(subjects: Sequence[Subject], settings: Mapping[str, Any], targets: Targets) -> None:
+    """Write what is known so far: a peer that fails, late, costs nothing that was measured."""
     if targets.json is not None:
         told = jsonlib.dumps(summarise(subjects, settings), indent=1, ensure_ascii=False)
         _write(targets.json, f"{told}\n".encode())
     if targets.plot is not None:
         _, picture = cv2.imencode(".png", draw_figures(subjects)[..., ::-1])
         _write(targets.plot, picture.tobytes())
-    return 0
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -325,6 +325,10 @@ def accuracy(
         list[str] | None,
         typer.Option("--group", help="Only this group, or pattern `jpeg-*`; repeatable."),
     ] = None,
+    face: Annotated[
+        list[Path] | None,
+        typer.Option("--face", help="TrueType file: adds the group `face-NAME`; repeatable."),
+    ] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option(
@@ -353,7 +357,7 @@ def accuracy(
     """
     from cinescrub.cli.accuracy import Choice, Targets, measure_accuracy
 
-    choice = Choice(seeds, frames, rows, columns, tuple(group or ()))
+    choice = Choice(seeds, frames, rows, columns, tuple(group or ()), tuple(face or ()))
     targets = Targets(json, plot, work, keep)
     code = measure_accuracy(choice, peer or (), run_options or (), targets, explain=explain)
     raise typer.Exit(code)

@@ -19,6 +19,8 @@ __all__ = ["standing_ink"]
 _STAND_LEVELS: Final = 8.0
 _STAND_SHARE: Final = 0.3
 _SEEN_SHARE: Final = 0.25
+_SOLID_SHARE: Final = 0.9
+"""From here on a box is all ink and has no background of its own."""
 
 _Plane = npt.NDArray[np.float32]
 _PLANES: Final = np.array(
@@ -71,7 +73,7 @@ def _patches(
 
     A string that fills its box (`I`, `-`) gets a rim of two pixels, so that it has a background.
     """
-    rim = 2 if float(item.ink.mean()) > 0.6 else 0
+    rim = 2 if float(item.ink.mean()) > _SOLID_SHARE else 0
     x0, y0, x1, y1 = item.box
     height, width = before.shape[:2]
     top, left = max(0, y0 - rim), max(0, x0 - rim)

@@ -5,7 +5,9 @@ Data only; a case is a name and a spec.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from cinescrub.testing.spec import CineSpec, Dress, Dynamic, Photometric, Syntax, Tier, VendorLook
@@ -48,7 +50,12 @@ class Case:
 
 
 def accuracy_suite(
-    seeds: int, *, frames: int = 12, rows: int = 480, columns: int = 640
+    seeds: int,
+    *,
+    frames: int = 12,
+    rows: int = 480,
+    columns: int = 640,
+    faces: Sequence[Path] = (),
 ) -> tuple[Case, ...]:
     """Return the suite.
 
@@ -58,19 +65,21 @@ def accuracy_suite(
         Cines of each group; the looks take turns.
     frames, rows, columns : int
         Size of each, but of the groups whose size is what is special about them.
+    faces : sequence of Path
+        TrueType or OpenType files; each adds a group, `face-` and its name, at the end.
     """
     base = CineSpec(frames=frames, rows=rows, columns=columns)
     looks = tuple(VendorLook)
     cases: list[Case] = []
     for index in range(seeds):
-        for offset, (group, spec) in enumerate(_groups(base).items()):
+        for offset, (group, spec) in enumerate(_groups(base, faces).items()):
             look = looks[(index + offset) % len(looks)]
             made = replace(spec, seed=1000 * index + offset, look=look)
             cases.append(Case(f"{group}-{look.value}-{index}", group, made))
     return tuple(cases)
 
 
-def _groups(base: CineSpec) -> dict[str, CineSpec]:
+def _groups(base: CineSpec, faces: Sequence[Path]) -> dict[str, CineSpec]:
     """Return what each group's cines are, but for seed and look."""
     groups = {tier.name: _of_tier(base, tier) for tier in TIERS}
     groups |= {
@@ -87,7 +96,7 @@ def _groups(base: CineSpec) -> dict[str, CineSpec]:
         "edge": replace(base, edge=True),
     }
     groups |= {f"size-{columns}x{rows}": _of_size(base, rows, columns) for rows, columns in _SIZES}
-    return groups
+    return groups | {f"face-{face.stem.lower()}": replace(base, face=str(face)) for face in faces}
 
 
 def _of_size(base: CineSpec, rows: int, columns: int) -> CineSpec:

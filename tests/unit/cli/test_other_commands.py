@@ -164,9 +164,10 @@ def test_bench_of_nothing_that_can_be_measured_is_an_error_of_usage(
     [
         (["--group", "nosuch"], "choose of clean"),
         (["--peer", "nosuch"], "choose of easyocr"),
+        (["--group", "face-*", "--face", "nosuch.ttf"], "font could not be loaded"),
         (["--", "--no-such-option"], "ended with 2"),
     ],
-    ids=["group", "peer", "option of run"],
+    ids=["group", "peer", "font", "option of run"],
 )
 def test_bench_accuracy_that_cannot_run_is_an_error_of_usage_and_leaves_nothing(
     cinescrub: Command, tmp_path: Path, options: list[str], says: str
@@ -174,7 +175,7 @@ def test_bench_accuracy_that_cannot_run_is_an_error_of_usage_and_leaves_nothing(
     before = left_in(tmp_path)
 
     outcome = cinescrub(
-        "bench", "accuracy", "--group", "clean", "--frames", 1, "--rows", 96, "--columns", 96,
+        "bench", "accuracy", "--group", "blur", "--frames", 1, "--rows", 96, "--columns", 96,
         "--work", tmp_path, *options,
     )  # fmt: skip
 

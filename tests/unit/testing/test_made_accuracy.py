@@ -40,6 +40,7 @@ class StandIn:
         self.half: set[str] = set()
         """Names of strings of which only the left half is painted over."""
         self.refuse: set[str] = set()
+        self.damage: set[str] = set()
         self.unknown_options: set[str] = set()
         self.commands: list[list[str]] = []
 
@@ -62,6 +63,8 @@ class StandIn:
         output = folder / source.name
         shutil.copy(source, output)
         self._paint(output, source.stem, command)
+        if source.stem in self.damage:
+            output.write_bytes(output.read_bytes()[:5000])
         return line | {"output": str(output), "seconds": {"inspect": 0.5}}
 
     def _paint(self, path: Path, name: str, command: list[str]) -> None:
@@ -133,6 +136,18 @@ def test_a_refused_cine_leaks_everything_and_is_listed_with_its_reason(
         {"case": "two", "status": "quarantined", "reason": "review required"}
     ]
     assert told["settings"] == {"seeds": 1}
+
+
+def test_an_output_that_cannot_be_read_is_none(command: StandIn, tmp_path: Path) -> None:
+    command.damage = {"one"}
+
+    subject = _measured(command, tmp_path, [Case("one", "clean", _SPEC)])
+
+    (figures,) = summarise([subject], {})["subjects"]
+    assert figures["total"]["missing"] == 1
+    assert figures["total"]["item_recall"] == 0.0
+    assert figures["no_output"][0]["status"] == "ok"
+    assert "unreadable" in figures["no_output"][0]["reason"]
 
 
 def test_planted_identifiers_that_are_left_are_listed_by_place(
@@ -231,6 +246,13 @@ def test_the_suite_spans_the_sizes_of_text_and_picture() -> None:
     assert {(320, 240), (640, 480), (1024, 768), (2144, 1408)} == sizes
     assert {spec.tier.text_px for spec in specs.values()} == {None, 8, 24, 60}
     assert specs["size-2144x1408"].frames == 2
+
+
+def test_a_font_file_adds_a_group_and_changes_none() -> None:
+    plain, more = accuracy_suite(1), accuracy_suite(1, faces=[Path("fonts/Some Sans.ttf")])
+
+    assert more[:-1] == plain
+    assert (more[-1].group, more[-1].spec.face) == ("face-some sans", "fonts/Some Sans.ttf")
 
 
 def test_every_case_of_the_suite_shows_identifying_text() -> None:

@@ -12,11 +12,13 @@ import pytest
 from cinescrub.testing import (
     CineSpec,
     CineTruth,
+    Dress,
     Dynamic,
     Photometric,
     Syntax,
     TextItem,
     Tier,
+    VendorLook,
     draw_frames,
     plan_drawing,
 )
@@ -124,6 +126,20 @@ def test_low_contrast_text_that_is_left_leaks() -> None:
 
     assert score.items > 0
     assert score.item_recall == 0.0
+
+
+@pytest.mark.parametrize("dress", list(Dress))
+@pytest.mark.parametrize("look", [VendorLook.ALOKA, VendorLook.LIGHT])
+def test_text_of_any_dress_leaks_when_left_and_not_when_filled(
+    look: VendorLook, dress: Dress
+) -> None:
+    spec = CineSpec(seed=7, frames=1, rows=480, columns=640, look=look, dress=dress)
+
+    left, black = _edited(spec, _nothing), _edited(spec, _fill((0, 0, 0)))
+    gray = _edited(spec, _fill((128, 128, 128), margin=2))
+
+    assert left.items_leaked == left.items >= 6
+    assert black.misses == gray.misses == ()
 
 
 def test_one_frame_that_leaks_is_a_leak_of_its_item() -> None:

@@ -155,9 +155,14 @@ def _outcome(made: Made, run: ToolRun) -> Outcome:
     status, reason = str(line.get("status", "absent")), str(line.get("reason") or "")
     if output is None:
         return Outcome(made.case, score_missing(made.truth), status, reason)
+    try:
+        score = score_frames(read_frames(made.path), read_frames(output), made.truth)
+    except Exception as error:  # whatever another decoder makes of it: it is no output
+        reason = f"not the source's frames, or unreadable: {type(error).__name__}"
+        return Outcome(made.case, score_missing(made.truth), status, reason)
     return Outcome(
         case=made.case,
-        score=score_frames(read_frames(made.path), read_frames(output), made.truth),
+        score=score,
         status=status,
         reason=reason,
         header_leaks=tuple(plant.place for plant in find_leaks(output, made.truth.planted)),
