@@ -119,7 +119,7 @@ class _Seen:
     read: bool
     """Whether any reading is text with some confidence."""
     sure: int
-    """How many of the readings that vouch are sure."""
+    """How often it was read so that it vouches, and surely: by another recogniser, or again."""
 
     @property
     def measures(self) -> bool:
@@ -140,7 +140,7 @@ class _Seen:
 
     @property
     def confirmed(self) -> bool:
-        """Whether two sure readings vouch for a line with clinical words."""
+        """Whether two sure readings vouch for a line with clinical words or settings."""
         return self.sure > 1 and all(one.worded for one in self.vouching)
 
 
@@ -221,7 +221,7 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         tuple(clinical for clinical, _ in vouching),
         any(patterns.is_label(reading.text) for reading in line.readings),
         any(_is_read(reading, settings.min_confidence) for reading in line.readings),
-        sum(reading.confidence >= settings.sure for _, reading in vouching),
+        sum(reading.times for _, reading in vouching if reading.confidence >= settings.sure),
     )
 
 

@@ -238,9 +238,10 @@ def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
     folded = ocr.fold(text)
     known = vocabulary() if known is None else known
     found = parse_as_read(folded, known)
-    if found is None and (restored := ocr.restore_digits(folded)) != folded:
-        found = parse_as_read(restored, known)
-    return found
+    if found is not None and found.sufficient:
+        return found
+    restored = ocr.restore_digits(folded)
+    return (parse_as_read(restored, known) if restored != folded else None) or found
 
 
 def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | None:

@@ -153,6 +153,8 @@ class IdentifierMatcher:
     def matches(self, text: str) -> bool:
         """Tell whether `text`, as a recogniser read it, holds an identifier of the file."""
         folded = ocr.fold(text)
+        if any(map(self._is_unlettered, _UNLETTERED.findall(folded))):
+            return True
         if _SIGNS.search(folded) is None:
             return self._holds(folded)
         # A stroke or sign stands for a glyph, or for nothing.
@@ -176,6 +178,15 @@ class IdentifierMatcher:
             or any(map(self._is_form, joined))
             or self._holds_nearly(line, tokens)
         )
+
+    def _is_unlettered(self, token: str) -> bool:
+        """Tell whether a token with `?` for letters that a recogniser lacks is one of the forms."""
+        if 2 * token.count("?") > len(token):
+            return False
+        spelled = re.compile(
+            ".{1,2}".join(re.escape(ocr.skeleton(part)) for part in token.split("?"))
+        )
+        return any(spelled.fullmatch(form) for form in self._forms.tokens)
 
     def _holds_nearly(self, line: str, tokens: list[str]) -> bool:
         """Tell whether a part of the line is a form but for the edits forgiven."""
@@ -207,6 +218,7 @@ class IdentifierMatcher:
 _DECIMAL: Final = re.compile(r"(?<![\w.,])\d{1,3}[.,]\d{1,3}(?![.,]?\w)")
 
 
+_UNLETTERED: Final = re.compile(r"(?<![\w?])(?=[\w?]*\?)(?=[\w?]*[^\W_])[^\W_?]*(?:\?[^\W_?]*)+")
 _SIGNS: Final = re.compile(r"[|!$]")
 _AS_GLYPHS: Final = str.maketrans({"|": "l", "!": "l", "$": "s"})
 

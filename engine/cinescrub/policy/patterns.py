@@ -47,6 +47,7 @@ _DATE: Final = re.compile(
             rf"(?<!\d){_YEAR}\s?[/-]\s?(?:0?[1-9]|1[0-2])(?!\d)",
             rf"{_DAY}{_GAP}(?:{_MONTH})(?![a-z])",
             rf"(?<![a-z])(?:{_MONTH}){_GAP}(?:\d{{1,2}}(?:st|nd|rd|th)?{_NOT_A_SIZE}|{_YEAR}(?!\d))",
+            rf"(?<![a-z])(?:{_MONTH}){_GAP}\d{{1,2}}{_GAP}{_YEAR}(?!\d)",
             rf"{_DAY}{_GAP}(?:{_MAYBE})(?:{_GAP}\d{{2,4}}(?![\d.])|$)",
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}\d{{1,2}}(?:st|nd|rd|th)?{_GAP}{_YEAR}",
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}{_YEAR}(?!\d)",
@@ -94,7 +95,7 @@ _CONTACT: Final = re.compile(
 )
 _AGE: Final = re.compile(
     r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
-    r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b"
+    r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b(?![.,]\d)"
 )
 _PERSON: Final = re.compile(
     "|".join(
@@ -106,7 +107,7 @@ _PERSON: Final = re.compile(
             r"\b(?:med\.?\s?rec|medical record|accession|accn)\b",
             r"\b(?:phys|physician|doctor|sonographer|operator|technician|technologist|attending"
             r"|referring|interpreting|surgeon|consultant|nurse|arzt|untersucher)\b",
-            r"\b(?:ref|tech|sono|op|oper|perf|user|initials?)\s?[.:]",
+            r"\b(?:ref|tech|sono|[o0]p|oper|perf|user|initials?)\s?[.:]",
             r"\b(?:tech|op|oper|sono)\s[a-z]{1,3}$|\b(?:perf(?:ormed)?|read|done)\sby\b",
             r"\b(?:rdcs|rdms|rvt|rcs|frcr|frcp)\b|[a-z][,.]?\s(?:m\.?d|ph\.?d)\b\.?$",
             r"\b(?:prof|herr|frau|mme|dott|dra|mrs)\b\.?\s",

@@ -24,6 +24,8 @@ class Reading:
     phi_score: float = 0.0
     """The token classifier's: the maximum over the tokens of 1 - P(not PHI), where labels that
     its contract maps to no PHI kind (a vendor) count as not PHI."""
+    times: int = 1
+    """How many recognisers and frames gave this text."""
     outvoted: bool = False
     """Whether the place was read otherwise in most frames (`voting`): then it is evidence, if it
     holds any, and no reason to doubt the others."""

@@ -41,8 +41,8 @@ def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     Returns
     -------
     tuple of Reading
-        One for each text, ordered by text, with the greatest confidence and PHI score it had;
-        outvoted ones are marked so. Fusing twice changes nothing but that.
+        One for each text, ordered by text, with the greatest confidence and PHI score it had, and
+        how often it was read; outvoted ones are marked so.
     """
     heard: dict[str, Reading] = {}
     sure: dict[str, list[float]] = defaultdict(list)
@@ -50,6 +50,7 @@ def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
         known = heard.get(reading.text, reading)
         heard[reading.text] = replace(
             reading,
+            times=len(sure[reading.text]) + 1,
             confidence=_greater(known.confidence, reading.confidence),
             phi_score=_greater(known.phi_score, reading.phi_score, broken=1.0),
         )

@@ -48,7 +48,7 @@ def reason(*read: tuple[str, float], matcher: IdentifierMatcher = NOBODY) -> Rea
 def test_a_text_counts_once_with_its_greatest_confidence() -> None:
     (only,) = vote([Reading("LV", 0.2, 0.7), Reading("LV", 0.9, 0.1), Reading("LV", float("nan"))])
 
-    assert only == Reading("LV", 0.9, 0.7)
+    assert only == Reading("LV", 0.9, 0.7, times=3)
 
 
 def test_garbage_of_one_frame_does_not_take_a_line_that_the_others_read() -> None:
@@ -74,6 +74,14 @@ def test_what_stood_there_in_one_frame_still_takes_the_line(flash: str, confiden
 
 def test_a_sure_reading_of_one_frame_is_never_outvoted() -> None:
     assert reason(*[("GAIN 60", 0.9)] * 20, ("OKONKWO", 0.4)) is not Reason.CLINICAL
+
+
+def test_two_recognisers_that_read_the_same_confirm_each_other_in_a_banner() -> None:
+    top = (100, 10, 160, 25)
+    once, twice = ([Line(over(*[("Sector", 0.9)] * n), top)] for n in (1, 2))
+
+    assert decide(once, matcher=NOBODY, frame_size=SIZE).reasons == (Reason.BANNER,)
+    assert decide(twice, matcher=NOBODY, frame_size=SIZE).reasons == (Reason.CLINICAL,)
 
 
 def test_nothing_read_gives_nothing() -> None:
