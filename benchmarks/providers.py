@@ -65,8 +65,8 @@ Maps = npt.NDArray[np.float32]
 
 _TEXTS = 32
 _TOKENS = 16
+_LINE_HEIGHT = 64  # of english_g2
 _LINE_WIDTH = 320
-_HEIGHT = 64  # of english_g2's input
 _LEAST_RUNS = 5
 _COMPARED = ("rectangles", "redactions", "kept", "sha256_out")
 
@@ -168,7 +168,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
             yield Case(Slot.CRAFT, f"{n} x {size}", {"frames": frames[:n]})
     lines = _lines(max(options.lines), options.seed)
     for n in options.lines:
-        yield Case(Slot.RECOGNIZER, f"{n} x {_HEIGHT}x{_LINE_WIDTH}", {"lines": lines[:n]})
+        yield Case(Slot.RECOGNIZER, f"{n} x {_LINE_HEIGHT}x{_LINE_WIDTH}", {"lines": lines[:n]})
     tokens = _tokens(options.models, options.seed)
     yield Case(Slot.DEIDENTIFIER, f"{_TEXTS} x {_TOKENS} tokens", tokens)
 
@@ -198,12 +198,12 @@ def _texts(seed: int) -> Iterator[tuple[npt.NDArray[np.uint8], TextItem]]:
 
 def _lines(n: int, seed: int) -> npt.NDArray[np.uint8]:
     """Return `(n, 64, 320, 1)` lines, scaled and padded as the recogniser does."""
-    lines = np.empty((n, _HEIGHT, _LINE_WIDTH, 1), np.uint8)
+    lines = np.empty((n, _LINE_HEIGHT, _LINE_WIDTH, 1), np.uint8)
     for line, (frame, item) in zip(lines, _texts(seed), strict=False):
         x0, y0, x1, y1 = item.box
         gray = cv2.cvtColor(frame[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
-        width = min(_LINE_WIDTH, max(1, round((x1 - x0) * _HEIGHT / (y1 - y0))))
-        line[:, :width, 0] = cv2.resize(gray, (width, _HEIGHT), interpolation=cv2.INTER_CUBIC)
+        width = min(_LINE_WIDTH, max(1, round((x1 - x0) * _LINE_HEIGHT / (y1 - y0))))
+        line[:, :width, 0] = cv2.resize(gray, (width, _LINE_HEIGHT), interpolation=cv2.INTER_CUBIC)
         line[:, width:] = line[:, width - 1 : width]
     return lines
 

@@ -6,35 +6,46 @@ its probability map becomes boxes. It finds what CRAFT misses: initials, turned 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cinescrub.runtime.session import Model
-from cinescrub.text.tiles import Tiling, boxes_in_frame, resized, score_maps
+from cinescrub.text.detector import union
+from cinescrub.text.tiles import BROKEN, Tiling, boxes_in_frame, resized, score_maps
 from cinescrub.types import Frame, TextBoxes
 
 __all__ = ["DbDetector", "DbSettings", "boxes_from_map"]
 
 _MAP_STRIDE = 1
 """The map has the input's resolution."""
+_SPLITS = (0.3, 0.5, 0.7, 0.9)
+"""Thresholds at which what is too tall for text is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DbSettings:
     """Thresholds and sizes of the detector."""
 
-    threshold: float = 0.3
-    """Pixels with a higher probability belong to the core of a line (0.3 as published)."""
-    box_threshold: float = 0.4
-    """A core needs this mean probability."""
+    threshold: float = 0.1
+    """Pixels with a higher probability belong to the core of a line. The published 0.3 loses text
+    over tissue (`docs/design/001-inspection.md`)."""
+    box_threshold: float = 0.15
+    """A core needs this mean probability; RapidOCR asks for 0.5."""
     unclip: float = 1.6
     """How far a core grows: by its area over its perimeter, times this. The network was trained on
     cores shrunk by that measure; RapidOCR grows them by 1.6."""
     smallest_px: int = 3
     """Cores with fewer pixels are noise."""
+    tallest_px: float = 48.0
+    """Cores taller than this, in pixels of the frame, are no text: those of letters of 60 px are
+    about 40 px high, and no core of text is joined to the line above. See `_cores`."""
+    looks: tuple[float, ...] = (1.0, 2.0)
+    """Each look at a frame is one at each of these enlargements, as their misses differ: letters as
+    large as a button need the first, initials over tissue the second."""
     tiling: Tiling = field(default_factory=Tiling)
     """How large frames are cut."""
 
@@ -62,18 +73,24 @@ class DbDetector:
         frames : (B, H, W, C) uint8 array
             Borrowed; C = 1 (gray) or 3 (R, G, B).
         scale : float
-            Resizing before detection; boxes come back in pixels of the frame.
+            Resizing before detection, times each of the settings' `looks`; boxes come back in
+            pixels of the frame.
 
         Returns
         -------
         list of B TextBoxes
         """
+        looks = [self._look(frames, scale * times) for times in self._settings.looks]
+        return [union(found) for found in zip(*looks, strict=True)]
+
+    def _look(self, frames: Frame, scale: float) -> list[TextBoxes]:
         seen = resized(frames, scale)
         size, tiling = (seen.shape[1], seen.shape[2]), self._settings.tiling
+        settings = replace(self._settings, tallest_px=self._settings.tallest_px * scale)
         maps = score_maps(self._model, seen, tiling, stride=_MAP_STRIDE)
         return [
             boxes_in_frame(
-                boxes_from_map(one[..., 0], self._settings),
+                boxes_from_map(one[..., 0], settings),
                 size,
                 _MAP_STRIDE,
                 (frames.shape[1], frames.shape[2]),
@@ -93,9 +110,9 @@ def boxes_from_map(scores: npt.NDArray[np.float32], settings: DbSettings) -> Tex
     Parameters
     ----------
     scores : (h, w) float32 array
-        Probabilities 0..1, borrowed.
+        Probabilities 0..1, or `tiles.BROKEN`; borrowed.
     settings : DbSettings
-        Thresholds.
+        Thresholds, sizes in pixels of the map.
 
     Returns
     -------
@@ -103,16 +120,38 @@ def boxes_from_map(scores: npt.NDArray[np.float32], settings: DbSettings) -> Tex
         Scored by the mean probability of the core. Boxes may leave the map by the growth; the
         caller clips.
     """
-    core = (scores > settings.threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=8)
-    area = stats[:, cv2.CC_STAT_AREA]
-    total = np.bincount(labels.ravel(), weights=scores.ravel(), minlength=count)
-    mean = total / np.maximum(area, 1)
-    held = (mean >= settings.box_threshold) & (area >= settings.smallest_px)
-    held[0] = False  # the background
-    low = stats[held][:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]].astype(np.int32)
-    side = stats[held][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.int32)
+    found = list(_cores(scores, settings))
+    low, side, mean = (np.concatenate(part) for part in zip(*found, strict=True))
     growth = side.prod(axis=1) * settings.unclip / (2 * side.sum(axis=1))
     reach = np.ceil(growth).astype(np.int32)[:, None]
     boxes = np.concatenate([low - reach, low + side + reach], axis=1).astype(np.int32)
-    return TextBoxes(boxes, np.clip(mean[held], 0.0, 1.0).astype(np.float32))
+    return TextBoxes(boxes, np.clip(mean, 0.0, 1.0).astype(np.float32))
+
+
+def _cores(
+    scores: npt.NDArray[np.float32], settings: DbSettings
+) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]]:
+    """Yield corner, size and mean of cores; what is too tall for text is split where it is surer.
+
+    The network takes colour flow and bright tissue for text, with areas as large as a chamber.
+    Real text in them, or joined to them by a faint bridge, stands out at a higher threshold.
+    """
+    rest = scores > settings.threshold
+    for level in (settings.threshold, *(v for v in _SPLITS if v > settings.threshold)):
+        core = (rest & (scores > level)).astype(np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=8)
+        area = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+        mean = np.bincount(labels.ravel(), weights=scores.ravel(), minlength=count) / area
+        side = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.int32)
+        tall = (side.min(axis=1) > settings.tallest_px) & (mean < (1 + BROKEN) / 2)
+        tall[0] = False  # the background
+        for k in np.flatnonzero(tall):  # slanted text is tall as its box goes, not as it is
+            points = np.argwhere(labels == k).astype(np.float32)
+            tall[k] = min(cv2.minAreaRect(points)[1]) > settings.tallest_px
+        held = ~tall & (mean >= settings.box_threshold) & (area >= settings.smallest_px)
+        held[0] = False
+        corner = stats[held][:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]].astype(np.int32)
+        yield corner, side[held], mean[held]
+        if not tall.any():
+            break
+        rest = tall[labels]

@@ -15,10 +15,13 @@ import numpy.typing as npt
 from cinescrub.runtime.session import Model
 from cinescrub.types import Frame, TextBoxes
 
-__all__ = ["Tiling", "boxes_in_frame", "resized", "score_maps"]
+__all__ = ["BROKEN", "Tiling", "boxes_in_frame", "resized", "score_maps"]
 
 _SIDE_MULTIPLE = 32
 """Sides are padded to multiples of this: both networks halve the frame up to five times."""
+
+BROKEN = 2.0
+"""What a score that is not a number counts as: surer than any, so that nothing hides in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def score_maps(
     Returns
     -------
     (B, ceil(H / stride), ceil(W / stride), K) float32 array
-        Owned. A cell that is not a number is 1: a broken map hides nothing.
+        Owned. A cell that is not a number is `BROKEN`: a broken map hides nothing.
     """
     batch, rows, columns, channels = frames.shape
     name = model.contract.inputs[0].name
@@ -79,7 +82,7 @@ def score_maps(
             ys, yt = y.kept(stride)
             xs, xt = x.kept(stride)
             # Where tiles overlap each half comes from the tile that sees more around it.
-            clean = np.nan_to_num(maps[:, yt, xt], nan=1.0)
+            clean = np.nan_to_num(maps[:, yt, xt], nan=BROKEN)
             whole[:, ys.start : ys.start + clean.shape[1], xs] = clean
     assert whole is not None  # noqa: S101  # a side has at least one span
     return whole
