@@ -129,6 +129,10 @@ _GLUED: Final = 2
 """Words longer than this may have digits glued to their end."""
 _LOOSE: Final = re.compile(rf"{_NUMBER}\s*\D")
 """A number with one glyph for a unit: behind a number it may be one more group of digits."""
+_GLUED_MEASURES: Final = re.compile(
+    r"(?<=\d(?:hz|cm|mm|db))(?=\d)|(?<=\dbpm)(?=\d)|(?<=\d)(?=(?:m[i1l]|t[i1l][sbc5])\d)"
+)
+"""Where a recogniser lost the blank between two measures: 13hz17.0cm, tis1.5mi0.9."""
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
@@ -240,8 +244,11 @@ def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
     found = parse_as_read(folded, known)
     if found is not None and found.sufficient:
         return found
-    restored = ocr.restore_digits(folded)
-    return (parse_as_read(restored, known) if restored != folded else None) or found
+    for other in (ocr.restore_digits(folded), _GLUED_MEASURES.sub(" ", folded)):
+        again = parse_as_read(other, known) if other != folded else None
+        if again is not None and again.sufficient:
+            return again
+    return found
 
 
 def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | None:
