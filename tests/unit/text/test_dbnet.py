@@ -104,6 +104,23 @@ def test_what_is_as_tall_as_no_text_is_a_false_alarm() -> None:
     assert len(found) == 0
 
 
+def test_what_splitting_a_false_alarm_leaves_over_is_no_text() -> None:
+    scores = np.zeros((200, 300), np.float32)
+    scores[40:160, 50:250] = 0.4
+    scores[50:150:8, 60:240:8] = 0.8
+
+    assert len(boxes_from_map(scores, _SETTINGS)) == 0
+
+
+def test_slanted_text_is_never_too_tall() -> None:
+    scores = np.zeros((300, 300), np.float32)
+    at = np.arange(10, 280)
+    for off in range(12):
+        scores[at + off, at] = 0.9
+
+    assert len(boxes_from_map(scores, _SETTINGS)) == 1
+
+
 def test_text_in_a_false_alarm_is_found_where_it_is_surer() -> None:
     scores = np.zeros((200, 300), np.float32)
     scores[40:160, 50:250] = 0.4
