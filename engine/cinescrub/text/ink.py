@@ -29,7 +29,7 @@ _AREA_PX: Final = 5
 """What dark strokes lie on is at least this wide somewhere near them."""
 _CONTRAST: Final = 20
 """Levels between ink and its surroundings: dim text has 40, its thin strokes less."""
-_LEAST_PX: Final = 6
+_LEAST_PX: Final = 5
 _GREATEST_PX: Final = 64
 """Height of a letter, soft edges included."""
 _LEAST_INK_PX: Final = 8

@@ -183,7 +183,8 @@ class Survey:
         self._texture = texture
         self._moving |= texture
         self._window = []
-        if self._averages.count >= _AVERAGED and self._frames - self._seen >= _AVERAGED // 2:
+        left = self._frames - self._seen
+        if self._averages.count >= _AVERAGED and (left >= _AVERAGED // 2 or left < 0):
             self._keep_average()
 
     def _unknown(self, settled: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

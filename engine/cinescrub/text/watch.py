@@ -62,7 +62,7 @@ class Averages:
         self.kept: list[Frame] = []
         self.count = 0
         self._gauge = StepGauge(shape)
-        self._total = np.zeros(shape, np.uint32)
+        self._total = np.zeros(shape, np.uint16)  # holds the sum of 257 frames
         self._last: Frame | None = None
 
     def add(self, frame: Frame) -> None:
@@ -72,7 +72,7 @@ class Averages:
 
     def close(self, moving: npt.NDArray[np.bool_]) -> bool:
         """End an average; return whether something new stays in it and there is no room for it."""
-        average = (self._total // np.uint32(self.count)).astype(np.uint8)
+        average = (self._total // np.uint16(self.count)).astype(np.uint8)
         self._total[...] = 0
         self.count = 0
         if not moving.any():

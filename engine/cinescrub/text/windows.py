@@ -53,7 +53,7 @@ class _Evidence:
 _EVIDENCE: Final = (
     _Evidence(3, 28, 1.0, 112),
     _Evidence(2, 48, 1.5, 128),
-    _Evidence(1, 104, 1.75, 160),
+    _Evidence(1, 112, 2.0, 160),
 )
 """The fewer tiles, the more each of them has to stand out: two letters of 10 px lie in one or two,
 a moving wall often crosses one."""

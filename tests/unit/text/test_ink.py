@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from cinescrub import geometry
+from cinescrub.testing.fonts import TextStyle, set_text
 from cinescrub.testing.graphics import paint
 from cinescrub.testing.layouts import Graphic
 from cinescrub.text.ink import unexplained_ink
@@ -39,6 +40,32 @@ def test_text_is_found_whole(text: str, scale: float, level: int) -> None:
         held[y0:y1, x0:x1] = True
 
     assert held[frame[..., 0] > level // 2].mean() > 0.95
+
+
+@pytest.mark.parametrize("face", ["sans", "italic", "bitmap"])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("height", [8, 13, 60])
+@pytest.mark.parametrize(
+    ("ground", "ink"),
+    [(0, 230), (230, 10), (0, 40), (90, 200)],
+    ids=["black", "page", "dim", "bar"],
+)
+def test_faces_are_found_whole(
+    face: str, rotation: int, height: int, ground: int, ink: int
+) -> None:
+    coverage, _ = set_text("Doe J", TextStyle(height, face=face, rotation=rotation))
+    high, wide = coverage.shape
+    frame = np.full((high + 80, wide + 80, 3), ground, np.uint8)
+    share = coverage[..., None] / np.float32(255)
+    frame[40 : 40 + high, 40 : 40 + wide] = ground + share * (ink - ground)
+    nowhere = np.zeros(frame.shape[:2], np.bool_)
+
+    boxes = unexplained_ink(frame, geometry.as_boxes(), nowhere)
+    held = np.zeros(frame.shape[:2], np.bool_)
+    for x0, y0, x1, y1 in boxes:
+        held[y0:y1, x0:x1] = True
+
+    assert held[40 : 40 + high, 40 : 40 + wide][coverage > 128].mean() > 0.95
 
 
 def test_dark_text_on_a_bright_bar_is_found() -> None:

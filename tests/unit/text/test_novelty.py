@@ -201,6 +201,43 @@ def test_clock_is_looked_at_in_each_state() -> None:
     assert all(looked_at(novelty, k, (8, 8, 80, 22)) for k in range(60))
 
 
+def test_scrolling_line_is_looked_at_wherever_it_is() -> None:
+    cine = speckle(60)
+    for k, frame in enumerate(cine):
+        write(frame, "DOE^JANE", (8 + 3 * k, 230))
+
+    novelty = survey(cine)
+
+    assert all(looked_at(novelty, k, (8 + 3 * k, 218, 88 + 3 * k, 232)) for k in range(60))
+
+
+def test_known_states_that_never_met_are_looked_at_together() -> None:
+    cine = still(40)
+    left, right = (slice(160, 176), slice(160, 164)), (slice(160, 176), slice(176, 180))
+    for k, parts in ((10, (left,)), (14, (right,)), (18, (left, right)), (22, (left, right))):
+        for part in parts:
+            cine[k][part] = 200
+
+    novelty = survey(cine)
+
+    assert [number for number, _ in novelty.looks] == [0, 10, 14, 18, 39]
+
+
+@pytest.mark.parametrize("at", [(112, 150), (119, 157)], ids=["in-tiles", "across-tiles"])
+def test_initials_in_one_single_frame_over_speckle_are_looked_at(at: tuple[int, int]) -> None:
+    cine = speckle(64)
+    write(cine[40], "HP", at, (255, 255, 255))
+
+    assert looked_at(survey(cine), 40, (at[0], at[1] - 11, at[0] + 20, at[1]))
+
+
+def test_text_in_the_scene_after_a_cut_is_looked_at() -> None:
+    cine = speckle(32) + speckle(32, seed=5)
+    write(cine[32], "DOE^JANE", (110, 150), (250, 250, 250))
+
+    assert looked_at(survey(cine), 32, (110, 138, 190, 152))
+
+
 def test_shaking_footage_is_looked_at_in_every_frame() -> None:
     rng = np.random.default_rng(1)
     screen = speckle(1)[0]
@@ -214,6 +251,20 @@ def test_shaking_footage_is_looked_at_in_every_frame() -> None:
     novelty = survey(cine)
 
     assert all(looked_at(novelty, k, (8, 4, 160, 180)) for k in range(40))
+
+
+def test_more_frames_than_declared_are_judged_as_well() -> None:
+    cine = speckle(100) * 4
+    cine[333] = cine[333].copy()
+    write(cine[333], "DOE^JANE", (110, 150), (250, 250, 250))
+    looking = Survey(ROWS, COLUMNS, 3, 10)
+    for frame in cine:
+        looking.add(frame)
+
+    novelty = looking.result()
+
+    assert looked_at(novelty, 333, (110, 138, 190, 152))
+    assert all(50 < picture[SECTOR].mean() < 110 for picture in novelty.composites)
 
 
 def test_gray_frames_of_odd_size_are_read() -> None:
