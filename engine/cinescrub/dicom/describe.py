@@ -125,7 +125,9 @@ def _overlay_bits(header: Dataset, bits: _Bits) -> int:
     real files they are the sign's, or those of a padding value beyond the bits stored.
     """
     mask = 0
-    for group in range(0x6000, 0x6100, 2):  # PS3.5 7.6 has sixteen of these, older files more
+    # PS3.5 7.6 has sixteen groups of overlays, older files more. Most images have none.
+    groups = {key >> 16 for key in header.keys()}  # noqa: SIM118 - a Dataset iterates over elements
+    for group in sorted(g for g in groups if g >> 8 == 0x60 and not g & 1):
         own = _integer(header, group << 16 | 0x0100, 0, 65535, missing=1)
         bit = _integer(header, group << 16 | 0x0102, 0, 65535, missing=0)
         if bits.stored <= bit < bits.allocated:
@@ -167,8 +169,10 @@ def _frames(header: Dataset) -> int:
 
 def _single(header: Dataset, tag: int) -> object:
     """Return the value of an element that may have one; None where it is missing or empty."""
+    if BaseTag(tag) not in header:
+        return None
     with guarded(f"malformed: {label(tag)} can't be read"):
-        value: object = header[BaseTag(tag)].value if BaseTag(tag) in header else None
+        value: object = header[BaseTag(tag)].value
     if isinstance(value, MultiValue | list):  # numbers come as a list, text as a MultiValue
         raise InputError(f"malformed: {label(tag)} has several values")
     return None if value in ("", b"") else value

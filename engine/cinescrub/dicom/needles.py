@@ -177,7 +177,7 @@ def _encoded(text: str) -> Iterator[bytes]:
         if len(text) < SHORTEST or _is_ramp(text):
             return
         plain = text.lower().encode("ascii")
-        wide = b"\0".join(plain[at : at + 1] for at in range(len(plain)))
+        wide = text.lower().encode("utf-16-le")[:-1]
         yield from (plain, wide)  # in UTF-16 of either byte order
         return
     for encoding in _ENCODINGS:

@@ -27,6 +27,7 @@ from typing import Final
 
 from cinescrub.dicom.charset import readings
 from cinescrub.dicom.dummies import DATE, PLACEHOLDERS
+from cinescrub.dicom.needles import Needles
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.forms import printed_dates
 from cinescrub.policy.identifiers import HeaderIdentifier
@@ -73,7 +74,9 @@ class IdentifierSearch:
     def __init__(self, identifiers: Iterable[HeaderIdentifier]) -> None:
         forms: set[str] = set()
         words: set[str] = set()
-        for identifier in identifiers:
+        self._identifiers = tuple(identifiers)
+        self._needles: Needles | None = None  # most files have no bytes to be searched
+        for identifier in self._identifiers:
             for value in readings(identifier.value):
                 whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
@@ -84,6 +87,7 @@ class IdentifierSearch:
         self._words = frozenset(words)
         self._forms = frozenset(forms)
         self._long = tuple(sorted(f for f in forms | words if _weight(f) >= ANYWHERE))
+        self._least = min(map(len, self._long), default=ANYWHERE)
         self._long_forms = tuple(f for f in self._long if f in forms or f not in everyday_words())
         self._bytes = tuple(f.encode("ascii") for f in self._long if f.isascii())
 
@@ -105,22 +109,29 @@ class IdentifierSearch:
         coded = vr == "CS" or tag in _CODED
         pieces = _pieces(text)
         squeezed = "".join(pieces)
-        if any(form in squeezed for form in (self._long_forms if coded else self._long)):
+        if self._holds_long(squeezed, self._long_forms if coded else self._long):
             return True
         wanted = self._words - everyday_words() if coded else self._words
         return any(joined in wanted or joined in self._forms for joined in _joined(pieces))
 
     def finds_long(self, text: str) -> bool:
         """Whether a text holds a form that doesn't occur by chance, however random the text."""
-        squeezed = "".join(_pieces(text))
-        return any(form in squeezed for form in self._long)
+        return self._holds_long("".join(_pieces(text)), self._long)
+
+    def _holds_long(self, squeezed: str, forms: tuple[str, ...]) -> bool:
+        # Most values of a header are shorter than any long form.
+        return len(squeezed) >= self._least and any(form in squeezed for form in forms)
 
     def finds_in_uid(self, uid: str) -> bool:
         """Whether a component of a UID is a number that identifies."""
         return any(component in self._numbers for component in uid.split("."))
 
     def finds_in_bytes(self, data: bytes) -> bool:
-        """Whether binary data holds a long form as text of one or two bytes a character."""
+        """Whether binary data holds a long form as text, in whatever encoding."""
+        if self._needles is None:
+            self._needles = Needles(self._identifiers)
+        if self._needles.occur_in(data):
+            return True
         if not self._bytes:
             return False
         folded = data.translate(_LOWER, _NEITHER)
@@ -129,6 +140,8 @@ class IdentifierSearch:
 
 def _pieces(text: str) -> list[str]:
     """Split a text into folded runs of letters and runs of digits."""
+    if text.isascii():
+        return _PIECES.findall(text.lower())
     unmarked = "".join(
         c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
     )

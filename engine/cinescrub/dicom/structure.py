@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
@@ -62,6 +63,7 @@ class Element:
     """Offset of the value."""
 
 
+@lru_cache(maxsize=1 << 16)
 def label(tag: int, *, proven: bool = False) -> str:
     """Return `(gggg,eeee) Keyword`, which is safe to show: it holds no value.
 
@@ -224,6 +226,7 @@ class _Walker:
             self._file.seek(self._within(tag, length, None))
 
 
+@lru_cache(maxsize=1 << 16)
 def _dictionary_vr(tag: int) -> str:
     """Return the dictionary's VR; of several that are possible the first, `UN` if there is none."""
     if tag >> 16 & 1 or not dictionary_has_tag(tag):

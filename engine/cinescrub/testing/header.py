@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from pydicom.config import IGNORE
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -345,6 +347,146 @@ def _plant_icon(p: _Planter) -> None:
     p.note("(0088,0200)[0](7FE0,0010)", word)
 
 
+_TEXTS: Final = (
+    *((0x00081080, "LO"), (0x00184000, "LT"), (0x00189424, "LO"), (0x00324000, "LT")),
+    *((0x00380300, "LO"), (0x00380400, "LO"), (0x00380500, "LO"), (0x00384000, "LT")),
+    *((0x00400254, "LO"), (0x00402001, "LO"), (0x00402400, "LT"), (0x00420010, "ST")),
+    *((0x00700081, "LO"), (0x00700084, "PN"), (0x00120020, "LO")),
+    *((0x00120040, "LO"), (0x00181008, "LO"), (0x0018700A, "SH"), (0x00180030, "SH")),
+    *((0x00100022, "CS"), (0x00102110, "LO"), (0x00102000, "LO"), (0x00102152, "LO")),
+)
+"""Elements of text of the checklist's headings 10 to 13, and their VRs."""
+_UIDS: Final = (0x00080014, 0x00181002, 0x00200200, 0x300600C2, 0x00081195)
+_MOMENTS: Final = (
+    *((0x00080012, "DA"), (0x00080013, "TM"), (0x00181012, "DA"), (0x00181200, "DA")),
+    *((0x00181078, "DT"), (0x00340007, "OB"), (0x001021D0, "DA"), (0x00380020, "DA")),
+)
+"""Dates in odd clothes (heading 15)."""
+
+
+def _plant_checklist(p: _Planter) -> None:
+    """Fill the places where real headers hide identifiers, one token each."""
+    root = p.header.dataset
+    for tag, vr in _TEXTS:
+        word = p.token("T")
+        root.add(DataElement(Tag(tag), vr, word.upper() if vr == "CS" else word))
+        p.note(_label(tag), word)
+    for number, tag in enumerate(_UIDS):
+        uid = f"1.2.826.0.1.99999.{p.digits(14)}.{number}"
+        root.add(DataElement(Tag(tag), "UI", uid))
+        p.note(_label(tag), uid)
+    for tag, vr in _MOMENTS:
+        moment = f"{p.identity.visit:%Y%m%d%H%M%S}.{p.digits(6)}"
+        value = {"DA": moment[:8], "TM": p.moment(), "DT": moment}.get(vr, moment)
+        stored = f"{value} ".encode() if vr == "OB" else value
+        root.add(DataElement(Tag(tag), vr, stored))
+        p.note(_label(tag), value)
+
+
+def _plant_kept(p: _Planter) -> None:
+    """Put the patient's name into elements that a scrub keeps for what they are."""
+    root = p.header.dataset
+    family = str(root.PatientName).partition("^")[0]
+    needle = p.header.planted[0].needle.decode()  # the part of it that is unique
+    for keyword, value in (
+        ("ManufacturerModelName", f"CX50 {family}"),
+        ("SoftwareVersions", [f"5.0 {family}", "5.1"]),
+        ("TransducerData", ["S5-1", family]),
+        ("StageName", f"rest {family}"),
+        ("ViewName", family),
+    ):
+        root.add(DataElement(Tag(keyword), dictionary_VR(keyword), value, validation_mode=IGNORE))
+        p.note(_label(Tag(keyword)), needle)
+    if family.isascii():  # a code string can't hold another one
+        for keyword, upper in (
+            ("BodyPartExamined", family.upper()),
+            ("Laterality", family.upper()),
+        ):
+            root.add(DataElement(Tag(keyword), "CS", upper, validation_mode=IGNORE))
+            p.note(_label(Tag(keyword)), needle)
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99MADE", family
+    root.AnatomicRegionSequence = Sequence([code])
+    p.note("(0008,2218)[0](0008,0104)", needle)
+    unknown = DataElement(Tag("PixelSpacing"), "OB", family.encode() + b" " * (len(family) % 2))
+    unknown.VR = "UN"  # given in the constructor, pydicom replaces it by the dictionary's
+    root.add(unknown)
+    p.note("(0028,0030) as UN", needle)
+    profile = b"\0\0" + family.encode() + b"\0" * (len(family) % 2)
+    root.ICCProfile = profile
+    p.note("(0028,2000)", needle)
+
+
+def _plant_trees(p: _Planter) -> None:
+    """Hide values in the sequences of objects that an image refers to, or that lie in it."""
+    root = p.header.dataset
+    content, nested = Dataset(), Dataset()
+    p.put(nested, "(0040,A730)[0](0040,A730)[0]", "TextValue", p.token("Sr"))
+    p.put(nested, "(0040,A730)[0](0040,A730)[0]", "PersonName", *_name_needle(p, "Srp"))
+    p.put(content, "(0040,A730)[0]", "DateTime", f"{p.identity.visit:%Y%m%d}{p.moment()}")
+    content.ContentSequence = Sequence([nested])
+    root.ContentSequence = Sequence([content])
+
+    graphic, text = Dataset(), Dataset()
+    p.put(text, "(0070,0001)[0](0070,0008)[0]", "UnformattedTextValue", p.token("Gr"))
+    graphic.TextObjectSequence = Sequence([text])
+    root.GraphicAnnotationSequence = Sequence([graphic])
+    wave = Dataset()
+    p.put(wave, "(0040,B020)[0]", "UnformattedTextValue", p.token("Wa"))
+    root.WaveformAnnotationSequence = Sequence([wave])
+
+    frame, content = Dataset(), Dataset()
+    moment = f"{p.identity.visit:%Y%m%d}{p.moment()}"
+    p.put(content, "(5200,9230)[0](0020,9111)[0]", "FrameAcquisitionDateTime", moment)
+    p.put(content, "(5200,9230)[0](0020,9111)[0]", "FrameComments", p.token("Fc"))
+    frame.FrameContentSequence = Sequence([content])
+    root.PerFrameFunctionalGroupsSequence = Sequence([frame])
+
+    for keyword in ("SourceImageSequence", "ReferencedImageSequence", "RelatedSeriesSequence"):
+        item = Dataset()
+        uid = f"1.2.826.0.1.99999.{p.digits(18)}"
+        name = "StudyInstanceUID" if keyword.startswith("Related") else "ReferencedSOPInstanceUID"
+        p.put(item, f"{_label(Tag(keyword))}[0]", name, uid)
+        setattr(root, keyword, Sequence([item]))
+    site = Dataset()
+    site.CodeValue, site.CodingSchemeDesignator = "1", "99MADE"
+    p.put(site, "(0008,0082)[0]", "CodeMeaning", p.token("Si"))
+    root.InstitutionCodeSequence = Sequence([site])
+    context = Dataset()
+    p.put(context, "(0040,0555)[0]", "TextValue", p.token("Ac"))
+    root.AcquisitionContextSequence = Sequence([context])
+
+
+def _plant_blobs(p: _Planter) -> None:
+    """Hide values in bulk data: curves, waveforms, photos, encrypted and signed attributes."""
+    root = p.header.dataset
+    for tag, vr in ((0x50003000, "OW"), (0x00420011, "OB"), (0x00101100, "SQ")):
+        word = p.token("Blob")
+        if vr == "SQ":
+            photo = Dataset()
+            photo.add(DataElement(Tag(0x00420011), "OB", word.encode()))
+            root.add(DataElement(Tag(tag), "SQ", Sequence([photo])))
+        else:
+            root.add(DataElement(Tag(tag), vr, word.encode()))
+        p.note(_label(tag), word)
+    channel, encrypted = Dataset(), Dataset()
+    channel.add(DataElement(Tag(0x54001010), "OW", (word := p.token("Wave")).encode()))
+    root.add(DataElement(Tag(0x54000100), "SQ", Sequence([channel])))
+    p.note("(5400,0100)[0](5400,1010)", word)
+    encrypted.EncryptedContent = (word := p.token("Encr")).encode()
+    encrypted.EncryptedContentTransferSyntaxUID = "1.2.840.10008.1.2.1"
+    root.EncryptedAttributesSequence = Sequence([encrypted])
+    p.note("(0400,0500)[0](0400,0520)", word)
+    signature = Dataset()
+    signature.CertificateOfSigner = (word := p.token("Sign")).encode()
+    p.header.tail.DigitalSignaturesSequence = Sequence([signature])
+    p.note("(FFFA,FFFA)[0](0400,0115)", word)
+
+
+def _label(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def _plant_container(p: _Planter) -> None:
     header = p.header
     word = p.token("Preamble")
@@ -387,5 +529,9 @@ _PLANTERS: Final[tuple[Callable[[_Planter], None], ...]] = (
     _plant_unknown,
     _plant_overlay,
     _plant_icon,
+    _plant_checklist,
+    _plant_kept,
+    _plant_trees,
+    _plant_blobs,
     _plant_container,
 )

@@ -109,6 +109,10 @@ def output(**elements: object) -> Dataset:
         pytest.param(
             output(ICCProfile="Anna Marie Doring".encode("utf-16-le")), id="bytes of UTF-16"
         ),
+        pytest.param(output(ICCProfile="ANNA D\u00d6RING".encode()), id="bytes of UTF-8"),
+        pytest.param(
+            output(ICCProfile="D\u00d6RING, Anna".encode("latin-1")), id="bytes of Latin-1"
+        ),
     ],
 )
 def test_a_surviving_identifier_stops_the_file_without_being_shown(dataset: Dataset) -> None:
