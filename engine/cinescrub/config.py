@@ -119,7 +119,7 @@ class EngineConfig:
     verify_frames: int = 3
     """Frames of the written file that are inspected again, spread likewise. All frames are
     compared pixel for pixel with the plan, whatever this says."""
-    verify_rounds: int = 3
+    verify_rounds: int = 5
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
 

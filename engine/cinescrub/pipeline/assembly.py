@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from cinescrub.bundle import Slot
 from cinescrub.config import DetectorChoice, EngineConfig
 from cinescrub.runtime.session import Model, open_session
-from cinescrub.text.dbnet import DbDetector
+from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
 from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
@@ -32,6 +32,9 @@ _CHECK: Final = {
     DetectorChoice.BOTH: (Slot.CRAFT, Slot.PPOCR_DETECTOR),
 }
 """Who looks at the written file: the other one; where both looked, both in another size."""
+_CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5, looks=(1.0,))
+"""The published thresholds. The low ones of the first look take tissue for text here and there, and
+in each size elsewhere: with them, a third of the real stills never passed the check."""
 
 
 def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) -> Inspector:
@@ -56,17 +59,12 @@ def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) ->
         return open_session(config.models, slot, provider=config.provider, threads=config.threads)
 
     load = open_model or by_config
-    detectors: dict[Slot, Detector] = {
-        Slot.CRAFT: CraftDetector(load(Slot.CRAFT)),
-        Slot.PPOCR_DETECTOR: DbDetector(load(Slot.PPOCR_DETECTOR)),
-    }
-
-    def eyes(choice: dict[DetectorChoice, tuple[Slot, ...]]) -> Sequence[Detector]:
-        return [detectors[slot] for slot in choice[config.detector]]
-
+    craft, ppocr = CraftDetector(load(Slot.CRAFT)), load(Slot.PPOCR_DETECTOR)
+    first: dict[Slot, Detector] = {Slot.CRAFT: craft, Slot.PPOCR_DETECTOR: DbDetector(ppocr)}
+    check: dict[Slot, Detector] = first | {Slot.PPOCR_DETECTOR: DbDetector(ppocr, _CHECK_SETTINGS)}
     return Inspector(
-        eyes(_FIRST),
+        [first[slot] for slot in _FIRST[config.detector]],
         [Recognizer(load(Slot.RECOGNIZER)), Recognizer(load(Slot.PPOCR_RECOGNIZER))],
         Deidentifier(load(Slot.DEIDENTIFIER), config.models),
-        checkers=eyes(_CHECK),
+        checkers=[check[slot] for slot in _CHECK[config.detector]],
     )
