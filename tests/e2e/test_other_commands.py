@@ -164,13 +164,13 @@ def test_bench_measures_a_made_cine(command: Command, models_dir: Path, home: Pa
     assert {"cinescrub", "python", "system", "cores", "numpy"} <= set(told["machine"])
     assert told["peak_memory_mib"] > 0
     assert (row["status"], row["reason"], row["frames"]) == ("ok", None, 2)
-    # 2 of 2 frames enlarged, and no look at a still frame's copy.
-    assert row["inspected"] >= 2
+    # The first frame enlarged, and no look at a still frame's copy.
+    assert row["inspected"] >= 1
     assert row["frames_per_s"] == pytest.approx(2 / row["wall_s"], rel=0.05)
     assert row["spread_s"] == [row["wall_s"]] * 2
-    assert {"open", "decode", "inspect", "scrub", "apply", "verify", "commit"} == set(
-        row["stages_s"]
-    )
+    assert set(row["stages_s"]) == {
+        "open", "decode", "survey", "inspect", "scrub", "apply", "audit", "verify", "commit",
+    }  # fmt: skip
     assert left_in(home) == []  # measuring makes no key of the site's
 
 

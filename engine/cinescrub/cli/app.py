@@ -194,15 +194,22 @@ def verify(
         list[Path] | None,
         typer.Option("--against", help="The inputs: their identifiers are searched for too."),
     ] = None,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Look for text in the frames too, with the models.")
+    ] = False,
+    models: Models = None,
+    config: Config = None,
     json: Json = False,
 ) -> None:
     """Audit a finished folder again: every byte, and identifiers of the inputs if they are given.
 
     Ends with 0 when every file is clean, with 7 when one isn't.
     """
-    from cinescrub.cli.verify import verify_folder
+    from cinescrub.cli.verify import pixel_check, verify_folder
+    from cinescrub.config import load_config
 
-    raise typer.Exit(verify_folder(folder, against or [], json=json))
+    check = pixel_check(load_config(config, models=models)) if pixels else None
+    raise typer.Exit(verify_folder(folder, against or [], json=json, pixels=check))
 
 
 @app.command()

@@ -9,11 +9,16 @@ from typing import TypeAlias
 
 import typer
 
-from cinescrub.cli.models import say
+from cinescrub.cli.models import ensure_models, say
+from cinescrub.cli.progress import Quiet
+from cinescrub.config import EngineConfig
 from cinescrub.errors import ConfigError, ScrubError
+from cinescrub.pipeline.engine import Engine
 from cinescrub.pipeline.reaudit import FileFindings, Inputs, reaudit
+from cinescrub.report import Status
+from cinescrub.stream import CancelToken
 
-__all__ = ["PixelCheck", "verify_folder"]
+__all__ = ["PixelCheck", "pixel_check", "verify_folder"]
 
 PixelCheck: TypeAlias = Callable[[Path], tuple[str, ...]]
 """Looks at a file's frames and says what is wrong with them, a line each."""
@@ -52,6 +57,24 @@ def verify_folder(
         raise ConfigError("no file found: give the folder that `run --out` wrote to")
     say(f"{checked - failed} of {checked} files are clean")
     return ScrubError.exit_code if failed else 0
+
+
+def pixel_check(config: EngineConfig) -> PixelCheck:
+    """Return a check that looks for text in all overlay states of a file, as `run` does.
+
+    Raises
+    ------
+    ModelError
+        A model is missing or differs from its contract.
+    """
+    ensure_models(config.models)
+    engine = Engine.for_preview(config, with_models=True)
+
+    def look(path: Path) -> tuple[str, ...]:
+        report = engine.verify(path, token=CancelToken(), observer=Quiet())
+        return () if report.status is Status.OK else (report.reason or report.status.value,)
+
+    return look
 
 
 def _tell(result: FileFindings, *, json: bool) -> None:
