@@ -24,7 +24,8 @@ from tests.e2e.conftest import jpeg_cine, left_in, secrets_of
 pytestmark = pytest.mark.models
 
 _KEYS = {
-    "source", "output", "status", "reason", "frames", "inspected", "redactions", "kept",
+    "source", "output", "status", "reason", "frames", "inspected", "inspected_share",
+    "redactions", "kept",
     "rectangles", "fill", "scrubbed", "seconds", "transfer_syntax", "transfer_syntax_out",
     "sha256_in", "sha256_out",
 }  # fmt: skip
