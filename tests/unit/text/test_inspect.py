@@ -93,14 +93,14 @@ def test_clinical_lines_stay_and_the_rest_goes_with_its_reason(cine: CineInspect
     cine.settle()
 
     assert dict(cine.reasons) == {Reason.CLINICAL: 1, Reason.IDENTIFIER: 1, Reason.UNKNOWN: 1}
-    assert sorted(cine.rectangles[:, 1].tolist()) == [97, 137]
+    assert sorted(cine.rectangles[:, 1].tolist()) == [98, 138]
     assert all(box[0] < 50 and box[2] > 150 for box in cine.rectangles.tolist())
 
 
 def test_what_is_certain_goes_at_first_sight(cine: CineInspection) -> None:
     cine.see(_frame(top=250, middle=240, low=230), [0])
 
-    assert cine.rectangles[:, 1].tolist() == [97]
+    assert cine.rectangles[:, 1].tolist() == [98]
 
 
 def test_a_frame_that_was_seen_is_not_looked_at_again(cine: CineInspection, bars: Bars) -> None:
@@ -165,7 +165,7 @@ def test_only_new_parts_of_a_frame_are_looked_at(cine: CineInspection, bars: Bar
 
     cine.see_parts(frame, 3, np.array([[0, 80, 300, 200]], np.int32))
 
-    assert cine.rectangles[:, 1].tolist() == [137]
+    assert cine.rectangles[:, 1].tolist() == [138]
     assert cine.pixels_inspected == 120 * 300
 
 
