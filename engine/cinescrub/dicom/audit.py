@@ -14,7 +14,9 @@ from pydicom import Dataset
 from cinescrub.dicom.claims import STAMPED, own_texts
 from cinescrub.dicom.dummies import is_dummy
 from cinescrub.dicom.identifiers import walk
-from cinescrub.dicom.profile import Action, Profile
+from cinescrub.dicom.iods import ROOT
+from cinescrub.dicom.private import may_stay
+from cinescrub.dicom.profile import Action, Profile, Rules
 from cinescrub.dicom.pseudonym import is_pseudonym
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.standard import is_registered
@@ -27,6 +29,7 @@ from cinescrub.dicom.values import (
     Stored,
     charset_of,
     data,
+    first_text,
     items,
     representation,
     stored,
@@ -38,6 +41,7 @@ from cinescrub.policy.identifiers import HeaderIdentifier
 __all__ = ["audit"]
 
 _PSEUDONYMS: Final = frozenset({0x00100010, 0x00100020})
+_SOP_CLASS: Final = 0x00080016
 _OURS: Final = "2.25."
 
 
@@ -73,7 +77,8 @@ def audit(
     InputError
         The dataset can't be read.
     """
-    _structure(dataset, profile, depth=0)
+    rules = profile.for_object(first_text(dataset, _SOP_CLASS))
+    _structure(dataset, profile, rules, ROOT)
     search = IdentifierSearch(identifiers)
     own = own_texts(profile.edition)
     searched = 0
@@ -93,14 +98,20 @@ def audit(
 
 
 def _structure(
-    dataset: Dataset, profile: Profile, depth: int, inherited: Charset = DEFAULT_CHARSET
+    dataset: Dataset,
+    profile: Profile,
+    rules: Rules,
+    parent: int,
+    inherited: Charset = DEFAULT_CHARSET,
 ) -> None:
     """Refuse elements, at any depth, that the profile removes or doesn't know."""
     charset = charset_of(dataset, inherited)
     for key in sorted(dataset.keys()):
         tag = int(key)
-        stamped = depth == 0 and tag in STAMPED
-        if profile.action(tag) is Action.REMOVE and not stamped:
+        if tag >> 16 & 1 and may_stay(dataset, tag, profile.options):
+            continue
+        stamped = parent == ROOT and tag in STAMPED
+        if rules.decide(tag, parent).action is Action.REMOVE and not stamped:
             raise ScrubError(f"{label(tag, proven=True)} is still there, which the profile removes")
         element = stored(dataset, tag)
         vr = representation(element, tag, signed=False)
@@ -110,7 +121,7 @@ def _structure(
             )
         if vr == "SQ":
             for item in items(element, tag, charset):
-                _structure(item, profile, depth + 1, charset)
+                _structure(item, profile, rules, tag, charset)
 
 
 def _texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from cinescrub.errors import InputError
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.types import PhiKind
 
-__all__ = ["MAX_DEPTH", "collect", "walk"]
+__all__ = ["MAX_DEPTH", "collect", "collect_with_tags", "walk"]
 
 MAX_DEPTH: Final = 32
 """Sequences in sequences. The deepest IODs of PS3.3 need about ten; more is a bomb."""
@@ -95,8 +95,13 @@ def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
     InputError
         A sequence can't be read, or the nesting is deeper than `MAX_DEPTH`.
     """
+    return tuple(collect_with_tags(dataset))
+
+
+def collect_with_tags(dataset: Dataset) -> dict[HeaderIdentifier, set[int]]:
+    """Collect as `collect` does, each with the elements that it is in."""
     machine: set[str] = set()
-    found: dict[tuple[PhiKind, str], int] = {}
+    found: dict[tuple[PhiKind, str], set[int]] = {}
     for tag, vr, element, charset in walk(dataset):
         if tag in _MODEL:
             machine.update(value.casefold() for value in texts(element, vr, charset))
@@ -106,12 +111,12 @@ def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
         for value in texts(element, vr, charset):
             for part in _parts(tag, vr, value):
                 if part.strip("^ "):
-                    found.setdefault((kind, part), tag)
-    return tuple(
-        HeaderIdentifier(kind, value)
-        for (kind, value), tag in found.items()
-        if not (tag == _STATION and value.casefold() in machine)
-    )
+                    found.setdefault((kind, part), set()).add(tag)
+    return {
+        HeaderIdentifier(kind, value): tags
+        for (kind, value), tags in found.items()
+        if not (tags == {_STATION} and value.casefold() in machine)
+    }
 
 
 def walk(

@@ -37,6 +37,7 @@ __all__ = [
     "data",
     "decoded",
     "dictionary_vr",
+    "first_text",
     "fits",
     "integer",
     "is_empty",
@@ -187,6 +188,24 @@ def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
     else:
         values = _converted(element)
     return tuple(value.strip("\0 ") for value in values)
+
+
+def first_text(dataset: Dataset, tag: int, charset: Charset | None = None) -> str:
+    """Return the first value of a string element; nothing if there is none.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Borrowed.
+    tag : int
+        Of the element.
+    charset : Charset, optional
+        That holds in `dataset`; read from it by default.
+    """
+    if tag not in dataset:
+        return ""
+    held = charset_of(dataset, DEFAULT_CHARSET) if charset is None else charset
+    return "".join(texts(stored(dataset, tag), "LO", held)[:1])
 
 
 def _converted(element: DataElement) -> list[str]:
