@@ -13,6 +13,7 @@ from typing import Any
 
 from cinescrub.bundle import default_models_dir
 from cinescrub.errors import ConfigError
+from cinescrub.types import Fill
 
 __all__ = ["EngineConfig", "Policy", "Provider", "load_config"]
 
@@ -49,6 +50,8 @@ class EngineConfig:
     """Secret of the pseudonyms; None is the user's config folder, created on first use."""
     policy: Policy = Policy.DEFAULT_DENY
     provider: Provider = Provider.AUTO
+    fill: Fill = Fill.BLACK
+    """What redacted rectangles are filled with."""
     threads: int = 0
     """Threads inside a model run; 0 lets the runtime take one a core."""
     batch_frames: int = 4
@@ -114,13 +117,11 @@ def _coerce(name: str, value: Any) -> Any:
     """Bring a TOML value to the type of its field."""
     if name in {"models", "key_file"}:
         return Path(value).expanduser()
-    for setting, choices in (("policy", Policy), ("provider", Provider)):
-        if name == setting and value not in tuple(choices):
-            raise ConfigError(f"{name}: choose {', '.join(choices)}")
-    if name == "policy":
-        return Policy(value)
-    if name == "provider":
-        return Provider(value)
+    for setting, choices in (("policy", Policy), ("provider", Provider), ("fill", Fill)):
+        if name == setting:
+            if value not in tuple(choices):
+                raise ConfigError(f"{name}: choose {', '.join(choices)}")
+            return choices(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(f"{name} is a whole number")
     return value

@@ -48,6 +48,8 @@ class FileReport:
     """Lines of text that were kept as clinical."""
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
     """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
+    fill: str | None = None
+    """With what they were filled, `black` or `mean`; None where nothing was."""
     scrubbed: Mapping[str, int] = field(default_factory=dict)
     """Header elements by action."""
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class FileReport:
             "redactions": dict(self.redactions),
             "kept": self.kept,
             "rectangles": [list(box) for box in self.rectangles],
+            "fill": self.fill,
             "scrubbed": dict(self.scrubbed),
             "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
             "transfer_syntax": self.transfer_syntax,

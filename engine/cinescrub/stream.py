@@ -6,16 +6,19 @@ call wakes, and whoever owns a thread joins it before its block ends.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from cinescrub.errors import CancelledError
 
-__all__ = ["CancelToken", "prefetch"]
+__all__ = ["CancelToken", "mapped", "prefetch", "usable_cores"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -153,3 +156,61 @@ def prefetch(produce: Iterator[T], *, depth: int, token: CancelToken) -> Iterato
         finally:
             own.cancel(CancelledError("the consumer left"))
             thread.join()
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: containers and `taskset` grant some of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def mapped(
+    work: Callable[[S], T], items: Iterable[S], *, workers: int, token: CancelToken
+) -> Iterator[Iterator[T]]:
+    """Apply a function to items in several threads, and give the results in the items' order.
+
+    Items are taken in the consumer's thread, in order, at most two a worker ahead of the result
+    that is handed out. With one worker everything happens in the consumer's thread.
+
+    Parameters
+    ----------
+    work : callable
+        Called from several threads at once.
+    items : iterable
+        What it is called with.
+    workers : int
+        Threads.
+    token : CancelToken
+        Checked before each item and each result.
+
+    Yields
+    ------
+    iterator
+        The results. An error of `work` is raised in the place of its result; when the block ends,
+        all threads have ended.
+    """
+
+    def checked(item: S) -> T:
+        token.check()
+        return work(item)
+
+    if workers <= 1:
+        yield map(checked, items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="cinescrub-mapped")
+
+    def results() -> Iterator[T]:
+        waiting: deque[Future[T]] = deque()
+        for item in items:
+            waiting.append(pool.submit(checked, item))
+            if len(waiting) == 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    try:
+        yield results()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

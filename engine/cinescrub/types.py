@@ -19,6 +19,7 @@ __all__ = [
     "Boxes",
     "CineInfo",
     "Decisions",
+    "Fill",
     "Frame",
     "MaskPlan",
     "Palette",
@@ -75,6 +76,15 @@ class Reason(StrEnum):
     """`all-text` policy: every box goes."""
     RESIDUAL = "residual"
     """Found by the check of the written file and added to the plan."""
+
+
+class Fill(StrEnum):
+    """What a rectangle is filled with."""
+
+    BLACK = "black"
+    """What a viewer shows as black."""
+    MEAN = "mean"
+    """The mean of what surrounds the rectangle in its frame (`pixels.fill`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,9 @@ class CineInfo:
     words: bool = False
     """Native big endian only: 8-bit samples are stored in 16-bit words (VR OW), so that the bytes
     of each pair are swapped (PS3.5 8.1.1, A.3)."""
+    overlay_bits: int = 0
+    """Bits above BitsStored that hold overlays (retired; PS3.3-2004 C.9.2), as a mask on a sample:
+    cleared in every frame, as the profile takes overlays out."""
 
     @property
     def native(self) -> bool:

@@ -130,6 +130,7 @@ def test_doctor_checks_everything_down_to_a_run(command: Command, models_dir: Pa
         "versions",
         "runtime",
         "codecs",
+        "JPEG core",
         "model craft",
         "model recognizer",
         "model deidentifier",
@@ -173,3 +174,29 @@ def test_bench_measures_a_made_cine(command: Command, models_dir: Path, home: Pa
         row["stages_s"]
     )
     assert left_in(home) == []  # measuring makes no key of the site's
+
+
+@pytest.mark.models
+def test_bench_accuracy_measures_a_tiny_suite(
+    command: Command, models_dir: Path, brief: Path, tmp_path: Path, home: Path
+) -> None:
+    figures = tmp_path / "figures.json"
+
+    outcome = command(
+        "bench", "accuracy", "--group", "clean", "--frames", 2, "--rows", 240, "--columns", 320,
+        "--no-causes", "--json", figures, "--work", tmp_path,
+        "--", "--models", models_dir, "--config", brief,
+    )  # fmt: skip
+
+    (told,) = json.loads(figures.read_text())["subjects"]
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:]] == ["clean", "cinescrub"]
+    assert "making 1/1" in outcome.err
+    assert (told["name"], told["exit_code"]) == ("cinescrub", 0)
+    assert (told["total"]["cines"], told["total"]["missing"]) == (1, 0)
+    assert told["total"]["header_leaks"] == 0
+    # The models find most of it on any machine; a benchmark that scored nothing would say 0.
+    assert told["total"]["item_recall"] > 0.5
+    assert told["total"]["changed"]["identifying"] > 0
+    assert left_in(tmp_path) == ["figures.json"]
+    assert left_in(home) == []

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import cv2
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cinescrub.errors import InputError
+from cinescrub.pixels import jpeg, jpeg_core
 from cinescrub.pixels.apply import redact, snap
 from cinescrub.types import CineInfo
 
@@ -70,3 +74,64 @@ def test_luma_is_black_where_covered_and_the_same_elsewhere(
     assert redact(result, info, boxes) == result
     for x0, y0, x1, y1 in np.clip(boxes, 0, (info.columns, info.rows) * 2).tolist():
         assert covered[y0:y1, x0:x1].all()
+
+
+compiled = pytest.mark.skipif(not jpeg_core.COMPILED, reason="built without a compiler")
+
+
+def outcomes(
+    frame: bytes, info: CineInfo, boxes: npt.NDArray[np.int32], *, mean: bool
+) -> tuple[bytes | str, bytes | str]:
+    """Redact with the compiled core and with the pure one: the bytes, or what the error says."""
+
+    def outcome() -> bytes | str:
+        try:
+            return jpeg.redact(frame, info, boxes, mean=mean)
+        except InputError as error:
+            return str(error)
+
+    first = outcome()
+    with mock.patch.object(jpeg_core, "COMPILED", False):
+        return first, outcome()
+
+
+@compiled
+@settings(max_examples=150, deadline=None)
+@given(frames(), rectangles(), st.booleans())
+def test_both_cores_write_the_same_bytes(
+    made: tuple[bytes, CineInfo], boxes: npt.NDArray[np.int32], mean: bool
+) -> None:
+    frame, info = made
+
+    first, second = outcomes(frame, info, boxes, mean=mean)
+
+    assert isinstance(first, bytes)
+    assert first == second
+
+
+@compiled
+@settings(max_examples=300, deadline=None)
+@given(
+    frames(),
+    rectangles(),
+    st.booleans(),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=3))),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_both_cores_say_the_same_of_damaged_data(
+    made: tuple[bytes, CineInfo],
+    boxes: npt.NDArray[np.int32],
+    mean: bool,
+    changes: list[tuple[float, bytes]],
+    cut: float,
+) -> None:
+    frame, info = made
+    data = bytearray(frame[: len(frame) - int(cut**4 * len(frame))])
+    start = frame.index(b"\xff\xda") + 2
+    for where, values in changes:
+        at = start + int(where * (len(data) - start)) if len(data) > start else 0
+        data[at : at + len(values)] = values
+
+    first, second = outcomes(bytes(data), info, boxes, mean=mean)
+
+    assert first == second

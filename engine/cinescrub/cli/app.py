@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from cinescrub import __version__
 from cinescrub.config import Policy, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
+from cinescrub.types import Fill
 
 __all__ = ["app", "main"]
 
@@ -37,6 +39,9 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file with se
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 PolicyFlag = Annotated[
     Policy | None, typer.Option("--policy", help="What happens to burned-in text.")
+]
+FillFlag = Annotated[
+    Fill | None, typer.Option("--fill", help="What redacted rectangles are filled with.")
 ]
 ProviderFlag = Annotated[
     Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
@@ -85,6 +90,7 @@ def run(
     models: Models = None,
     key: Key = None,
     policy: PolicyFlag = None,
+    fill: FillFlag = None,
     provider: ProviderFlag = None,
     threads: Threads = None,
     config: Config = None,
@@ -102,7 +108,13 @@ def run(
     from cinescrub.config import load_config
 
     settings = load_config(
-        config, models=models, key_file=key, policy=policy, provider=provider, threads=threads
+        config,
+        models=models,
+        key_file=key,
+        policy=policy,
+        fill=fill,
+        provider=provider,
+        threads=threads,
     )
     code = run_inputs(inputs, out, settings, report=report, json=json, fail_fast=fail_fast)
     raise typer.Exit(code)
@@ -183,8 +195,25 @@ def demo(
     raise typer.Exit(demonstrate(out, models, provider or Provider.AUTO))
 
 
-@app.command()
-def bench(
+class _SpeedUnlessNamed(TyperGroup):
+    """Takes `bench`, alone or with files and options, for `bench speed`."""
+
+    # typer's releases take their contexts from click or from a private copy of it.
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if not args or args[0] not in {*self.list_commands(ctx), *ctx.help_option_names}:
+            args = ["speed", *args]
+        return super().parse_args(ctx, args)
+
+
+bench = typer.Typer(
+    cls=_SpeedUnlessNamed,
+    help="Measure speed (`bench [FILE...]`, as `bench speed`) or accuracy (`bench accuracy`).",
+)
+app.add_typer(bench, name="bench")
+
+
+@bench.command()
+def speed(
     inputs: Annotated[
         list[Path] | None, typer.Argument(help="Files to measure; default: a made cine.")
     ] = None,
@@ -213,6 +242,45 @@ def bench(
     settings = load_config(config, models=models, policy=policy, provider=provider, threads=threads)
     made = MadeCine(frames, rows, columns, syntax, still, seed)
     raise typer.Exit(measure(inputs or [], made, settings, repeat=repeat, json=json))
+
+
+@bench.command()
+def accuracy(
+    run_options: Annotated[
+        list[str] | None,
+        typer.Argument(help="After `--`: options of `cinescrub run`, which is measured."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Cines of each group.")] = 1,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each cine.")] = 5,
+    rows: Annotated[int, typer.Option("--rows", min=96, help="Rows, but in `size-` groups.")] = 480,
+    columns: Annotated[
+        int, typer.Option("--columns", min=96, help="Columns, but in `size-` groups.")
+    ] = 640,
+    group: Annotated[
+        list[str] | None, typer.Option("--group", help="Only this group of cines; repeatable.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures and every miss here.")
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option("--work", help="Parent of the scratch folder.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave cines and outputs there.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--causes/--no-causes", help="Run missed cines again to say why.")
+    ] = True,
+) -> None:
+    """Measure what is left of identifiers, and of clinical text, on made cines with truth.
+
+    The figures are defined in `cinescrub.testing.score`.
+    """
+    from cinescrub.cli.accuracy import Choice, measure_accuracy
+
+    choice = Choice(seeds, frames, rows, columns, tuple(group or ()))
+    code = measure_accuracy(
+        choice, run_options or [], json=json, work=work, keep=keep, explain=explain
+    )
+    raise typer.Exit(code)
 
 
 def main() -> None:

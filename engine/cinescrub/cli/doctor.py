@@ -20,7 +20,7 @@ from cinescrub.cli.progress import Quiet
 from cinescrub.config import EngineConfig, Provider
 from cinescrub.errors import CinescrubError, RedactionError
 from cinescrub.pipeline.engine import Engine, Targets
-from cinescrub.pixels import registry
+from cinescrub.pixels import jpeg_core, registry
 from cinescrub.report import Status
 from cinescrub.runtime.providers import installed_runtimes, load_runtime
 from cinescrub.runtime.session import open_session
@@ -49,6 +49,7 @@ def examine(models: Path | None, provider: Provider, *, json: bool) -> int:
         _Finding("versions", ok=True, says=_versions()),
         _check("runtime", _runtime),
         _Finding("codecs", ok=True, says="; ".join(registry.names())),
+        _Finding("JPEG core", ok=True, says=jpeg_core.describe()),
         *(_check(f"model {slot}", partial(_model, config, slot)) for slot in Slot),
     ]
     if all(finding.ok for finding in findings):

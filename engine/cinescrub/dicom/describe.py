@@ -18,7 +18,7 @@ from cinescrub.dicom.structure import label
 from cinescrub.errors import InputError
 from cinescrub.types import CineInfo, Palette, Region
 
-__all__ = ["describe", "refuse_hidden_overlays", "refuse_without_pixels", "require_identity"]
+__all__ = ["describe", "refuse_without_pixels", "require_identity"]
 
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _MODALITY = 0x00080060
@@ -96,6 +96,7 @@ def describe(header: Dataset, transfer_syntax: str, *, little: bool, words: bool
         modality=_text(header, _MODALITY),
         regions=_regions(header),
         words=words and not little and bits.allocated == 8,
+        overlay_bits=_overlay_bits(header, bits),
     )
 
 
@@ -113,22 +114,22 @@ def refuse_without_pixels(header: Dataset) -> InputError:
     return InputError(f"no pixel data: {kind} objects are not supported yet")
 
 
-def refuse_hidden_overlays(header: Dataset) -> None:
-    """Refuse overlays that live in unused bits of the pixels (retired; PS3.3-2004 C.9.2).
+def _overlay_bits(header: Dataset, bits: _Bits) -> int:
+    """Return which unused bits of the pixels hold overlays (retired; PS3.3-2004 C.9.2), as a mask.
 
-    The scrub takes overlay elements out, but nothing would clear these bits: whoever knows of
-    them could still read what was drawn there.
+    The scrub takes overlay elements out; these bits are to be cleared, or whoever knows of them
+    could still read what was drawn there. Unused bits that no overlay names are left alone: in
+    real files they are the sign's, or those of a padding value beyond the bits stored.
     """
-    for group in range(0x6000, 0x6020, 2):  # PS3.5 7.6: sixteen groups, even
-        data = BaseTag(group << 16 | 0x3000)
-        allocated, position = BaseTag(group << 16 | 0x0100), BaseTag(group << 16 | 0x0102)
-        if data in header or (allocated not in header and position not in header):
-            continue
-        if (
-            _integer(header, allocated, 0, 65535, missing=1) != 1
-            or _integer(header, position, 0, 65535, missing=0) != 0
-        ):
-            raise InputError(f"overlay in unused pixel bits (group {group:04X}): not supported yet")
+    mask = 0
+    for group in range(0x6000, 0x6100, 2):  # PS3.5 7.6 has sixteen of these, older files more
+        own = _integer(header, group << 16 | 0x0100, 0, 65535, missing=1)
+        bit = _integer(header, group << 16 | 0x0102, 0, 65535, missing=0)
+        if bits.stored <= bit < bits.allocated:
+            mask |= 1 << bit
+        elif (own, bit) != (1, 0) and BaseTag(group << 16 | 0x3000) not in header:
+            raise InputError(f"the overlay of group {group:04X} lies in no unused bit: malformed")
+    return mask
 
 
 def _bits(header: Dataset) -> _Bits:

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TypeAlias
 
 from cinescrub.errors import InputError
@@ -77,7 +77,7 @@ class FrameIndex:
     starts: Sequence[int]
     """Offset of each fragment's bytes in the file."""
     lengths: Sequence[int]
-    """Length of each fragment as declared."""
+    """Length of each fragment as declared; there are no empty ones."""
     first: Sequence[int]
     """frames + 1 entries: the fragment that each frame begins with, and their number."""
     end: int
@@ -91,7 +91,7 @@ class FrameIndex:
     def pieces(self, frame: int) -> list[tuple[int, int]]:
         """Return (offset, length) of the fragments of `frame`, in order."""
         held = range(self.first[frame], self.first[frame + 1])
-        return [(self.starts[i], self.lengths[i]) for i in held if self.lengths[i]]
+        return [(self.starts[i], self.lengths[i]) for i in held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +145,11 @@ def index_frames(
         _refuse_cut_stream(read, found, coding)
         notes.append("no sequence delimiter after the last fragment")
     first = _group(read, found, frames, coding, table)
-    index = FrameIndex(found.starts, found.lengths, first, found.end, tuple(notes))
-    for frame in range(frames):
-        if not index.pieces(frame):
-            raise InputError(f"frame {frame} has no bytes: fragments do not match frames")
-    return index
+    return FrameIndex(found.starts, found.lengths, first, found.end, tuple(notes))
 
 
 def _scan(read: ReadAt, start: int) -> _Fragments:
-    """Step over all items; O(1) memory besides the offsets."""
+    """Step over all items; O(1) memory besides the offsets. Empty fragments are left out."""
     tag, length = _item(read, start)
     if tag != _ITEM:
         raise InputError("encapsulated pixel data has no items")
@@ -163,21 +159,21 @@ def _scan(read: ReadAt, start: int) -> _Fragments:
     table = struct.unpack(f"<{length // 4}L", raw) if length % 4 == 0 else ()
     starts, lengths = array("Q"), array("Q")
     at = start + 8 + length
-    while True:
+    for number in count():
         tag, length = _item(read, at)
         if tag != _ITEM:
             break
         if length == _UNDEFINED:
-            raise InputError(f"fragment {len(starts)} has undefined length")
-        if len(starts) == MAX_FRAGMENTS:
+            raise InputError(f"fragment {number} has undefined length")
+        if number == MAX_FRAGMENTS:
             raise InputError(f"more than {MAX_FRAGMENTS} fragments: refused as a memory bomb")
         if length:
-            _whole(read, at + 8 + length - 1, 1, f"fragment {len(starts)}")
-        starts.append(at + 8)
-        lengths.append(length)
+            _whole(read, at + 8 + length - 1, 1, f"fragment {number}")
+            starts.append(at + 8)
+            lengths.append(length)
         at += 8 + length
     if tag not in (_END, b""):
-        raise InputError(f"truncated or wrong length: no item after fragment {len(starts) - 1}")
+        raise InputError(f"truncated or wrong length: no item after fragment {number - 1}")
     return _Fragments(table, starts, lengths, at, closed=tag == _END)
 
 
@@ -255,30 +251,38 @@ def _group(
             f" for {frames} declared frames"
         )
     if coding in _STARTS:
-        by_marker = _by_marker(read, found, coding)
-        if len(by_marker) - 1 == frames and (table is None or table == by_marker):
-            return by_marker
-        raise InputError(
-            f"fragments do not match frames: {len(found)} fragments hold {len(by_marker) - 1}"
-            f" {coding} streams for {frames} declared frames"
-        )
+        return _by_marker(read, found, frames, coding, table)
     if table is None and frames > 1:
         raise InputError("fragments do not match frames and there is no offset table that fits")
     return table if table is not None else [0, len(found)]
 
 
-def _by_marker(read: ReadAt, found: _Fragments, coding: Coding) -> list[int]:
-    """Group fragments: a frame starts at a start marker that follows an end marker."""
+def _by_marker(
+    read: ReadAt, found: _Fragments, frames: int, coding: Coding, table: list[int] | None
+) -> list[int]:
+    """Group fragments by the markers at their ends, in agreement with a table if there is one.
+
+    A start marker behind an end marker starts a frame for certain. Behind a stream without its
+    end it starts one if the table says so, or if that gives the declared number of frames.
+    """
     start = _STARTS[coding]
-    first = []
+    certain, likely = [], []
     tail = _STOP
     for i, (at, length) in enumerate(zip(found.starts, found.lengths, strict=True)):
-        if _ends(tail) and read(at, min(length, len(start))) == start:
-            first.append(i)
+        if read(at, min(length, len(start))) == start:
+            likely.append(i)
+            if _ends(tail):
+                certain.append(i)
         elif i == 0:
             raise InputError(f"the first fragment does not start a {coding} stream")
         tail = (tail + read(at + max(length - 3, 0), min(length, 3)))[-3:]
-    return [*first, len(found)]
+    for first in (certain, likely) if table is None else (table[:-1],):
+        if len(first) == frames and set(certain) <= set(first) <= set(likely):
+            return [*first, len(found)]
+    raise InputError(
+        f"fragments do not match frames: {len(found)} fragments hold {len(certain)}"
+        f" {coding} streams for {frames} declared frames"
+    )
 
 
 def _refuse_cut_stream(read: ReadAt, found: _Fragments, coding: Coding) -> None:

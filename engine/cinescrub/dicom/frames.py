@@ -107,6 +107,10 @@ def check_pixels(info: CineInfo, pixels: Element, size: int, *, deflated: bool) 
     if pixels.length == UNDEFINED:
         raise InputError("encapsulated pixel data in an uncompressed transfer syntax")
     needed = info.frame_bytes * info.frames
+    if needed >= UNDEFINED:
+        raise InputError(
+            f"{needed} bytes of uncompressed pixels are declared: over 4 GiB (PS3.5 7.1.1)"
+        )
     left = size * MAX_RATIO if deflated else size - pixels.value
     if min(pixels.length, needed) > left:
         raise InputError(

@@ -26,7 +26,6 @@ from pydicom.tag import BaseTag
 from cinescrub.dicom import header as headers
 from cinescrub.dicom.describe import (
     describe,
-    refuse_hidden_overlays,
     refuse_without_pixels,
     require_identity,
 )
@@ -58,8 +57,8 @@ _RLE = "1.2.840.10008.1.2.5"
 _COMPRESSED = "1.2.840.10008.1.2.4."
 _VIDEO = frozenset(str(number) for number in range(100, 109))  # MPEG-2 to HEVC, PS3.6 table A-1
 _REFERENCED = frozenset({"94", "95", "204", "205"})  # JPIP
-_RELEASE_BYTES = 1 << 23
-"""Mapped pages behind the reader are let go every 8 MiB: they count as resident otherwise."""
+_RELEASE_BYTES = 1 << 21
+"""Mapped pages behind the reader are let go every 2 MiB: they count as resident otherwise."""
 
 
 @dataclass(slots=True)
@@ -85,6 +84,8 @@ class Source:
     lie there as `frame` yields them (encapsulated, deflated, odd frames in swapped words)."""
     notes: tuple[str, ...]
     """What was tolerated or concluded; no PHI."""
+    extended_offsets: bool
+    """Whether it has an Extended Offset Table (PS3.3 C.7.6.3.1.8)."""
     left_out: tuple[int, ...]
     """Tags of private elements over 1 MiB that were not read."""
     _file: BinaryIO = field(repr=False)
@@ -239,7 +240,6 @@ def _source(path: Path, file: BinaryIO, size: int) -> Source:
     pixels = _pixel_element(layout, dataset)
     extended = _take_extended_offsets(dataset)
     require_identity(dataset)
-    refuse_hidden_overlays(dataset)
     info = describe(
         dataset, container.syntax, little=layout.encoding.little, words=pixels.vr == "OW"
     )
@@ -266,6 +266,7 @@ def _source(path: Path, file: BinaryIO, size: int) -> Source:
         pixel_vr=native_vr(info, container.encoding, pixels.vr),
         pixel_span=span,
         notes=notes,
+        extended_offsets=extended is not None,
         left_out=left_out,
         _file=file,
         _map=mapped,

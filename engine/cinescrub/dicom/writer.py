@@ -37,6 +37,7 @@ from cinescrub.errors import OutputError, ScrubError
 __all__ = ["OutputFile", "check_target", "output_path"]
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
+_EXTENDED_OFFSETS, _EXTENDED_LENGTHS = (0x7FE0, 0x0001), (0x7FE0, 0x0002)
 _ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _UNDEFINED = 0xFFFFFFFF
 _MAX_LENGTH = 0xFFFFFFFE  # PS3.5 7.1.1: even, and 0xFFFFFFFF is taken
@@ -85,9 +86,12 @@ class OutputFile:
         self._little = True
         self._left = 0
         self._pad = False
-        self._table_at = 0
         self._frames = 0
+        self._extended = False
+        self._element_at = 0
+        self._first_at = 0
         self._offsets = array("Q")
+        self._lengths = array("Q")
 
     def __enter__(self) -> Self:
         with os_errors():
@@ -225,15 +229,25 @@ class OutputFile:
         if self._map is not None and hasattr(self._map, "madvise"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
-    def encapsulated(self, frames: int) -> None:
-        """Start compressed pixel data with a Basic Offset Table for `frames` frames."""
+    def encapsulated(self, frames: int, *, extended: bool = False) -> None:
+        """Start compressed pixel data with a table of the offsets of `frames` frames.
+
+        Parameters
+        ----------
+        frames : int
+            How many `append` will be given.
+        extended : bool, optional
+            Write the Extended Offset Table (PS3.3 C.7.6.3.1.8) instead of the Basic one, for what
+            may get larger than 4 GiB. A Basic one that is outgrown is replaced by it, which
+            moves all frames once.
+        """
         file = self._at(_State.HEADER)
-        with os_errors():
-            self._write(self._element("OB", _UNDEFINED))
-            self._write(struct.pack("<HHL", *_ITEM, 4 * frames))
-            self._table_at = file.tell()
-            self._write(bytes(4 * frames))  # filled in by `finish`
         self._frames = frames
+        with os_errors():
+            self._element_at = file.tell()
+            self._write(self._tables(extended=extended))
+            self._first_at = file.tell()
+        self._extended = extended
         self._state = _State.ENCAPSULATED
 
     def append(self, frame: bytes | memoryview) -> None:
@@ -245,11 +259,11 @@ class OutputFile:
         if len(self._offsets) == self._frames:
             raise OutputError("more frames than declared: nothing was written")
         with os_errors():
-            first = self._table_at + 4 * self._frames
-            offset = file.tell() - first
-            if self._table_at and offset > MAX_OFFSET:
-                self._drop_table(first)
+            offset = file.tell() - self._first_at
+            if offset > MAX_OFFSET and not self._extended:
+                self._extend()
             self._offsets.append(offset)
+            self._lengths.append(length)
             self._write(struct.pack("<HHL", *_ITEM, length))
             self._write(frame)
             self._write(bytes(len(frame) % 2))
@@ -270,7 +284,9 @@ class OutputFile:
                 raise OutputError("fewer frames than declared were written: output dropped")
             with os_errors():
                 self._write(struct.pack("<HHL", *_SEQUENCE_END, 0))
-                self._fill_table()
+                file.flush()
+                tables = self._tables(extended=self._extended)
+                _write_all(file.fileno(), tables, self._element_at)
         elif self._state is not _State.NATIVE or self._left:
             raise OutputError("less pixel data than declared was written: output dropped")
         with os_errors():
@@ -324,31 +340,37 @@ class OutputFile:
             self._write(b"\0")
             self._pad = False
 
-    def _fill_table(self) -> None:
-        if self._table_at:
-            file = self._opened()
-            file.flush()
-            os.pwrite(
-                file.fileno(), struct.pack(f"<{self._frames}L", *self._offsets), self._table_at
-            )
+    def _tables(self, *, extended: bool) -> bytes:
+        """Encode what precedes the first frame's item, with the offsets that are known so far."""
+        missing = [0] * (self._frames - len(self._offsets))
+        head = self._element("OB", _UNDEFINED)
+        if not extended:
+            basic = struct.pack(f"<{self._frames}L", *self._offsets, *missing)
+            return head + struct.pack("<HHL", *_ITEM, len(basic)) + basic
+        tables = b""
+        for tag, values in ((_EXTENDED_OFFSETS, self._offsets), (_EXTENDED_LENGTHS, self._lengths)):
+            tables += struct.pack("<HH2sHL", *tag, b"OV", 0, 8 * self._frames)
+            tables += struct.pack(f"<{self._frames}Q", *values, *missing)
+        return tables + head + struct.pack("<HHL", *_ITEM, 0)
 
-    def _drop_table(self, first: int) -> None:
-        """Empty the Basic Offset Table, which can't hold what follows, and close the gap.
+    def _extend(self) -> None:
+        """Replace the Basic Offset Table, which can't hold what follows, by the Extended one.
 
-        Frames move down by what the entries took. It happens once, to files over 4 GiB.
+        Frames move up by what the larger table takes, last block first.
         """
         file = self._opened()
         file.flush()
         end, descriptor = file.tell(), file.fileno()
-        os.pwrite(descriptor, struct.pack("<HHL", *_ITEM, 0), self._table_at - 8)
-        to = self._table_at
-        while first < end:
-            block = os.pread(descriptor, min(_BLOCK, end - first), first)
-            moved = os.pwrite(descriptor, block, to)
-            first, to = first + moved, to + moved
-        os.ftruncate(descriptor, to)
-        file.seek(to)
-        self._table_at = 0
+        tables = self._tables(extended=True)
+        by = self._element_at + len(tables) - self._first_at
+        while end > self._first_at:
+            start = max(self._first_at, end - _BLOCK)
+            _write_all(descriptor, os.pread(descriptor, end - start, start), start + by)
+            end = start
+        _write_all(descriptor, tables, self._element_at)
+        self._first_at += by
+        self._extended = True
+        file.seek(0, os.SEEK_END)
 
     def _unmap(self) -> None:
         if self._map is not None:
@@ -363,6 +385,13 @@ class OutputFile:
         for folder in reversed(self._created):
             with suppress(OSError):  # others have put something there
                 folder.rmdir()
+
+
+def _write_all(descriptor: int, data: bytes, at: int) -> None:
+    """Write at an offset, also where the system takes only a part at a time."""
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], at + done)
 
 
 def _encode(

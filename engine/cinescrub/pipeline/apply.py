@@ -7,14 +7,15 @@ from typing import Final
 
 from cinescrub.dicom.source import Source
 from cinescrub.dicom.writer import OutputFile
-from cinescrub.pixels import native
-from cinescrub.pixels.apply import clean, redact, reencode
-from cinescrub.stream import CancelToken
-from cinescrub.types import MaskPlan
+from cinescrub.pixels.apply import clean, fill_native, redact
+from cinescrub.stream import CancelToken, mapped, usable_cores
+from cinescrub.types import Fill, MaskPlan
 
 __all__ = ["write_pixels"]
 
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+_LARGE_BYTES: Final = 1 << 32
+"""An input that has no room in a Basic Offset Table: its output most likely has none either."""
 _RELEASE_EVERY: Final = 8
 """Frames after which mapped pages are let go, so that they don't count as resident memory."""
 
@@ -24,7 +25,7 @@ def write_pixels(
     source: Source,
     plan: MaskPlan,
     *,
-    syntax: str,
+    fill: Fill = Fill.BLACK,
     token: CancelToken,
     tell: Callable[[int], None],
 ) -> None:
@@ -38,26 +39,26 @@ def write_pixels(
         Where the frames come from.
     plan : MaskPlan
         Snapped to the codec's blocks.
-    syntax : str
-        UID of the output's transfer syntax. Where it is not the source's, every frame is coded
-        anew, without loss.
+    fill : Fill, optional
+        With what its rectangles are filled.
     token : CancelToken
         Checked before each frame.
     tell : callable
         Told how many frames are done.
     """
     if not source.info.native:
-        _encapsulated(output, source, plan, syntax, token, tell)
-    elif syntax == _DEFLATED:
-        _deflated(output, source, plan, token, tell)
+        _encapsulated(output, source, plan, fill, token, tell)
+    elif source.transfer_syntax == _DEFLATED:
+        _deflated(output, source, plan, fill, token, tell)
     else:
-        _in_place(output, source, plan, token, tell)
+        _in_place(output, source, plan, fill, token, tell)
 
 
 def _in_place(
     output: OutputFile,
     source: Source,
     plan: MaskPlan,
+    fill: Fill,
     token: CancelToken,
     tell: Callable[[int], None],
 ) -> None:
@@ -67,9 +68,9 @@ def _in_place(
     for k in range(info.frames):
         token.check()
         rectangles = plan.at(k)
-        if len(rectangles):
+        if len(rectangles) or info.overlay_bits:
             frame = pixels[k * info.frame_bytes : (k + 1) * info.frame_bytes]
-            native.fill(frame, info, rectangles)
+            fill_native(frame, info, rectangles, fill)
         if k % _RELEASE_EVERY == _RELEASE_EVERY - 1:
             output.release()
         tell(k + 1)
@@ -79,6 +80,7 @@ def _deflated(
     output: OutputFile,
     source: Source,
     plan: MaskPlan,
+    fill: Fill,
     token: CancelToken,
     tell: Callable[[int], None],
 ) -> None:
@@ -87,7 +89,7 @@ def _deflated(
     for k, frame in enumerate(source.frames_in_order()):
         token.check()
         filled = bytearray(frame)
-        native.fill(memoryview(filled), info, plan.at(k))
+        fill_native(filled, info, plan.at(k), fill)
         output.append_native(memoryview(filled))
         tell(k + 1)
 
@@ -96,19 +98,21 @@ def _encapsulated(
     output: OutputFile,
     source: Source,
     plan: MaskPlan,
-    syntax: str,
+    fill: Fill,
     token: CancelToken,
     tell: Callable[[int], None],
 ) -> None:
     info = source.info
-    output.encapsulated(info.frames)
-    for k, frame in enumerate(source.frames_in_order()):
-        token.check()
-        rectangles = plan.at(k)
-        if syntax != info.transfer_syntax:
-            output.append(reencode(frame, info, rectangles))
-        elif len(rectangles):
-            output.append(memoryview(redact(frame, info, rectangles)))
-        else:
-            output.append(memoryview(clean(frame, info)))
-        tell(k + 1)
+    changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
+
+    def written(item: tuple[int, memoryview]) -> memoryview:
+        k, frame = item
+        return memoryview(redact(frame, info, plan.at(k), fill) if changed else clean(frame, info))
+
+    large = source.extended_offsets or source.size > _LARGE_BYTES
+    output.encapsulated(info.frames, extended=large)
+    numbered = enumerate(source.frames_in_order())
+    with mapped(written, numbered, workers=usable_cores(), token=token) as frames:
+        for k, frame in enumerate(frames):
+            output.append(frame)
+            tell(k + 1)

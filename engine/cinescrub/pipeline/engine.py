@@ -223,7 +223,7 @@ class Engine:
     ) -> bool:
         """Pass 2: write, check and commit. False if the check found more text to redact."""
         info = source.info
-        changed = len(plan.rectangles) > 0
+        changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
         syntax = registry.output_syntax(info) if changed else info.transfer_syntax
         # The header says `verified` before that is true; no file gets a name unless it is.
         claims = Claims(pixels_inspected=True, pixels_changed=changed, pixels_verified=True)
@@ -237,7 +237,7 @@ class Engine:
             )
         header = outcome.dataset
         header.SOPInstanceUID = target.instance_uid
-        if syntax != info.transfer_syntax:
+        if changed:
             header.PhotometricInterpretation = registry.output_photometric(info)
         meta = fresh_file_meta(
             sop_class=str(header.SOPClassUID),
@@ -251,13 +251,13 @@ class Engine:
                     output,
                     source,
                     plan,
-                    syntax=syntax,
+                    fill=self._config.fill,
                     token=job.token,
                     tell=job.told("apply", info.frames),
                 )
                 output.finish()
             with job.timer.stage("verify"), open_source(output.path) as written:
-                compare_frames(source, written, plan, job.token)
+                compare_frames(source, written, plan, job.token, fill=self._config.fill)
                 if self._residual(job, written, inspection):
                     return False
                 sha256_out = written.sha256
@@ -268,6 +268,7 @@ class Engine:
             reason=target.note,
             scrubbed=_counts(outcome),
             transfer_syntax_out=syntax,
+            fill=self._config.fill.value if len(plan.rectangles) else None,
             sha256_in=source.sha256,
             sha256_out=sha256_out,
         )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native
+from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native, rle
 from cinescrub.pixels.codestream import Buffer
-from cinescrub.pixels.registry import Family, output_syntax, syntax_of
-from cinescrub.types import Boxes, CineInfo
+from cinescrub.pixels.decode import decode_stored
+from cinescrub.pixels.fill import fill_colours
+from cinescrub.pixels.registry import Family, changes_all, syntax_of
+from cinescrub.types import Boxes, CineInfo, Fill
 
-__all__ = ["clean", "redact", "reencode", "snap"]
+__all__ = ["clean", "fill_native", "redact", "snap"]
 
 
 def snap(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Boxes:
@@ -58,8 +60,8 @@ def _clipped(rectangles: Boxes, info: CineInfo) -> Boxes:
     return clipped[(clipped[:, 0] < clipped[:, 2]) & (clipped[:, 1] < clipped[:, 3])]
 
 
-def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Buffer:
-    """Return a frame with `rectangles` filled with black, in :func:`output_syntax`.
+def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK) -> Buffer:
+    """Return a frame with `rectangles` filled, in :func:`output_syntax`.
 
     Parameters
     ----------
@@ -68,7 +70,10 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Buffer:
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
-        x0, y0, x1, y1 in pixels, ends exclusive; :func:`snap` says what of the frame changes.
+        x0, y0, x1, y1 in pixels, ends exclusive; :func:`snap` says what of the frame changes. May
+        be empty: then the frame changes only where :func:`registry.changes_all` says so.
+    fill : Fill, optional
+        With what; see :func:`cinescrub.pixels.fill.fill_colours`.
 
     Returns
     -------
@@ -82,37 +87,57 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Buffer:
     RedactionError
         What was written doesn't decode to what was meant.
     """
-    if output_syntax(info) != info.transfer_syntax:
-        return reencode(frame, info, rectangles)
-    if not len(snap(frame, info, rectangles)):
+    snapped = snap(frame, info, rectangles) if len(rectangles) else rectangles
+    if not len(snapped) and not changes_all(info):
         return clean(frame, info)
     if info.native:
         copy = bytearray(frame)
-        native.fill(copy, info, rectangles)
+        fill_native(copy, info, snapped, fill)
         return copy
     if syntax_of(info.transfer_syntax).family is Family.JPEG:
-        return _even(jpeg.redact(frame, info, rectangles))
-    return _even(lossless.recode(frame, info, rectangles))
+        return _even(_redact_jpeg(frame, info, snapped, fill))
+    return _even(lossless.recode(frame, info, snapped, fill))
 
 
-def reencode(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
-    """Return a frame without loss in the output syntax, `rectangles` (or none) filled.
+def fill_native(
+    frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK
+) -> None:
+    """Fill rectangles of a native frame in place; as :func:`cinescrub.pixels.native.fill`.
 
-    For every frame of an object whose :func:`output_syntax` is not its own.
-
-    Raises
-    ------
-    InputError, RedactionError
-        As :func:`redact`.
+    Parameters
+    ----------
+    frame : writable Buffer
+        Modified in place.
+    info : CineInfo
+        The header.
+    rectangles : (n, 4) int32 array
+        Snapped, inside of the frame.
+    fill : Fill, optional
+        With what.
     """
-    return _even(lossless.recode(frame, info, rectangles))
+    colours = None
+    if fill is not Fill.BLACK and len(rectangles):
+        colours = fill_colours(decode_stored(frame, info), info, rectangles, fill)
+    native.fill(frame, info, rectangles, colours)
+
+
+def _redact_jpeg(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill) -> bytes:
+    if fill is Fill.BLACK:
+        return jpeg.redact(frame, info, rectangles)
+    colours = fill_colours(decode_stored(frame, info), info, rectangles, fill)
+    redacted: Buffer = frame
+    for colour in dict.fromkeys(colours):  # one pass a colour
+        same = rectangles[[colour == other for other in colours]]
+        redacted = jpeg.redact(redacted, info, same, colour)
+    return bytes(redacted)
 
 
 def clean(frame: Buffer, info: CineInfo) -> Buffer:
     """Return a frame without what can hold text beside its picture.
 
     JPEG and JPEG-LS: APPn, COM and bytes behind the end go, but for the markers that colours
-    depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end.
+    depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end. RLE: unused
+    offsets; bytes behind a plane are refused.
 
     Returns
     -------
@@ -130,6 +155,8 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
         cleaned = jpeg_markers.clean(frame)
     elif family in (Family.J2K, Family.HTJ2K):
         cleaned = j2k_markers.clean(frame)
+    elif family is Family.RLE:
+        cleaned = rle.clean(frame, info)
     return frame if cleaned is frame else _even(bytes(cleaned))
 
 

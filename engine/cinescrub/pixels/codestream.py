@@ -51,12 +51,20 @@ class Stream:
     transform: int | None = None
     """JPEG: the Adobe marker's transform (0 none, 1 YCbCr), None without one.
     JPEG 2000: 1 where the codestream has a component transform (MCT), else 0."""
+    sampling: bytes = b""
+    """JPEG: sampling factors of each component, H in the upper four bits, V in the lower."""
     jfif: bool = False
     """JPEG: a JFIF marker, which makes three components YCbCr."""
     identifiers: bytes = b""
     """JPEG: component identifiers."""
     start: int = 0
     """JPEG 2000: offset of the codestream, behind a JP2 file header where there is one."""
+
+    @property
+    def full_resolution(self) -> tuple[bool, ...]:
+        """JPEG: whether each component has a sample for every pixel."""
+        h, v = max(s >> 4 for s in self.sampling), max(s & 15 for s in self.sampling)
+        return tuple(s >> 4 == h and s & 15 == v for s in self.sampling)
 
     @property
     def rgb(self) -> bool | None:
@@ -198,6 +206,7 @@ def _frame_header(marker: int, body: memoryview, transform: int | None, jfif: bo
         components=components,
         precision=precision,
         subsampled=len(set(sampling)) > 1,
+        sampling=sampling,
         transform=transform,
         jfif=jfif,
         identifiers=bytes(body[6 : 6 + 3 * components : 3]),

@@ -11,20 +11,20 @@ same. What was covered can't show through: its coefficients are gone.
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from cinescrub.errors import InputError
+from cinescrub.pixels import jpeg_core
 from cinescrub.pixels.codestream import PROCESS_NAMES, Buffer, Stream, inspect_stream
 from cinescrub.pixels.huffman import EOB, Table
-from cinescrub.pixels.jpeg_markers import DHT, DRI, SOS, Segment, kept, split
-from cinescrub.pixels.jpeg_walk import Component, Interval, Layout, walk
+from cinescrub.pixels.jpeg_markers import DHT, DRI, SOS, Segment, kept, split, walk
+from cinescrub.pixels.jpeg_walk import Component
 from cinescrub.types import Boxes, CineInfo
 
 __all__ = ["mcu_size", "redact", "stream_is_rgb"]
@@ -32,8 +32,8 @@ __all__ = ["mcu_size", "redact", "stream_is_rgb"]
 Grid: TypeAlias = npt.NDArray[np.bool_]
 
 _DQT: Final = 0xDB
-_RESTART: Final = re.compile(rb"\xff+[\xd0-\xd7]")
-_FILL: Final = re.compile(rb"\xff+")
+_MAX_CATEGORY: Final = 15
+"""Bits of a DC difference (T.81 table F.6)."""
 _MAX_QUANTISER: Final = 1024
 """8-bit samples have quantisers of 8 bits (T.81 B.2.4.1); decoders stay exact in their clamping
 to four times the range of samples, so that a coarser one can't be used for a fill."""
@@ -57,6 +57,7 @@ class _State:
     ac: dict[int, Table] = field(default_factory=dict)
     first_quantiser: dict[int, int] = field(default_factory=dict)
     """Quantiser of the DC coefficient, by table number."""
+    mean: bool = False
     restart: int = 0
     parts: tuple[_Part, ...] = ()
     covered: Grid | None = None
@@ -83,16 +84,22 @@ def mcu_size(frame: Buffer, info: CineInfo) -> tuple[int, int]:
         The frame is not a JPEG stream that :func:`redact` takes.
     """
     inspect_stream(frame, info)
-    segments, _ = split(frame)
-    for segment in segments:
+    for segment in walk(frame):
         if 0xC0 <= segment.marker <= 0xC1:
             parts = _parts(memoryview(frame)[segment.body : segment.end])
             return 8 * max(p.h for p in parts), 8 * max(p.v for p in parts)
     raise InputError("a JPEG stream has no frame header")
 
 
-def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
-    """Replace every MCU that a rectangle touches by black.
+def redact(
+    frame: Buffer,
+    info: CineInfo,
+    rectangles: Boxes,
+    colour: tuple[int, ...] | None = None,
+    *,
+    mean: bool = False,
+) -> bytes:
+    """Replace every MCU that a rectangle touches by black, or another flat colour.
 
     Parameters
     ----------
@@ -102,6 +109,8 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
         The header.
     rectangles : (n, 4) int32 array
         x0, y0, x1, y1 in pixels, ends exclusive; snapped outwards to MCUs here.
+    colour : tuple of int, optional
+        Samples of the components as coded, 0 to 255; black where it is not given.
 
     Returns
     -------
@@ -116,8 +125,8 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     stream = inspect_stream(frame, info)
     view = memoryview(frame)
     segments, _ = split(view)
-    state = _State()
-    fills = _fills(stream, info)
+    state = _State(mean=mean)
+    fills = _black(stream, info) if colour is None else colour
     out: list[bytes | memoryview] = [b"\xff\xd8"]
     for segment, replacement in kept(view, segments):
         if replacement is not None:
@@ -135,22 +144,26 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     return b"".join(out)
 
 
-def _fills(stream: Stream, info: CineInfo) -> tuple[int, ...]:
-    """Return what each component is filled with: -1 lowest, 0 middle, 1 highest sample."""
+def _black(stream: Stream, info: CineInfo) -> tuple[int, ...]:
+    """Return the samples of black."""
     if stream.components == 1:
-        return (1,) if info.photometric == "MONOCHROME1" else (-1,)
-    return (-1, -1, -1) if stream_is_rgb(stream, info) else (-1, 0, 0)
+        return (255,) if info.photometric == "MONOCHROME1" else (0,)
+    return (0, 0, 0) if stream_is_rgb(stream, info) else (0, 128, 128)
 
 
-def _level(fill: int, quantiser: int) -> int:
-    """Return the DC level that decodes to a flat 0, 128 or 255.
+def _level(sample: int, quantiser: int) -> int:
+    """Return the DC level that decodes to a flat sample, within half a step of the quantiser.
 
-    A flat block's samples are level x quantiser / 8 + 128 (T.81 A.3.3), clamped to 0 .. 255:
-    -128 and +127 are reached or passed.
+    A flat block's samples are level x quantiser / 8 + 128 (T.81 A.3.3), clamped to 0 .. 255: 0
+    and 255 are reached or passed.
     """
     if quantiser > _MAX_QUANTISER:
         raise InputError("a JPEG quantiser is too coarse for 8-bit samples")
-    return (1024 // -quantiser, 0, -(-1016 // quantiser))[fill + 1]
+    if sample <= 0:
+        return 1024 // -quantiser
+    if sample >= 255:
+        return -(-1016 // quantiser)
+    return round((sample - 128) * 8 / quantiser)
 
 
 def _note(marker: int, body: memoryview, state: _State, info: CineInfo, boxes: Boxes) -> None:
@@ -175,14 +188,22 @@ def _note(marker: int, body: memoryview, state: _State, info: CineInfo, boxes: B
 
 
 def _note_huffman(body: memoryview, state: _State) -> None:
+    for slot, table in _tables(bytes(body)):
+        (state.ac if slot >> 4 else state.dc)[slot & 3] = table
+
+
+@lru_cache(maxsize=64)
+def _tables(body: bytes) -> tuple[tuple[int, Table], ...]:
+    """Read a DHT segment (T.81 B.2.4.2). The frames of a cine mostly share theirs."""
+    tables = []
     while body:
-        slot, counts = body[0], bytes(body[1:17])
+        slot, counts = body[0], body[1:17]
         end = 17 + sum(counts)
         if len(counts) != 16 or end > len(body) or slot & 0xEC:
             raise InputError("a JPEG Huffman table is corrupt")
-        table = Table(counts, bytes(body[17:end]))
-        (state.ac if slot >> 4 else state.dc)[slot & 3] = table
+        tables.append((slot, Table(counts, body[17:end])))
         body = body[end:]
+    return tuple(tables)
 
 
 def _note_quantisers(body: memoryview, state: _State) -> None:
@@ -217,9 +238,9 @@ def _cover(parts: tuple[_Part, ...], info: CineInfo, boxes: Boxes) -> Grid:
     """Return which MCUs the rectangles touch, (MCU rows, MCU columns)."""
     width, height = 8 * max(p.h for p in parts), 8 * max(p.v for p in parts)
     grid = np.zeros((-(-info.rows // height), -(-info.columns // width)), np.bool_)
-    inside = np.clip(boxes, 0, (info.columns, info.rows) * 2)
-    for x0, y0, x1, y1 in inside.tolist():
-        if x0 < x1 and y0 < y1:
+    for x0, y0, x1, y1 in boxes.tolist():  # NumPy's own clip costs more than a frame's header
+        x0, y0 = max(x0, 0), max(y0, 0)
+        if x0 < min(x1, info.columns) and y0 < min(y1, info.rows):
             grid[y0 // height : -(-y1 // height), x0 // width : -(-x1 // width)] = True
     return grid
 
@@ -235,11 +256,16 @@ def _scan(
     head, data = view[segment.start : segment.end], view[segment.end : segment.stop]
     if not units.any():
         return [head, data]
-    layout = _layout(chosen, state, fills)
-    pieces = list(_intervals(data, layout, units, state.restart))
-    tables, layout = _extended(chosen, state, layout, pieces)
-    body = (_stuffed(p.rewritten(layout)) if isinstance(p, Interval) else p for p in pieces)
-    return [*tables, head, *body]
+    tables: list[bytes] = []
+    components = _components(chosen, state, fills)
+    new, needs = jpeg_core.rewrite(data, components, units, state.restart, mean=state.mean)
+    if new is None:
+        tables = _extend(chosen, state, needs)
+        components = _components(chosen, state, fills)
+        new, _ = jpeg_core.rewrite(data, components, units, state.restart, mean=state.mean)
+        if new is None:
+            raise InputError("a JPEG Huffman table lacks a symbol that the fill needs")
+    return [*tables, head, new]
 
 
 def _chosen(body: memoryview, state: _State) -> list[tuple[int, int, int]]:
@@ -281,81 +307,39 @@ def _units(
     return covered[y[:, None], x].reshape(-1)
 
 
-def _layout(chosen: list[tuple[int, int, int]], state: _State, fills: tuple[int, ...]) -> Layout:
-    """Return the units of the scan, with its tables as they stand."""
+def _components(
+    chosen: list[tuple[int, int, int]], state: _State, fills: tuple[int, ...]
+) -> tuple[Component, ...]:
+    """Return the components of the scan, with their tables as they stand."""
     components = []
     for i, dc, ac in chosen:
         part = state.parts[i]
         if dc not in state.dc or ac not in state.ac or part.quantiser not in state.first_quantiser:
             raise InputError("a JPEG stream is corrupt: a scan refers to a missing table")
+        if max(state.dc[dc].symbols, default=0) > _MAX_CATEGORY:
+            raise InputError("a JPEG Huffman table is corrupt: a DC category above 15")
         level = _level(fills[i], state.first_quantiser[part.quantiser])
         blocks = part.h * part.v if len(chosen) > 1 else 1
         components.append(Component(state.dc[dc], state.ac[ac], level, blocks))
-    return Layout(tuple(components))
+    return tuple(components)
 
 
-def _extended(
-    chosen: list[tuple[int, int, int]],
-    state: _State,
-    layout: Layout,
-    pieces: list[Interval | memoryview],
-) -> tuple[list[bytes], Layout]:
-    """Return DHT segments for codes that the fill needs and the tables lack, and new units.
+def _extend(
+    chosen: list[tuple[int, int, int]], state: _State, needs: tuple[int, ...]
+) -> list[bytes]:
+    """Give the scan's tables the codes that the fill needs; return their DHT segments.
 
-    Tables made for one picture may lack them. They are extended, existing codes unchanged.
+    Tables made for one picture may lack them. Existing codes are unchanged.
     """
-    needed: list[set[int]] = [set() for _ in chosen]
-    for piece in pieces:
-        if isinstance(piece, Interval):
-            for sizes, values in zip(needed, piece.changes(layout), strict=True):
-                sizes |= {abs(value).bit_length() for value in values}
     changed: set[tuple[int, int]] = set()
-    for (_, dc, ac), sizes in zip(chosen, needed, strict=True):
+    for (_, dc, ac), mask in zip(chosen, needs, strict=True):
+        sizes = {size for size in range(_MAX_CATEGORY + 1) if mask >> size & 1}
         for kind, tables, slot, symbols in ((0, state.dc, dc, sizes), (1, state.ac, ac, {EOB})):
             new = tables[slot].with_symbols(symbols)
             if new is not tables[slot]:
                 tables[slot] = new
                 changed.add((kind, slot))
-    segments = [
+    return [
         (state.ac if kind else state.dc)[slot].segment(kind << 4 | slot)
         for kind, slot in sorted(changed)
     ]
-    components = tuple(
-        replace(component, dc=state.dc[dc], ac=state.ac[ac])
-        for component, (_, dc, ac) in zip(layout.components, chosen, strict=True)
-    )
-    return segments, Layout(components)
-
-
-def _intervals(
-    data: memoryview, layout: Layout, units: Grid, restart: int
-) -> Iterator[Interval | memoryview]:
-    """Yield a scan's restart intervals, covered ones walked, with the markers between them."""
-    size = restart or len(units)
-    cuts = [(match.start(), match.end()) for match in _RESTART.finditer(data)]
-    if len(cuts) != -(-len(units) // size) - 1:
-        raise InputError("a JPEG frame is corrupt or truncated: restart intervals are missing")
-    start = 0
-    for k, (stop, following) in enumerate([*cuts, (len(data), len(data))]):
-        covered = units[k * size : (k + 1) * size]
-        if covered.any():
-            yield walk(_unstuffed(data[start:stop]), layout, covered)
-        else:
-            yield data[start:stop]
-        if following > stop:
-            if data[following - 1] & 7 != k % 8:
-                raise InputError("a JPEG frame is corrupt: restart markers are out of order")
-            yield data[stop:following]
-        start = following
-
-
-def _unstuffed(data: memoryview) -> bytes:
-    """Return entropy-coded data without the zero behind each 0xFF (T.81 B.1.1.5)."""
-    raw = bytes(data)
-    if b"\xff\xff" in raw:
-        raw = _FILL.sub(b"\xff", raw)  # fill bytes in front of a marker or a stuffed zero
-    return raw.removesuffix(b"\xff").replace(b"\xff\x00", b"\xff")
-
-
-def _stuffed(data: bytes) -> bytes:
-    return data.replace(b"\xff", b"\xff\x00")

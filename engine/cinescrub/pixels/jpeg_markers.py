@@ -14,7 +14,20 @@ from typing import Final
 from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer
 
-__all__ = ["APP0", "APP14", "DHT", "DRI", "EOI", "SOI", "SOS", "Segment", "clean", "kept", "split"]
+__all__ = [
+    "APP0",
+    "APP14",
+    "DHT",
+    "DRI",
+    "EOI",
+    "SOI",
+    "SOS",
+    "Segment",
+    "clean",
+    "kept",
+    "split",
+    "walk",
+]
 
 SOI: Final = 0xD8
 EOI: Final = 0xD9
@@ -71,28 +84,43 @@ def split(frame: Buffer) -> tuple[list[Segment], int]:
     InputError
         The stream is corrupt or truncated.
     """
+    *segments, end = walk(frame)
+    return segments, end.stop
+
+
+def walk(frame: Buffer) -> Iterator[Segment]:
+    """Yield the segments of a stream one by one, so that its head can be read without the rest.
+
+    The last one is EOI; where it is missing, an empty one at the frame's end.
+
+    Raises
+    ------
+    InputError
+        As :func:`split`.
+    """
     view = memoryview(frame)
     if bytes(view[:2]) != b"\xff\xd8":
         raise InputError("a frame is not a JPEG stream")
-    segments: list[Segment] = []
     position = 2
     scan_end = _END_OF_SCAN
     seen_scan = False
     while True:
         start, marker = _marker(view, position)
-        if marker is None and seen_scan:
-            return segments, len(view)
-        if marker is None:
+        if marker is None and not seen_scan:
             raise InputError("a JPEG stream ends before its pixels: truncated")
+        if marker is None:
+            yield Segment(EOI, *4 * (len(view),))
+            return
         if marker == EOI:
             if not seen_scan:
                 raise InputError("a JPEG stream has no scan")
-            return segments, start + 2
+            yield Segment(EOI, start, *3 * (start + 2,))
+            return
         segment = _segment(view, start, marker, scan_end)
         if marker == 0xF7:
             scan_end = _END_OF_LS_SCAN
         seen_scan |= marker == SOS
-        segments.append(segment)
+        yield segment
         position = segment.stop
 
 

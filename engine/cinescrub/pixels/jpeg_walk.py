@@ -1,22 +1,24 @@
-"""Where blocks start in entropy-coded JPEG data, and how they are rewritten, without decoding.
+"""Rewrite the entropy-coded data of a sequential Huffman scan, covered units replaced.
 
-Works on the data of one restart interval, byte stuffing removed. Quantised coefficients are never
-computed, except DC levels, because each is coded as the difference to the one before it. ITU-T
-T.81 annex F.
+In Python and NumPy: what runs where `_jpeg` was not compiled, and what it is tested against, byte
+for byte. Quantised coefficients are never computed, except DC levels, because each is coded as the
+difference to the one before it. ITU-T T.81 annex F.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from cinescrub.errors import InputError
+from cinescrub.pixels.codestream import Buffer
 from cinescrub.pixels.huffman import (
     ENDS_BLOCK,
     EOB,
@@ -26,11 +28,26 @@ from cinescrub.pixels.huffman import (
     dc_lookup,
 )
 
-__all__ = ["Component", "Interval", "Layout", "walk"]
+__all__ = ["Component", "Covered", "Rewritten", "rewrite"]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
+Covered: TypeAlias = npt.NDArray[np.bool_]
 Levels: TypeAlias = list[npt.NDArray[np.int64]]
-_TRUNCATED = "a JPEG frame is corrupt or truncated: its coded data ends too early"
+
+# As in _jpeg_module.c.
+_ENTROPY: Final = "a JPEG frame is corrupt or truncated: its coded data can't be read"
+_INTERVALS: Final = (
+    "a JPEG frame is corrupt or truncated: its restart intervals are not as declared"
+)
+_ORDER: Final = "a JPEG frame is corrupt: restart markers are out of order"
+_RANGE: Final = "a JPEG frame is corrupt: its levels are beyond those of 8-bit samples"
+
+_MAX_CATEGORY: Final = 15
+"""Bits of a DC difference that a code can announce (T.81 table F.6, 12-bit samples)."""
+_MARKER: Final = re.compile(rb"(?<!\xff)\xff++[^\x00]")
+"""Fill bytes (T.81 B.1.1.2) and a marker; possessive and from the first 0xFF only, so that long
+runs of 0xFF take linear time."""
+_FILL_BYTES: Final = re.compile(rb"\xff+")
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,59 @@ class Component:
     """DC level of a covered block."""
     blocks: int
     """Blocks in a unit of the scan (T.81 A.2: H x V where scans interleave, else 1)."""
+
+
+class Rewritten(NamedTuple):
+    """What became of a scan."""
+
+    data: bytes | None
+    """The new entropy-coded data, restart markers included; None: a table lacks a code."""
+    needs: tuple[int, ...]
+    """For each component, bit n: the fill needs the code of DC category n. It always needs EOB."""
+
+
+def rewrite(
+    data: Buffer,
+    components: tuple[Component, ...],
+    covered: Covered,
+    restart: int,
+    *,
+    mean: bool = False,
+) -> Rewritten:
+    """Replace the covered units of a scan.
+
+    The bits of all other units are the same, but for the DC differences of the first unit behind
+    each covered run, whose level is the same. Restart intervals without a covered unit are copied
+    and not looked into, unless a mean is asked for.
+
+    Parameters
+    ----------
+    data : Buffer
+        From behind the scan's header to its end, restart markers included. Borrowed.
+    components : tuple of Component
+        In the scan's order, with the tables that the data is coded with. 10 blocks at most.
+    covered : (n,) bool array
+        Which units of the scan are replaced. Borrowed, in C order.
+    restart : int
+        Units in a restart interval; 0: there are no restart markers.
+    mean : bool
+        Fill each component with the mean DC level of its blocks that stay, rounded to nearest,
+        instead of its `fill`. (That of no block, where none stays.)
+
+    Raises
+    ------
+    InputError
+        The data is corrupt or truncated.
+    """
+    layout = Layout(components)
+    parts = list(_parts(data, layout, covered, restart, mean=mean))
+    fills = _means(layout, parts) if mean else tuple(c.fill for c in components)
+    needs = _needs(layout, parts, fills)
+    for component, mask in zip(components, needs, strict=True):
+        wanted = {size for size in range(_MAX_CATEGORY + 1) if mask >> size & 1}
+        if not wanted <= set(component.dc.symbols) or EOB not in component.ac.symbols:
+            return Rewritten(None, needs)
+    return Rewritten(b"".join(_written(part, layout, fills) for part in parts), needs)
 
 
 @dataclass(frozen=True)
@@ -64,11 +134,9 @@ class Layout:
     def difference(self, component: int, value: int) -> str:
         """Return the bits of a DC difference (T.81 F.1.2.1)."""
         size = abs(value).bit_length()
-        code = self._dc_codes[component].get(size)
-        if code is None:
-            raise InputError("a JPEG Huffman table lacks a symbol that the fill needs")
+        code, length = self._dc_codes[component][size]
         magnitude = value if value >= 0 else value + (1 << size) - 1
-        return f"{code[0]:0{code[1]}b}" + (f"{magnitude:0{size}b}" if size else "")
+        return f"{code:0{length}b}" + (f"{magnitude:0{size}b}" if size else "")
 
     def end_of_block(self, component: int) -> str:
         """Return the bits of EOB."""
@@ -90,7 +158,7 @@ class Interval:
 
     data: bytes
     """Entropy-coded, byte stuffing removed."""
-    covered: npt.NDArray[np.bool_]
+    covered: Covered
     """(units,) which units are replaced."""
     at: npt.NDArray[np.int64]
     """(units x blocks + 1,) bit position of each block, and the end of the last."""
@@ -99,64 +167,114 @@ class Interval:
     totals: Levels
     """As `levels`: bits of the DC code and its difference."""
 
-    def changes(self, layout: Layout) -> list[set[int]]:
-        """Return the DC differences that the fill needs, for each component."""
-        hit = self.covered
-        enters = hit & ~np.concatenate(([False], hit[:-1]))
-        leaves = ~hit & np.concatenate(([False], hit[:-1]))
-        needed = []
-        for component, level in zip(layout.components, self.levels, strict=True):
-            before = np.concatenate(([0], level[:-1, -1]))[enters]
-            after = level[leaves, 0]
-            needed.append(
-                {0, *(component.fill - before).tolist(), *(after - component.fill).tolist()}
-            )
-        return needed
 
-    def rewritten(self, layout: Layout) -> bytes:
-        """Return the data with the covered units replaced, without byte stuffing.
+class Part(NamedTuple):
+    """A restart interval and the marker behind it."""
 
-        The bits of all other units are the same, but for the DC differences of the first unit
-        behind each covered run, whose level is the same.
-
-        Parameters
-        ----------
-        layout : Layout
-            The scan's units; its tables may be extensions of those the data is coded with.
-
-        Raises
-        ------
-        InputError
-            A table lacks a code.
-        """
-        bits = np.unpackbits(np.frombuffer(self.data, np.uint8), count=int(self.at[-1]))
-        merged = np.concatenate(list(_pieces(bits, self, layout)))
-        # The last byte is padded with ones (T.81 F.1.2.3).
-        padding = np.ones(-len(merged) % 8, np.uint8)
-        return np.packbits(np.concatenate((merged, padding))).tobytes()
+    raw: memoryview
+    """As it was, with the marker."""
+    marker: memoryview
+    """RSTn (T.81 B.1.1.2), without fill bytes; empty behind the last interval."""
+    walked: Interval | None
+    """None: none of it is replaced, and nothing had to be known."""
 
 
-def walk(data: bytes, layout: Layout, covered: npt.NDArray[np.bool_]) -> Interval:
-    """Find the blocks of a restart interval.
+def _parts(
+    data: Buffer, layout: Layout, covered: Covered, restart: int, *, mean: bool
+) -> Iterator[Part]:
+    """Cut a scan's data into restart intervals, and walk what has to be known."""
+    view = memoryview(data)
+    size = restart or len(covered)
+    cuts = _cuts(view, -(-len(covered) // size) - 1)
+    start = 0
+    for k, (stop, following) in enumerate([*cuts, (len(view), len(view))]):
+        units = covered[k * size : (k + 1) * size]
+        walked = None
+        if mean or units.any():
+            walked = _walk(_unstuffed(view[start:stop]), layout, units)
+        marker = view[max(following - 2, stop) : following]
+        yield Part(view[start:following], marker, walked)
+        start = following
 
-    Parameters
-    ----------
-    data : bytes
-        Entropy-coded data of the interval, byte stuffing removed.
-    layout : Layout
-        The scan's units, with the tables that the data is coded with.
-    covered : (n,) bool array
-        Which of the interval's units are to be replaced. Borrowed.
 
-    Raises
-    ------
-    InputError
-        The data is corrupt or truncated.
-    """
+def _cuts(view: memoryview, expected: int) -> list[tuple[int, int]]:
+    """Return start and end of each restart marker, fill bytes in front of it included."""
+    if 2 * expected > len(view):
+        raise InputError(_INTERVALS)
+    cuts: list[tuple[int, int]] = []
+    for match in _MARKER.finditer(view):
+        code = view[match.end() - 1]
+        if not 0xD0 <= code <= 0xD7:
+            raise InputError(_ENTROPY)
+        if len(cuts) == expected:
+            raise InputError(_INTERVALS)
+        if code & 7 != len(cuts) % 8:
+            raise InputError(_ORDER)
+        cuts.append(match.span())
+    if len(cuts) != expected:
+        raise InputError(_INTERVALS)
+    return cuts
+
+
+def _unstuffed(data: memoryview) -> bytes:
+    """Return entropy-coded data without the zero behind each 0xFF (T.81 B.1.1.5)."""
+    raw = bytes(data)
+    if b"\xff\xff" in raw:
+        raw = _FILL_BYTES.sub(b"\xff", raw)  # in front of a marker or a stuffed zero
+    return raw.removesuffix(b"\xff").replace(b"\xff\x00", b"\xff")
+
+
+def _means(layout: Layout, parts: Sequence[Part]) -> tuple[int, ...]:
+    """Return the mean DC level of the blocks that stay, for each component."""
+    means = []
+    for i, component in enumerate(layout.components):
+        total = count = 0
+        for part in parts:
+            if part.walked is not None:
+                kept = part.walked.levels[i][~part.walked.covered]
+                total, count = total + int(kept.sum()), count + kept.size
+        means.append((2 * total + count) // (2 * count) if count else component.fill)
+    return tuple(means)
+
+
+def _needs(layout: Layout, parts: Sequence[Part], fills: Sequence[int]) -> tuple[int, ...]:
+    """Return which DC categories the fill needs, for each component."""
+    needs = [1] * len(layout.components)
+    for i, fill in enumerate(fills):
+        for part in parts:
+            if part.walked is None:
+                continue
+            hit, levels = part.walked.covered, part.walked.levels[i]
+            enters = hit & ~np.concatenate(([False], hit[:-1]))
+            leaves = ~hit & np.concatenate(([False], hit[:-1]))
+            before = np.concatenate(([0], levels[:-1, -1]))[enters]
+            for difference in (*(fill - before).tolist(), *(levels[leaves, 0] - fill).tolist()):
+                size = abs(difference).bit_length()
+                if size > _MAX_CATEGORY:
+                    raise InputError(_RANGE)
+                needs[i] |= 1 << size
+    return tuple(needs)
+
+
+def _written(part: Part, layout: Layout, fills: Sequence[int]) -> bytes | memoryview:
+    """Return an interval with its covered units replaced, and its marker."""
+    walked = part.walked
+    if walked is None or not walked.covered.any():
+        return part.raw
+    bits = np.unpackbits(np.frombuffer(walked.data, np.uint8), count=int(walked.at[-1]))
+    merged = np.concatenate(list(_pieces(bits, walked, layout, fills)))
+    # The last byte is padded with ones (T.81 F.1.2.3).
+    padding = np.ones(-len(merged) % 8, np.uint8)
+    packed = np.packbits(np.concatenate((merged, padding))).tobytes()
+    return packed.replace(b"\xff", b"\xff\x00") + part.marker
+
+
+def _walk(data: bytes, layout: Layout, covered: Covered) -> Interval:
+    """Find the blocks of a restart interval, byte stuffing removed."""
     windows = _windows(data)
     starts = _index(windows, layout, len(covered))
     if starts[-1] > len(data) * 8:
-        raise InputError(_TRUNCATED)
+        raise InputError(_ENTROPY)
     at = np.array(starts, np.int64)
     levels, totals = _levels(np.asarray(windows), at, layout)
     return Interval(data, covered, at, levels, totals)
@@ -206,7 +324,7 @@ def _index(windows: memoryview, layout: Layout, units: int) -> list[int]:
                 if k != 64 and not ENDS_BLOCK < k < 192:
                     position = _slowly(windows, first, table)
     except IndexError:
-        raise InputError(_TRUNCATED) from None
+        raise InputError(_ENTROPY) from None
     append(position)
     return starts
 
@@ -219,11 +337,11 @@ def _slowly(windows: memoryview, position: int, table: Table) -> int:
         window = windows[position]
         bits = lookup.total[window]
         if not bits:
-            raise InputError("a JPEG frame is corrupt: its coded data holds an unknown code")
+            raise InputError(_ENTROPY)
         position += bits
         k += lookup.advance[window]
     if k > 64 and not ENDS_BLOCK < k < 192:
-        raise InputError("a JPEG frame is corrupt: a block holds too many coefficients")
+        raise InputError(_ENTROPY)
     return position
 
 
@@ -240,7 +358,7 @@ def _levels(
         head = windows[where]
         length = lookup.length[head].astype(np.int64)
         if not length.all():
-            raise InputError("a JPEG frame is corrupt: its coded data holds an unknown code")
+            raise InputError(_ENTROPY)
         size = lookup.size[head].astype(np.int64)
         raw = windows[where + length].astype(np.int64) >> (16 - size)
         negative = raw < (1 << size >> 1)
@@ -250,7 +368,7 @@ def _levels(
     return levels, totals
 
 
-def _pieces(bits: Bits, walked: Interval, layout: Layout) -> Iterator[Bits]:
+def _pieces(bits: Bits, walked: Interval, layout: Layout, fills: Sequence[int]) -> Iterator[Bits]:
     """Yield the new interval as runs of bits."""
     unit_at = walked.at[:: len(layout.slots)]
     cursor = 0
@@ -260,25 +378,25 @@ def _pieces(bits: Bits, walked: Interval, layout: Layout) -> Iterator[Bits]:
         if hit:
             yield bits[cursor : unit_at[unit]]
             before = [int(level[unit - 1, -1]) if unit else 0 for level in walked.levels]
-            yield _first_covered(layout, before)
+            yield _first_covered(layout, before, fills)
             yield np.tile(layout.flat, length - 1)
             cursor = int(unit_at[unit + length])
         elif unit:
-            for i, component in enumerate(layout.components):
+            for i, fill in enumerate(fills):
                 start = int(walked.at[unit * len(layout.slots) + layout.slots.index(i)])
                 yield bits[cursor:start]
-                yield _bits(layout.difference(i, int(walked.levels[i][unit, 0]) - component.fill))
+                yield _bits(layout.difference(i, int(walked.levels[i][unit, 0]) - fill))
                 cursor = start + int(walked.totals[i][unit, 0])
         unit += length
     yield bits[cursor:]
 
 
-def _first_covered(layout: Layout, before: list[int]) -> Bits:
+def _first_covered(layout: Layout, before: list[int], fills: Sequence[int]) -> Bits:
     """Return a covered unit behind a kept one, whose last DC levels are `before`."""
     text = ""
     seen: set[int] = set()
     for i in layout.slots:
-        change = 0 if i in seen else layout.components[i].fill - before[i]
+        change = 0 if i in seen else fills[i] - before[i]
         seen.add(i)
         text += layout.difference(i, change) + layout.end_of_block(i)
     return _bits(text)

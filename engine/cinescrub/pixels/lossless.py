@@ -15,29 +15,32 @@ import numpy.typing as npt
 
 from cinescrub.errors import InputError, RedactionError
 from cinescrub.pixels import j2k_markers, jpeg_markers, rle
-from cinescrub.pixels.codecs import decode_raw, sign_bits
+from cinescrub.pixels.codecs import decode_raw, sign_bits, to_stored
 from cinescrub.pixels.codestream import Buffer, Stream
+from cinescrub.pixels.fill import fill_colours
 from cinescrub.pixels.native import fill_value, paint
 from cinescrub.pixels.registry import Family, output_photometric, output_syntax, syntax_of
-from cinescrub.types import Boxes, CineInfo
+from cinescrub.types import Boxes, CineInfo, Fill
 
 __all__ = ["recode"]
 
 Samples = npt.NDArray[Any]
 
 
-def recode(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
+def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK) -> bytes:
     """Decode a frame, fill rectangles, and code it without loss in the output syntax.
 
     Parameters
     ----------
     frame : Buffer
-        One frame of an RLE, lossless JPEG, JPEG-LS, JPEG 2000 or HTJ2K syntax, borrowed. Lossy
-        ones are written in their lossless sibling: what was lost stays lost, no more is.
+        One frame of an RLE, lossless JPEG, JPEG-LS, JPEG 2000 or HTJ2K syntax, borrowed. One that
+        was coded with loss is coded without: what was lost stays lost, no more is.
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
-        x0, y0, x1, y1 in pixels, ends exclusive. May be empty.
+        x0, y0, x1, y1 in pixels, ends exclusive, inside of the frame. May be empty.
+    fill : Fill, optional
+        With what.
 
     Raises
     ------
@@ -49,13 +52,20 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes) -> bytes:
     family = syntax_of(info.transfer_syntax).family
     if family is Family.RLE:
         samples = _owned(rle.decode(frame, info))
-        paint(samples, fill_value(info), rectangles)
+        values = fill_colours(samples, info, rectangles, fill)
+        _clear_overlays(samples, info)
+        paint(samples, values, rectangles)
         coded = rle.encode(samples)
         _same(rle.decode(coded, info), samples)
         return coded
     raw, stream = decode_raw(frame, info)
+    if fill is Fill.BLACK:
+        values = [fill_value(info, stream.precision)] * len(rectangles)
+    else:
+        values = fill_colours(to_stored(raw, info, stream), info, rectangles, fill)
     samples = _owned(raw)
-    paint(samples, _raw_value(info, stream), rectangles)
+    _clear_overlays(samples, info)
+    paint(samples, [_coded(value, info, stream) for value in values], rectangles)
     try:
         coded = _encode(samples, family, stream)
     except Exception:  # libraries raise what they like
@@ -79,9 +89,13 @@ def _same(again: Samples, meant: Samples) -> None:
         raise RedactionError("a frame coded again differs from what was meant: review required")
 
 
-def _raw_value(info: CineInfo, stream: Stream) -> tuple[int, ...]:
-    """Return black as the codestream's samples hold it."""
-    value = fill_value(info, stream.precision)
+def _clear_overlays(samples: Samples, info: CineInfo) -> None:
+    if info.overlay_bits:
+        samples &= np.array(~info.overlay_bits).astype(samples.dtype)
+
+
+def _coded(value: tuple[int, ...], info: CineInfo, stream: Stream) -> tuple[int, ...]:
+    """Return stored samples as the codestream holds them."""
     if stream.signed:
         return value
     mask = (1 << sign_bits(info, stream)) - 1

@@ -6,7 +6,8 @@ C.7.6.3.1.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,10 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.types import Boxes, CineInfo, Palette
 
-__all__ = ["fill", "fill_value", "paint", "samples", "snap_pairs"]
+__all__ = ["Colours", "fill", "fill_value", "paint", "samples", "snap_pairs"]
+
+Colours: TypeAlias = Sequence[tuple[int, ...]]
+"""One value a sample, for each rectangle."""
 
 
 def fill_value(info: CineInfo, bits: int | None = None) -> tuple[int, ...]:
@@ -75,18 +79,19 @@ def samples(frame: Buffer, info: CineInfo) -> npt.NDArray[Any]:
     InputError
         The frame has another length than the header says.
     """
-    return _shaped(_flat(frame, info), info)
+    flat = _flat(frame, info)
+    if info.words:
+        return _shaped(flat.reshape(-1, 2)[:, ::-1].reshape(-1), info)
+    return _shaped(flat.view(info.dtype.newbyteorder("<" if info.little_endian else ">")), info)
 
 
 def _flat(frame: Buffer, info: CineInfo) -> npt.NDArray[np.uint8]:
     if memoryview(frame).nbytes != info.frame_bytes:
         raise InputError("a native frame has another length than the header says")
-    flat: npt.NDArray[np.uint8] = np.frombuffer(frame, np.uint8)
-    return flat.reshape(-1, 2)[:, ::-1].reshape(-1) if info.words else flat
+    return np.frombuffer(frame, np.uint8)
 
 
-def _shaped(flat: npt.NDArray[np.uint8], info: CineInfo) -> npt.NDArray[Any]:
-    view = flat.view(info.dtype.newbyteorder("<" if info.little_endian else ">"))
+def _shaped(view: npt.NDArray[Any], info: CineInfo) -> npt.NDArray[Any]:
     if info.photometric == "YBR_FULL_422":
         return view.reshape(info.rows, info.columns // 2, 4)
     if info.samples == 1:
@@ -104,19 +109,26 @@ def snap_pairs(rectangles: Boxes) -> Boxes:
     return snapped
 
 
-def fill(frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes) -> None:
-    """Fill rectangles of a native frame with black, in place.
+def fill(
+    frame: bytearray | memoryview,
+    info: CineInfo,
+    rectangles: Boxes,
+    colours: Colours | None = None,
+) -> None:
+    """Fill rectangles of a native frame, and clear its overlay bits, in place.
 
     Parameters
     ----------
     frame : writable Buffer
         Exactly `info.frame_bytes` bytes. Modified in place; nothing outside of the rectangles
-        changes.
+        changes, but for the bits that `info.overlay_bits` names.
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
         x0, y0, x1, y1 in pixels, ends exclusive; what leaves the frame is ignored. 4:2:2: snapped
         outwards to pixel pairs.
+    colours : sequence of tuples of int, optional
+        Stored samples of each rectangle's fill; black where it is not given.
 
     Raises
     ------
@@ -125,34 +137,53 @@ def fill(frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes) -> No
     """
     if memoryview(frame).readonly:
         raise InputError("a native frame is filled in a buffer that can be written to")
-    if not len(rectangles):
+    values = [fill_value(info)] * len(rectangles) if colours is None else colours
+    if info.words:
+        _fill_words(frame, info, rectangles, values)
         return
-    flat = _flat(frame, info)
-    view = _shaped(flat, info)
-    value = fill_value(info)
+    view = samples(frame, info)
+    if info.overlay_bits:
+        view &= np.array(~info.overlay_bits & ((1 << info.bits_allocated) - 1)).astype(view.dtype)
     if info.photometric == "YBR_FULL_422":
-        pairs = snap_pairs(rectangles)
-        pairs[:, [0, 2]] //= 2
-        paint(view, (value[0], *value), pairs)
-        return
-    paint(view, value, rectangles)
-    if info.words:  # `flat` is a copy with its bytes put right
-        stored: npt.NDArray[np.uint8] = np.frombuffer(frame, np.uint8)
-        stored.reshape(-1, 2)[:] = flat.reshape(-1, 2)[:, ::-1]
+        rectangles = snap_pairs(rectangles)
+        rectangles[:, [0, 2]] //= 2
+        values = [(luma, luma, *chroma) for luma, *chroma in values]
+    paint(view, values, rectangles)
 
 
-def paint(target: npt.NDArray[Any], value: tuple[int, ...], rectangles: Boxes) -> None:
-    """Set rectangles of an image to one value.
+def _fill_words(
+    frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes, values: Colours
+) -> None:
+    """Fill 8-bit samples whose byte pairs are swapped: sample i lies at byte i ^ 1."""
+    stored = _flat(frame, info)
+    numbers = _shaped(np.arange(stored.size), info)
+    for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
+        at = numbers[y0:y1, x0:x1] ^ 1
+        stored[at] = np.array(value if at.ndim == 3 else value[0]).astype(np.uint8)
+
+
+def paint(target: npt.NDArray[Any], values: Colours, rectangles: Boxes) -> None:
+    """Set each rectangle of an image to its value; where they overlap the last one holds.
 
     Parameters
     ----------
     target : (H, W) or (H, W, S) array
         Modified in place.
-    value : tuple of int
-        One value a sample, in the range of the dtype.
+    values : sequence of tuples of int
+        For each rectangle one value a sample, in the range of the dtype.
     rectangles : (n, 4) int32 array
         x0, y0, x1, y1 in pixels, ends exclusive; clipped here.
     """
-    colour = np.array(value, target.dtype) if target.ndim == 3 else np.array(value[0], target.dtype)
-    for x0, y0, x1, y1 in np.maximum(rectangles, 0).tolist():
-        target[y0:y1, x0:x1] = colour
+    samples = target.shape[2] if target.ndim == 3 else 1
+    # By rows where samples lie side by side: NumPy is five times as slow at spreading triples.
+    rows = target.reshape(target.shape[0], -1) if target.flags.c_contiguous else None
+    for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
+        colour = np.array(value, target.dtype)
+        if rows is not None:
+            part = rows[y0:y1, x0 * samples : x1 * samples]
+            uniform = len(set(value)) == 1
+            part[:] = colour[0] if uniform else np.tile(colour, part.shape[1] // samples)
+        elif target.ndim == 3:
+            target[y0:y1, x0:x1] = colour
+        else:
+            target[y0:y1, x0:x1] = colour[0]

@@ -16,6 +16,7 @@ __all__ = [
     "MAX_PIXELS",
     "Family",
     "Syntax",
+    "changes_all",
     "check",
     "is_photometric",
     "output_photometric",
@@ -48,7 +49,7 @@ class Syntax:
     name: str
     family: Family
     output: str
-    """UID that a redacted object is written in: itself, or its lossless sibling."""
+    """UID that a redacted object is written in: itself, where our encoder keeps its promises."""
 
 
 _ROOT: Final = "1.2.840.10008.1.2"
@@ -71,10 +72,11 @@ _SUPPORTED: Final[dict[str, Syntax]] = {
             None,
         ),
         (".4.80", "JPEG-LS Lossless", Family.JPEG_LS, None),
-        # A second lossy generation is never made: lossy families go to their lossless sibling.
-        (".4.81", "JPEG-LS Lossy (Near-Lossless)", Family.JPEG_LS, ".4.80"),
+        # A second lossy generation is never made. These three allow frames coded without loss
+        # (PS3.5 A.4.3, A.4.4, A.4.14): what is touched is, the other frames stay as they are.
+        (".4.81", "JPEG-LS Lossy (Near-Lossless)", Family.JPEG_LS, None),
         (".4.90", "JPEG 2000 (Lossless Only)", Family.J2K, None),
-        (".4.91", "JPEG 2000", Family.J2K, ".4.90"),
+        (".4.91", "JPEG 2000", Family.J2K, None),
         (".4.201", "High-Throughput JPEG 2000 (Lossless Only)", Family.HTJ2K, None),
         # RPCL order (.202) is a promise about progression that our encoder doesn't give.
         (
@@ -83,7 +85,7 @@ _SUPPORTED: Final[dict[str, Syntax]] = {
             Family.HTJ2K,
             ".4.201",
         ),
-        (".4.203", "High-Throughput JPEG 2000", Family.HTJ2K, ".4.201"),
+        (".4.203", "High-Throughput JPEG 2000", Family.HTJ2K, None),
     )
 }
 
@@ -177,21 +179,28 @@ def supported(transfer_syntax: str) -> None:
 def output_syntax(info: CineInfo) -> str:
     """Return the transfer syntax UID that a redacted object is written in.
 
-    It is the input's own, except that lossy JPEG 2000, JPEG-LS and HTJ2K go to the lossless
-    sibling: there every frame is passed through :func:`cinescrub.pixels.apply.reencode`.
+    It is the input's own, but where our encoder can't promise what the syntax does: frames that
+    are not touched are valid in both.
     """
     return syntax_of(info.transfer_syntax).output
 
 
 def output_photometric(info: CineInfo) -> str:
-    """Return the PhotometricInterpretation that goes with :func:`output_syntax`.
+    """Return the PhotometricInterpretation of a redacted object.
 
-    The irreversible transform of JPEG 2000 has no place in its lossless sibling: there it is the
-    reversible one (PS3.5 8.2.4).
+    Touched frames are coded without loss, where the irreversible transform of JPEG 2000 has no
+    place: the reversible one takes it (PS3.5 8.2.4).
     """
-    if info.photometric == "YBR_ICT" and output_syntax(info) != info.transfer_syntax:
-        return "YBR_RCT"
-    return info.photometric
+    return "YBR_RCT" if info.photometric == "YBR_ICT" else info.photometric
+
+
+def changes_all(info: CineInfo) -> bool:
+    """Whether every frame of a redacted object is written anew, also those without a rectangle.
+
+    Where overlays in unused bits are cleared, and where `output_photometric` differs: it is one
+    for all frames.
+    """
+    return info.overlay_bits != 0 or output_photometric(info) != info.photometric
 
 
 def check(info: CineInfo) -> None:
@@ -274,6 +283,8 @@ def _check_depth(info: CineInfo, family: Family) -> None:
         raise InputError("the high bit is not bits stored - 1 (PS3.5 8.1.1): not supported")
     if info.signed and info.photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise InputError("signed colour samples are not supported")
+    if info.overlay_bits and family in (Family.JPEG, Family.J2K, Family.HTJ2K):
+        raise InputError("overlays in unused bits are not supported in this transfer syntax")
     if info.samples == 3 and info.planar not in (0, 1):
         raise InputError("the planar configuration is neither 0 nor 1")
 

@@ -17,7 +17,7 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer, readable
 from cinescrub.types import CineInfo
 
-__all__ = ["decode", "encode"]
+__all__ = ["clean", "decode", "encode"]
 
 HEADER: Final = 64
 """Bytes: the number of segments and up to 15 offsets, 32 bits each (G.5)."""
@@ -61,6 +61,34 @@ def decode(frame: Buffer, info: CineInfo) -> Samples:
     if info.samples == 1:
         return samples.reshape(info.rows, info.columns)
     return samples.reshape(info.samples, info.rows, info.columns).transpose(1, 2, 0)
+
+
+def clean(frame: Buffer, info: CineInfo) -> Buffer:
+    """Drop what the header's unused offsets hold; refuse segments that hold more than a plane.
+
+    Parameters
+    ----------
+    frame : Buffer
+        One RLE frame, borrowed.
+    info : CineInfo
+        The header.
+
+    Returns
+    -------
+    Buffer
+        `frame` itself, or a copy with the unused offsets zeroed (G.5).
+
+    Raises
+    ------
+    InputError
+        The frame is corrupt or truncated, or has bytes behind a plane.
+    """
+    decode(frame, info)  # takes exactly a plane of each segment
+    count, *offsets = struct.unpack_from("<16I", frame)
+    if not any(offsets[count:]):
+        return frame
+    used = 4 * (1 + count)
+    return bytes(frame[:used]) + bytes(HEADER - used) + bytes(frame[HEADER:])
 
 
 def _check_header(frame: Buffer, planes: int, pixels: int) -> None:

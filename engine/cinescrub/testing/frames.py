@@ -5,20 +5,21 @@ Nothing here knows of DICOM.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from cinescrub.testing.dynamics import animate, handheld_path, page_frames
 from cinescrub.testing.graphics import Canvas, Rectangle, flow_colours, paint, pixels_of
 from cinescrub.testing.names import Identity, draw_identity
 from cinescrub.testing.screen import Screen, Stamp, draw_stamp, set_screen
-from cinescrub.testing.spec import CineSpec, Dynamic, Syntax
-from cinescrub.testing.speckle import Gray, Scene, scene_frames
+from cinescrub.testing.spec import CineSpec, Dynamic, Photometric, Syntax
+from cinescrub.testing.speckle import Gray, Scene, insonified, scene_frames
 from cinescrub.testing.truth import CineTruth, Place
 
 __all__ = ["Drawing", "draw_frames", "plan_drawing"]
@@ -42,8 +43,21 @@ class Drawing:
     @property
     def truth(self) -> CineTruth:
         """What is true of the frames; nothing is planted in a drawing."""
-        items = tuple(stamp.item for stamp in self.stamps)
-        return CineTruth(self.spec.frames, self.spec.rows, self.spec.columns, items)
+        spec = self.spec
+        path = set(handheld_path(spec))
+        return CineTruth(
+            spec.frames,
+            spec.rows,
+            spec.columns,
+            items=tuple(stamp.item for stamp in self.stamps),
+            graphics=tuple(
+                _moved(pixels_of(graphic.area, spec.rows, spec.columns), path)
+                for graphic in self.screen.layout.graphics
+                if graphic.shape != "bar"  # a ground for text, no thing of its own
+            ),
+            sector=_sector(self, path),
+            block=_block(spec),
+        )
 
 
 def plan_drawing(spec: CineSpec) -> Drawing:
@@ -88,6 +102,29 @@ def draw_frames(drawing: Drawing) -> Iterator[Canvas]:
         yield _degraded(frame, spec, rng)
 
 
+def _moved(box: Rectangle, path: Iterable[tuple[int, int]]) -> Rectangle:
+    """Return the least box around all places of `box` on the path of a moving screen."""
+    x0, y0, x1, y1 = box
+    dx, dy = [step[0] for step in path], [step[1] for step in path]
+    return max(0, x0 + min(dx)), max(0, y0 + min(dy)), x1 + max(dx), y1 + max(dy)
+
+
+def _sector(drawing: Drawing, path: Iterable[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    x0, y0, x1, y1 = drawing.region
+    whole = np.zeros((drawing.spec.rows, drawing.spec.columns), np.uint8)
+    whole[y0:y1, x0:x1] = insonified(_scene(drawing))
+    places = [_shifted(whole, dx, dy) for dx, dy in path]
+    return np.asarray(np.max(places, axis=0), np.bool_)
+
+
+def _block(spec: CineSpec) -> tuple[int, int]:
+    """Return the least unit that the stored form lets one change: a JPEG's MCU, a 4:2:2 pair."""
+    halved = spec.photometric is Photometric.YBR_FULL_422
+    if spec.syntax is Syntax.JPEG_BASELINE:
+        return (16, 8) if halved else (8, 8)
+    return (2, 1) if halved else (1, 1)
+
+
 def _background(drawing: Drawing) -> tuple[Canvas, list[Stamp]]:
     """Paint what never changes and no tissue moves under; return it and the stamps left to draw."""
     spec = drawing.spec
@@ -121,20 +158,23 @@ def _by_frame(stamps: list[Stamp], frames: int) -> list[list[Stamp]]:
 
 def _tissue(drawing: Drawing) -> Iterator[Gray]:
     """Yield the insonified rectangle's frames; a cut goes to another scene half way."""
-    spec = drawing.spec
-    x0, y0, x1, y1 = drawing.region
-    scene = Scene(
-        rows=y1 - y0,
-        columns=x1 - x0,
-        probe=drawing.screen.layout.probe,
-        seed=spec.seed,
-        decorrelation=0.0 if spec.dynamic is Dynamic.FROZEN else 0.35,
-        gain=0.6,
-    )
+    spec, scene = drawing.spec, _scene(drawing)
     if spec.dynamic is Dynamic.CUT:
         yield from islice(scene_frames(scene), spec.frames // 2)
         scene = replace(scene, seed=spec.seed + 1_000_003)
     yield from scene_frames(scene)
+
+
+def _scene(drawing: Drawing) -> Scene:
+    x0, y0, x1, y1 = drawing.region
+    return Scene(
+        rows=y1 - y0,
+        columns=x1 - x0,
+        probe=drawing.screen.layout.probe,
+        seed=drawing.spec.seed,
+        decorrelation=0.0 if drawing.spec.dynamic is Dynamic.FROZEN else 0.35,
+        gain=0.6,
+    )
 
 
 def _show_tissue(frame: Canvas, gray: Gray, drawing: Drawing, index: int) -> None:

@@ -14,12 +14,23 @@ The figures, as the documents quote them:
 *Item recall*, *item-frame recall*, *ink recall*
     Share of identifying strings of which no item-frame leaks; of item-frames that don't leak; of
     visible ink pixels that don't stand out. A clock's states or a scroll's steps are one string.
+    A cine without an output leaks all of its strings, item-frames and ink.
 *Kept*
     Share of clinical strings whose ink is unchanged (95 % of it, to 8 levels) in at least 95 % of
-    the frames they are in.
+    the frames they are in. A cine without an output keeps none.
+*Changed*
+    A pixel that differs by more than 2 levels in a channel. Each changed pixel of each frame is
+    counted once, under the first of these that it lies in (`cinescrub.testing.areas`): the
+    surroundings of an identifying string of this frame; of one of another frame (masks may hold
+    over a cine); the surroundings of a clinical string; the padding beyond the surroundings of any
+    string; a graphic; the sector; the background.
 *Changed elsewhere*
-    Share of all pixels, over all frames, that changed by more than 2 levels and lie more than 16
-    pixels (the width of a 4:2:2 JPEG block pair) from every identifying string of any frame.
+    Share of all pixels, over all frames, that changed outside of the surroundings of all text:
+    in padding, graphics, sector and background. What a redacted clinical line costs is in *kept*
+    and, by pixel, in `changed_clinical`. A cine without an output adds nothing here.
+*Precision*
+    By string: of the strings that are gone, the share that identifies. By pixel: of the pixels
+    that changed, the share in surroundings of identifying strings (of any frame).
 """
 
 from __future__ import annotations
@@ -31,29 +42,19 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from cinescrub.testing.areas import Area, AreaMap
 from cinescrub.testing.graphics import Canvas
+from cinescrub.testing.ink import standing_ink
 from cinescrub.testing.truth import CineTruth, TextItem
 
-__all__ = ["CineScore", "Miss", "score_frames", "score_missing", "standing_ink", "total"]
+__all__ = ["CineScore", "Lost", "Miss", "score_frames", "score_missing", "total"]
 
 _LEAK_SHARE: Final = 0.05
 _KEPT_SHARE: Final = 0.95
 _KEPT_LEVELS: Final = 8
 _CHANGED_LEVELS: Final = 2
-_STAND_LEVELS: Final = 8.0
-_STAND_SHARE: Final = 0.3
-_SEEN_SHARE: Final = 0.25
-MARGIN_PX: Final = 16
-"""How far from an identifying string a change belongs to its redaction."""
-
-_Plane = npt.NDArray[np.float32]
-_PLANES: Final = np.array(
-    # Luma, and two colour differences, so that text of its background's luma is seen, too.
-    [[0.299, 0.587, 0.114], [0.701, -0.587, -0.114], [-0.299, -0.587, 0.886]],
-    np.float32,
-)
+_LISTS: Final = ("misses", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,29 @@ class Miss:
 
     name: str
     text: str
+    kind: str
     place: str
+    box: tuple[int, int, int, int]
+    """Of its first item: x0, y0, x1, y1 in pixels, ends exclusive."""
     frames: int
     """Item-frames that leak."""
+    first_frame: int
+    """The first of them."""
     worst: float
     """Largest share of ink that stands out."""
+    touched: float
+    """Largest share of ink that changed at all in a frame that leaks: 0 where nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A clinical string that is not kept."""
+
+    name: str
+    text: str
+    place: str
+    frames: int
+    """Frames in which it changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +103,17 @@ class CineScore:
     clinical: int = 0
     clinical_kept: int = 0
     pixels: int = 0
-    pixels_changed_elsewhere: int = 0
+    changed_identifying: int = 0
+    changed_held: int = 0
+    changed_clinical: int = 0
+    changed_padding: int = 0
+    changed_graphics: int = 0
+    changed_sector: int = 0
+    changed_background: int = 0
     missing: int = 0
     """Cines without an output; each of their strings counts as leaked and none as kept."""
     misses: tuple[Miss, ...] = field(default=())
+    lost: tuple[Lost, ...] = field(default=())
 
     @property
     def item_recall(self) -> float:
@@ -110,9 +136,27 @@ class CineScore:
         return _share(self.clinical_kept, self.clinical)
 
     @property
+    def pixels_changed_elsewhere(self) -> int:
+        """Pixels changed outside of the surroundings of all text."""
+        beside = self.changed_padding + self.changed_graphics
+        return beside + self.changed_sector + self.changed_background
+
+    @property
     def changed_elsewhere(self) -> float:
-        """Share of pixels changed away from identifying text."""
+        """Share of pixels changed outside of the surroundings of all text."""
         return self.pixels_changed_elsewhere / self.pixels if self.pixels else 0.0
+
+    @property
+    def precision(self) -> float:
+        """Share of the strings gone that identify; 1 where none is gone."""
+        right = self.items - self.items_leaked
+        return _share(right, right + self.clinical - self.clinical_kept)
+
+    @property
+    def pixel_precision(self) -> float:
+        """Share of the changed pixels that lie around identifying strings; 1 where none changed."""
+        right = self.changed_identifying + self.changed_held
+        return _share(right, right + self.changed_clinical + self.pixels_changed_elsewhere)
 
 
 def score_frames(source: Iterable[Canvas], output: Iterable[Canvas], truth: CineTruth) -> CineScore:
@@ -161,152 +205,112 @@ def score_missing(truth: CineTruth) -> CineScore:
 
 
 def total(scores: Iterable[CineScore]) -> CineScore:
-    """Sum the counts of several cines."""
+    """Sum the counts of several cines, and join their lists."""
     scores = list(scores)
-    names = [name for name in CineScore.__dataclass_fields__ if name != "misses"]
+    names = [name for name in CineScore.__dataclass_fields__ if name not in _LISTS]
     sums = {name: sum(getattr(score, name) for score in scores) for name in names}
-    return CineScore(**sums, misses=tuple(miss for score in scores for miss in score.misses))
+    return CineScore(
+        **sums,
+        misses=tuple(miss for score in scores for miss in score.misses),
+        lost=tuple(lost for score in scores for lost in score.lost),
+    )
 
 
-def standing_ink(before: Canvas, after: Canvas, item: TextItem) -> tuple[int, int]:
-    """Count the visible ink of an item and how much of it still stands out.
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What is left of an identifying string in one frame."""
 
-    Parameters
-    ----------
-    before, after : (H, W, 3) uint8 array
-        One frame, R, G, B; borrowed.
-    item : TextItem
-        Visible in that frame.
+    frame: int
+    standing: float
+    touched: float
 
-    Returns
-    -------
-    visible, standing : int
-        Pixels; (0, 0) where the item can't be seen in `before`.
-    """
-    ink, old, new = _patches(before, after, item)
-    background = ~np.asarray(cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)), bool)
-    if not background.any():
-        background = ~ink
-    radius = max(3, min(ink.shape) // 4)
-    contrasts = [_contrast(plane, background, radius)[ink] for plane in old]
-    chosen = int(np.argmax([np.median(np.abs(contrast)) for contrast in contrasts]))
-    was = contrasts[chosen]
-    least = max(_STAND_LEVELS, _STAND_SHARE * float(np.median(np.abs(was))))
-    visible = np.abs(was) >= least
-    count = int(visible.sum())
-    if count < _SEEN_SHARE * ink.sum():
-        return 0, 0
-    now = _contrast(new[chosen], background, radius)[ink]
-    stands = (np.abs(now) >= least) & visible
-    moved = np.abs(new[chosen][ink] - old[chosen][ink])
-    same = stands & (moved <= 0.25 * np.abs(was) + 4.0) & (np.sign(now) == np.sign(was))
-    silhouette = abs(int((np.sign(now) * np.sign(was))[stands].sum()))
-    return count, max(int(same.sum()), silhouette)
+    @property
+    def leaks(self) -> bool:
+        return self.standing > _LEAK_SHARE
 
 
 class _Tally:
     """Counts while the frames go by."""
 
     def __init__(self, truth: CineTruth) -> None:
-        self._truth = truth
         self._by_frame: dict[int, list[TextItem]] = defaultdict(list)
         for item in truth.items:
             for frame in range(*item.frames):
                 self._by_frame[frame].append(item)
-        self._elsewhere = _far_from(truth)
-        self._seen: dict[str, list[float]] = defaultdict(list)
+        self._areas = AreaMap(truth)
+        self._sights: dict[str, list[_Sight]] = defaultdict(list)
         self._kept: dict[str, list[bool]] = defaultdict(list)
-        self._items = {item.name: item for item in truth.items}
-        self._ink = self._ink_leaked = self._unseen = self._pixels = self._changed = 0
+        self._items: dict[str, TextItem] = {}
+        for item in truth.items:
+            self._items.setdefault(item.name, item)
+        self._changed = dict.fromkeys(Area, 0)
+        self._ink = self._ink_leaked = self._unseen = self._pixels = 0
 
     def add(self, index: int, before: Canvas, after: Canvas) -> None:
         change = np.asarray(cv2.absdiff(before, after)).max(axis=2)
         self._pixels += change.size
-        self._changed += int(((change > _CHANGED_LEVELS) & self._elsewhere).sum())
+        for area, count in self._areas.count(index, change > _CHANGED_LEVELS).items():
+            self._changed[area] += count
         for item in self._by_frame.get(index, ()):
+            x0, y0, x1, y1 = item.box
+            touched = float((change[y0:y1, x0:x1][item.ink] > _KEPT_LEVELS).mean())
             if item.phi:
-                self._add_phi(before, after, item)
+                self._add_phi(index, before, after, item, touched)
             else:
-                x0, y0, x1, y1 = item.box
-                same = change[y0:y1, x0:x1][item.ink] <= _KEPT_LEVELS
-                self._kept[item.name].append(float(same.mean()) >= _KEPT_SHARE)
+                self._kept[item.name].append(touched <= 1 - _KEPT_SHARE)
 
-    def _add_phi(self, before: Canvas, after: Canvas, item: TextItem) -> None:
+    def _add_phi(
+        self, index: int, before: Canvas, after: Canvas, item: TextItem, touched: float
+    ) -> None:
         visible, standing = standing_ink(before, after, item)
         if not visible:
             self._unseen += 1
             return
         self._ink += visible
         self._ink_leaked += standing
-        self._seen[item.name].append(standing / visible)
+        self._sights[item.name].append(_Sight(index, standing / visible, touched))
 
     def score(self) -> CineScore:
         leaks = {
-            name: [share for share in shares if share > _LEAK_SHARE]
-            for name, shares in self._seen.items()
+            name: [sight for sight in sights if sight.leaks]
+            for name, sights in self._sights.items()
         }
-        misses = tuple(
-            Miss(name, self._items[name].text, str(self._items[name].place), len(bad), max(bad))
-            for name, bad in leaks.items()
-            if bad
-        )
+        lost = [
+            Lost(name, item.text, str(item.place), kept.count(False))
+            for name, kept in self._kept.items()
+            for item in [self._items[name]]
+            if sum(kept) < _KEPT_SHARE * len(kept)
+        ]
+        misses = [self._miss(name, sights) for name, sights in leaks.items() if sights]
         return CineScore(
-            items=len(self._seen),
+            items=len(self._sights),
             items_leaked=len(misses),
-            item_frames=sum(map(len, self._seen.values())),
+            item_frames=sum(map(len, self._sights.values())),
             item_frames_leaked=sum(map(len, leaks.values())),
             ink=self._ink,
             ink_leaked=self._ink_leaked,
             unseen_item_frames=self._unseen,
             clinical=len(self._kept),
-            clinical_kept=sum(sum(kept) >= _KEPT_SHARE * len(kept) for kept in self._kept.values()),
+            clinical_kept=len(self._kept) - len(lost),
             pixels=self._pixels,
-            pixels_changed_elsewhere=self._changed,
-            misses=misses,
+            **{f"changed_{area}": count for area, count in self._changed.items()},
+            misses=tuple(misses),
+            lost=tuple(lost),
         )
 
-
-def _patches(
-    before: Canvas, after: Canvas, item: TextItem
-) -> tuple[npt.NDArray[np.bool_], list[_Plane], list[_Plane]]:
-    """Cut an item's box out of both frames, as luma and colour differences.
-
-    A string that fills its box (`I`, `-`) gets a rim of two pixels, so that it has a background.
-    """
-    rim = 2 if float(item.ink.mean()) > 0.6 else 0
-    x0, y0, x1, y1 = item.box
-    height, width = before.shape[:2]
-    top, left = max(0, y0 - rim), max(0, x0 - rim)
-    bottom, right = min(height, y1 + rim), min(width, x1 + rim)
-    ink = np.pad(item.ink, ((y0 - top, bottom - y1), (x0 - left, right - x1)))
-    old, new = (
-        [np.asarray(frame[top:bottom, left:right] @ weights, np.float32) for weights in _PLANES]
-        for frame in (before, after)
-    )
-    return ink, old, new
-
-
-def _contrast(plane: _Plane, background: npt.NDArray[np.bool_], radius: int) -> _Plane:
-    """Return how far each pixel is from the mean of the background pixels around it; 0 if none."""
-    size = (2 * radius + 1, 2 * radius + 1)
-    weight = background.astype(np.float32)
-    summed = cv2.boxFilter(
-        plane * weight, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT
-    )
-    count = cv2.boxFilter(weight, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    mean = np.divide(summed, count, out=plane.copy(), where=count > 0.5)
-    return np.asarray(plane - mean, np.float32)
-
-
-def _far_from(truth: CineTruth) -> npt.NDArray[np.bool_]:
-    """Return where in the picture no identifying string of any frame is near."""
-    far = np.ones((truth.rows, truth.columns), np.bool_)
-    for item in truth.phi:
-        x0, y0, x1, y1 = item.box
-        far[max(0, y0 - MARGIN_PX) : y1 + MARGIN_PX, max(0, x0 - MARGIN_PX) : x1 + MARGIN_PX] = (
-            False
+    def _miss(self, name: str, sights: list[_Sight]) -> Miss:
+        item = self._items[name]
+        return Miss(
+            name=name,
+            text=item.text,
+            kind=str(item.kind),
+            place=str(item.place),
+            box=item.box,
+            frames=len(sights),
+            first_frame=sights[0].frame,
+            worst=round(max(sight.standing for sight in sights), 4),
+            touched=round(max(sight.touched for sight in sights), 4),
         )
-    return far
 
 
 def _share(part: int, whole: int) -> float:

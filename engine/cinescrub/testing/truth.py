@@ -85,7 +85,7 @@ class Planted:
     """Unique in the file's identifiers; as stored, in the file's character set."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CineTruth:
     """Everything that is true of one made cine."""
 
@@ -94,6 +94,12 @@ class CineTruth:
     columns: int
     items: tuple[TextItem, ...]
     planted: tuple[Planted, ...] = field(default=())
+    graphics: tuple[tuple[int, int, int, int], ...] = ()
+    """Boxes (x0, y0, x1, y1, ends exclusive) of scales, bars, traces and logos: no text."""
+    sector: npt.NDArray[np.bool_] | None = None
+    """(rows, columns): pixels that tissue is drawn into in some frame; None where there is none."""
+    block: tuple[int, int] = (1, 1)
+    """Width and height, in pixels, of what the codec can only change as a whole."""
 
     def at(self, frame: int) -> Iterator[TextItem]:
         """Yield the items that are visible in `frame`."""

@@ -37,9 +37,9 @@ def test_without_a_command_the_help_is_shown(cinescrub: Command) -> None:
     assert all(name in outcome.out + outcome.err for name in _COMMANDS)
 
 
-@pytest.mark.parametrize("name", _COMMANDS)
+@pytest.mark.parametrize("name", [*_COMMANDS, "bench speed", "bench accuracy"])
 def test_each_command_has_help(cinescrub: Command, name: str) -> None:
-    outcome = cinescrub(name, "--help")
+    outcome = cinescrub(*name.split(), "--help")
 
     assert (outcome.code, outcome.err) == (0, "")
     assert f"cinescrub {name}" in outcome.out
@@ -63,6 +63,8 @@ def test_each_command_has_help(cinescrub: Command, name: str) -> None:
         ["export"],
         ["bench", "--frames", "0"],
         ["bench", "--rows", "8"],
+        ["bench", "accuracy", "--frames", "0"],
+        ["bench", "accuracy", "--no-such-option"],
         ["-v"],
     ],
     ids=" ".join,

@@ -159,6 +159,29 @@ def test_bench_of_nothing_that_can_be_measured_is_an_error_of_usage(
     assert says in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--group", "nosuch"], "choose of clean"),
+        (["--", "--no-such-option"], "ended with 2"),
+    ],
+    ids=["group", "option of run"],
+)
+def test_bench_accuracy_that_cannot_run_is_an_error_of_usage_and_leaves_nothing(
+    cinescrub: Command, tmp_path: Path, options: list[str], says: str
+) -> None:
+    before = left_in(tmp_path)
+
+    outcome = cinescrub(
+        "bench", "accuracy", "--group", "clean", "--frames", 1, "--rows", 96, "--columns", 96,
+        "--work", tmp_path, *options,
+    )  # fmt: skip
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert says in outcome.err
+    assert left_in(tmp_path) == before
+
+
 # --- demo ------------------------------------------------------------------------------------
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from cinescrub.errors import CancelledError
-from cinescrub.stream import CancelToken, prefetch
+from cinescrub.stream import CancelToken, mapped, prefetch
 
 
 def _threads() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name == "cinescrub-prefetch"]
+    return [t for t in threading.enumerate() if t.name.startswith("cinescrub-")]
 
 
 def test_items_come_in_order_and_all_of_them() -> None:
@@ -95,3 +95,55 @@ def test_a_token_that_is_set_already_starts_nothing() -> None:
         prefetch(iter([1]), depth=1, token=token),
     ):
         pytest.fail("the block ran")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_mapped_results_come_in_order(workers: int) -> None:
+    def slower_first(n: int) -> int:
+        time.sleep(0.01 if n % 3 == 0 else 0)
+        return n * n
+
+    with mapped(slower_first, range(40), workers=workers, token=CancelToken()) as results:
+        assert list(results) == [n * n for n in range(40)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_mapped_takes_items_no_further_ahead_than_its_workers_need(workers: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(100):
+            taken.append(n)
+            yield n
+
+    with mapped(lambda n: n, items(), workers=workers, token=CancelToken()) as results:
+        for done in results:
+            assert taken[-1] - done < 2 * workers
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_first_error_of_mapped_work_is_raised_in_its_place(workers: int) -> None:
+    def fail(n: int) -> int:
+        if n >= 7:
+            raise ValueError(n)
+        return n
+
+    with mapped(fail, range(100), workers=workers, token=CancelToken()) as results:
+        assert [next(results) for _ in range(7)] == list(range(7))
+        with pytest.raises(ValueError, match="7"):
+            next(results)
+
+    assert not _threads()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_cancelled_token_stops_mapped_work(workers: int) -> None:
+    token = CancelToken()
+
+    with mapped(lambda n: n, range(1000), workers=workers, token=token) as results:
+        next(results)
+        token.cancel(CancelledError("enough"))
+        with pytest.raises(CancelledError):
+            list(results)
+
+    assert not _threads()

@@ -87,6 +87,37 @@ def test_a_marker_cut_in_two_is_still_the_end() -> None:
     assert _frames(data, _index(data, 2)) == [A + b"\0", B]
 
 
+@pytest.mark.parametrize("coding", [Coding.JPEG, Coding.RLE], ids=["jpeg", "rle"])
+def test_empty_fragments_are_padding(coding: Coding) -> None:
+    data = _pixels([b"", A, b"", b"", B, b""])
+
+    assert _frames(data, _index(data, 2, coding)) == [A, B]
+
+
+def test_fragments_of_zeros_belong_to_the_frame_before_them() -> None:
+    data = _pixels([A, bytes(4), B, bytes(2)])
+
+    assert _frames(data, _index(data, 2)) == [A + bytes(4), B + bytes(2)]
+
+
+OPEN = [A[:8], A[8:-2], B[:8], B[8:-2]]
+"""Two frames in two fragments each, both without an end marker."""
+
+
+@pytest.mark.parametrize("table", [None, [0, len(b"".join(OPEN[:2])) + 16]], ids=["none", "right"])
+def test_frames_without_an_end_marker_are_told_by_their_starts(table: list[int] | None) -> None:
+    data = _pixels(OPEN, table)
+
+    assert _frames(data, _index(data, 2)) == [A[:-2], B[:-2]]
+
+
+def test_a_table_that_parts_a_stream_is_not_followed() -> None:
+    data = _pixels([A, B[:8], B[8:]], [0, len(A) + 8 + 8 + 8])
+
+    with pytest.raises(InputError, match="do not match"):
+        _index(data, 2)
+
+
 def test_other_streams_need_a_table_that_fits() -> None:
     data = _pixels([b"aa", b"bb", b"cc"], [0, 20])
 

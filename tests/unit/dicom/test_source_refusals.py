@@ -13,6 +13,8 @@ from cinescrub.dicom.source import open_source
 from cinescrub.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.dicom.conftest import WriteInstance
 
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -126,32 +128,43 @@ def test_syntaxes_that_are_no_frames_are_refused_by_name(
         open_source(path)
 
 
-@pytest.mark.parametrize(
-    ("overlay", "hidden"),
-    [
-        ({"allocated": 16, "position": 12, "data": False}, True),
-        ({"allocated": 1, "position": 9, "data": False}, True),
-        ({"allocated": 1, "position": 0, "data": True}, False),
-    ],
-    ids=["high-bits", "position-alone", "own-data"],
-)
-def test_overlays_in_pixel_bits_are_refused(
-    write_instance: WriteInstance, overlay: dict[str, int], hidden: bool
-) -> None:
-    elements = struct.pack("<HH2sHH", 0x6000, 0x0100, b"US", 2, overlay["allocated"])
-    elements += struct.pack("<HH2sHH", 0x6000, 0x0102, b"US", 2, overlay["position"])
-    if overlay["data"]:
+def write_overlay(path: Path, *, allocated: int, position: int, data: bool = False) -> Path:
+    elements = struct.pack("<HH2sHH", 0x6000, 0x0100, b"US", 2, allocated)
+    elements += struct.pack("<HH2sHH", 0x6000, 0x0102, b"US", 2, position)
+    if data:
         elements += struct.pack("<HH2sHL", 0x6000, 0x3000, b"OW", 0, 4) + bytes(4)
-    path = write_instance(bytes(24))
     raw = path.read_bytes()
-    at = raw.index(b"\xe0\x7f\x10\x00OB")
+    at = raw.index(b"\xe0\x7f\x10\x00O")
     path.write_bytes(raw[:at] + elements + raw[at:])
+    return path
 
-    if hidden:
-        with pytest.raises(InputError, match="overlay in unused pixel bits"):
-            open_source(path)
-    else:
-        open_source(path).close()
+
+@pytest.mark.parametrize(
+    ("overlay", "bits"),
+    [
+        ({"allocated": 16, "position": 12}, 0x1000),
+        ({"allocated": 1, "position": 15}, 0x8000),
+        ({"allocated": 16, "position": 13, "data": True}, 0x2000),
+        ({"allocated": 1, "position": 0, "data": True}, 0),
+        ({"allocated": 1, "position": 0}, 0),
+        ({"allocated": 8, "position": 3, "data": True}, 0),
+    ],
+    ids=["high-bit", "position-alone", "high-bit-and-data", "own-data", "no-data", "odd-own-data"],
+)
+def test_overlays_in_unused_pixel_bits_are_named(
+    write_instance: WriteInstance, overlay: dict[str, Any], bits: int
+) -> None:
+    path = write_instance(bytes(48), vr="OW", BitsAllocated=16, BitsStored=12, HighBit=11)
+
+    with open_source(write_overlay(path, **overlay)) as source:
+        assert source.info.overlay_bits == bits
+
+
+def test_overlays_within_the_stored_bits_are_refused(write_instance: WriteInstance) -> None:
+    path = write_overlay(write_instance(bytes(24)), allocated=8, position=3)
+
+    with pytest.raises(InputError, match="lies in no unused bit"):
+        open_source(path)
 
 
 @pytest.mark.parametrize("cut", [1, 13, 24], ids=["last-byte", "half", "all"])

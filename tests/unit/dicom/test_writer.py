@@ -132,27 +132,36 @@ def test_an_encapsulated_cine_comes_back_as_it_was(
     assert written["PixelData"].VR == "OB"
 
 
-def test_offsets_that_a_table_can_not_hold_leave_it_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("block", [7, 1 << 20], ids=["many-blocks", "one-block"])
+@pytest.mark.parametrize("extended", [True, False], ids=["asked-for", "outgrown"])
+def test_offsets_over_four_gigabytes_are_in_the_extended_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extended: bool, block: int
 ) -> None:
     monkeypatch.setattr(writer, "MAX_OFFSET", 40)
-    frames = [b"\xff\xd8\xff\xdb" + bytes([k] * 10) + b"\xff\xd9" for k in range(5)]
+    monkeypatch.setattr(writer, "_BLOCK", block)
+    frames = [b"\xff\xd8\xff\xdb" + bytes([k] * (9 + k)) + b"\xff\xd9" for k in range(5)]
+    even = [frame + bytes(len(frame) % 2) for frame in frames]
     target = tmp_path / "out.dcm"
 
     with OutputFile(target) as output:
         header = _header()
         header.NumberOfFrames = 5
         output.write_header(_meta(JPEG), header)
-        output.encapsulated(5)
+        output.encapsulated(5, extended=extended)
         for frame in frames:
             output.append(frame)
         output.commit()
 
-    pixels = dcmread(target).PixelData
-    assert parse_basic_offsets(pixels) == []
-    assert list(generate_frames(pixels, number_of_frames=5)) == frames
+    written = dcmread(target)
+    table = (written.ExtendedOffsetTable, written.ExtendedOffsetTableLengths)
+    assert parse_basic_offsets(written.PixelData) == []
+    assert (
+        list(generate_frames(written.PixelData, number_of_frames=5, extended_offsets=table)) == even
+    )
     with open_source(target) as source:
-        assert [bytes(frame) for frame in source.frames_in_order()] == frames
+        assert source.extended_offsets
+        assert source.notes == ()
+        assert [bytes(frame) for frame in source.frames_in_order()] == even
 
 
 def test_mapped_pixels_are_changed_in_place(write_instance: WriteInstance, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from cinescrub.errors import RedactionError
 from cinescrub.pixels import rle
-from cinescrub.pixels.apply import redact, reencode
+from cinescrub.pixels.apply import clean, redact
 from cinescrub.pixels.codestream import read_j2k, read_jpeg
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.native import fill_value
@@ -173,13 +173,25 @@ def test_the_sign_of_the_stream_is_kept_in_htj2k() -> None:
     assert (stream.precision, stream.signed) == (12, True)
 
 
-def test_a_lossy_frame_without_a_rectangle_is_coded_again_as_it_decodes() -> None:
-    info = replace(GRAY, transfer_syntax=ROOT + ".4.91")
-    frame = j2k(noise(8), 8, level=30)
+@pytest.mark.parametrize("suffix", [".81", ".91", ".203"])
+def test_a_lossy_frame_without_a_rectangle_keeps_its_bytes(suffix: str) -> None:
+    frame = {
+        ".81": bytes(imagecodecs.jpegls_encode(noise(8), level=3)),
+        ".91": j2k(noise(8), 8, level=30),
+        ".203": j2k(noise(8), 8, level=30),
+    }[suffix]
+    info = replace(GRAY, transfer_syntax=ROOT + ".4" + suffix)
 
-    result = reencode(frame, info, np.empty((0, 4), np.int32))
+    assert redact(frame, info, np.empty((0, 4), np.int32)) == clean(frame, info)
 
-    target = replace(info, transfer_syntax=output_syntax(info))
+
+def test_a_frame_of_the_irreversible_transform_is_coded_again_as_it_decodes() -> None:
+    info = replace(RGB, transfer_syntax=ROOT + ".4.91", photometric="YBR_ICT")
+    frame = j2k(noise(8, COLOUR), 8, mct=True, level=30)
+
+    result = redact(frame, info, np.empty((0, 4), np.int32))
+
+    target = replace(info, photometric=output_photometric(info))
     assert np.array_equal(decode_stored(result, target), decode_stored(frame, info))
 
 

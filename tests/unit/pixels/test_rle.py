@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -50,3 +51,39 @@ def test_a_frame_of_another_size_is_refused() -> None:
 
     with pytest.raises(InputError, match="another size"):
         rle.decode(coded, replace(GRAY, rows=4))
+
+
+PICTURE = np.random.default_rng(4).integers(0, 256, (9, 14), np.uint8)
+INFO = CineInfo("1.2.840.10008.1.2.5", 1, 9, 14, 1, "MONOCHROME2", 8, 8, 7, False, 0)
+
+
+def test_a_frame_with_nothing_but_its_picture_is_not_copied() -> None:
+    frame = rle.encode(PICTURE)
+
+    assert rle.clean(frame, INFO) is frame
+
+
+@pytest.mark.parametrize(
+    "rest", [b"\x09FLORENCE N", b"\x0bFLORENCE N", b"\x80FLORENCE"], ids=["whole", "cut", "no-op"]
+)
+@pytest.mark.parametrize("segment", [0, 1, 2])
+def test_a_segment_that_goes_on_behind_its_plane_is_refused(segment: int, rest: bytes) -> None:
+    info = replace(INFO, samples=3, photometric="RGB")
+    frame = rle.encode(np.dstack([PICTURE] * 3))
+    bounds = [*struct.unpack_from("<3I", frame, 4), len(frame)]
+    end = bounds[segment + 1]
+    later = [at + len(rest) * (k > segment) for k, at in enumerate(bounds[:3])]
+    changed = struct.pack("<4I", 3, *later) + frame[16:end] + rest + frame[end:]
+
+    with pytest.raises(InputError, match="RLE"):
+        rle.clean(changed, info)
+
+
+def test_what_lies_in_the_headers_unused_offsets_is_dropped() -> None:
+    frame = bytearray(rle.encode(PICTURE))
+    frame[12:20] = b"FLORENCE"
+
+    cleaned = rle.clean(frame, INFO)
+
+    assert b"FLORENCE" not in bytes(cleaned)
+    assert np.array_equal(rle.decode(cleaned, INFO), PICTURE)

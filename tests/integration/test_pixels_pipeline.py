@@ -1,0 +1,209 @@
+"""Pixels from file to file: what changes, in which syntax, and what the header says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+import pydicom
+import pytest
+
+from cinescrub.config import EngineConfig
+from cinescrub.dicom.source import open_source
+from cinescrub.pixels import rle
+from cinescrub.pixels.decode import decode_stored
+from cinescrub.report import FileReport, Status
+from cinescrub.types import Fill
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Run
+from tests.integration.conftest import make_engine
+from tests.integration.made import COLUMNS, OVERLAY, ROOT, ROWS, TEXT, picture, redacted, write
+
+
+def stored(path: Path) -> list[npt.NDArray[np.generic]]:
+    with open_source(path) as source:
+        return [decode_stored(bytes(f), source.info) for f in source.frames_in_order()]
+
+
+def covered(report: FileReport) -> npt.NDArray[np.bool_]:
+    mask = np.zeros((ROWS, COLUMNS), np.bool_)
+    for x0, y0, x1, y1 in report.rectangles:
+        mask[y0:y1, x0:x1] = True
+    assert mask[TEXT].all()
+    assert mask.mean() < 0.9
+    return mask
+
+
+def j2k(seed: int, *, colour: bool = False) -> bytes:
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            picture(seed, colour=colour), level=38, codecformat="j2k", mct=colour, bitspersample=8
+        )
+    )
+
+
+LOSSY = {
+    "j2k": (".4.91", [j2k(0), j2k(1)], "ISO_15444_1"),
+    "jpeg-ls": (
+        ".4.81",
+        [bytes(imagecodecs.jpegls_encode(picture(k), level=4)) for k in range(2)],
+        "ISO_14495_1",
+    ),
+    "htj2k": (".4.203", [j2k(0), j2k(1)], "ISO_15444_15"),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSY)
+def test_what_was_lossy_loses_no_more_and_still_says_so(
+    tmp_path: Path, run_engine: Run, kind: str
+) -> None:
+    suffix, frames, method = LOSSY[kind]
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + suffix,
+        frames,
+        LossyImageCompression="01",
+        LossyImageCompressionRatio="12.5",
+        LossyImageCompressionMethod=method,
+    )
+
+    report = run_engine(path)
+
+    assert (report.status, report.reason) == (Status.OK, None)
+    assert report.output is not None
+    assert report.transfer_syntax_out == ROOT + suffix
+    kept = ~covered(report)
+    for was, now in zip(stored(path), stored(report.output), strict=True):
+        assert np.array_equal(was[kept], now[kept])
+        assert not now[~kept].any()
+    header = pydicom.dcmread(report.output, stop_before_pixels=True)
+    assert header.LossyImageCompression == "01"
+    assert header.LossyImageCompressionRatio == 12.5
+    assert header.LossyImageCompressionMethod == method
+    assert list(header.ImageType) == ["DERIVED", "PRIMARY"]
+
+
+def test_the_irreversible_colour_transform_becomes_the_reversible_one(
+    tmp_path: Path, run_engine: Run
+) -> None:
+    frames = [j2k(k, colour=True) for k in range(2)]
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + ".4.91",
+        frames,
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PhotometricInterpretation="YBR_ICT",
+        LossyImageCompression="01",
+    )
+
+    report = run_engine(path)
+
+    assert (report.status, report.reason) == (Status.OK, None)
+    assert report.output is not None
+    kept = ~covered(report)
+    for was, now in zip(stored(path), stored(report.output), strict=True):
+        assert np.array_equal(was[kept], now[kept])
+    header = pydicom.dcmread(report.output)
+    assert header.PhotometricInterpretation == "YBR_RCT"
+    assert header.file_meta.TransferSyntaxUID == ROOT + ".4.91"
+
+
+def test_the_fill_is_the_mean_of_the_surroundings_where_asked_and_said_in_the_report(
+    tmp_path: Path, run_engine: Run
+) -> None:
+    image = np.full((ROWS, COLUMNS), 60, np.uint8)
+    image[TEXT] = 255
+    path = write(tmp_path / "in.dcm", ROOT + ".1", [image.tobytes()] * 2)
+
+    report = run_engine(path, engine=make_engine(EngineConfig(fill=Fill.MEAN)))
+
+    assert (report.status, report.reason) == (Status.OK, None)
+    assert json.loads(report.to_json())["fill"] == "mean"
+    assert report.output is not None
+    assert all((frame == 60).all() for frame in stored(report.output))
+
+
+def coded(values: npt.NDArray[np.integer], suffix: str) -> bytes:
+    """Code a frame of 16-bit samples."""
+    if suffix == ".5":
+        return rle.encode(values)
+    if suffix == ".4.70":
+        return bytes(imagecodecs.jpeg8_encode(values, lossless=True, predictor=1, bitspersample=16))
+    if suffix == ".4.80":
+        return bytes(imagecodecs.jpegls_encode(values))
+    return values.astype(">u2" if suffix == ".2" else "<u2").tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".1", ".2", "", ".5", ".4.70", ".4.80"])
+def test_overlays_in_unused_bits_are_cleared_in_every_frame(tmp_path: Path, suffix: str) -> None:
+    values = picture().astype(np.uint16) << 4
+    hidden = np.zeros_like(values)
+    hidden[40:50, 5:70] = 0x1000
+    other = values | np.uint16(0x8000)  # no overlay's: it stays
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + suffix,
+        [coded(values | hidden, suffix), coded(other | hidden, suffix)],
+        vr="OW",
+        BitsAllocated=16,
+        BitsStored=12,
+        HighBit=11,
+        elements=OVERLAY,
+    )
+
+    output = redacted(path, tmp_path / "out.dcm", (16, 16, 64, 32))
+
+    for meant, now in zip((values, other), stored(output), strict=True):
+        expected = meant.copy()
+        expected[16:32, 16:64] = 0
+        assert np.array_equal(now, expected)
+
+
+def test_overlay_bits_without_text_are_cleared_too(tmp_path: Path, run_engine: Run) -> None:
+    values = np.full((ROWS, COLUMNS), 0x1123, np.uint16)
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + ".1",
+        [values.tobytes()],
+        vr="OW",
+        BitsAllocated=16,
+        BitsStored=12,
+        HighBit=11,
+        elements=OVERLAY,
+    )
+
+    report = run_engine(path)
+
+    assert report.output is not None
+    assert report.rectangles == ()
+    assert (stored(report.output)[0] == 0x123).all()
+    assert pydicom.dcmread(report.output).ImageType[0] == "DERIVED"
+
+
+def test_a_padding_value_beyond_the_stored_bits_stays(tmp_path: Path) -> None:
+    values = (picture() << 2).astype(np.int16)
+    values[:4] = -2000 - 0x1000  # below what 12 bits can hold, as scanners write it
+    path = write(
+        tmp_path / "in.dcm",
+        ROOT + ".1",
+        [values.tobytes()],
+        vr="OW",
+        BitsAllocated=16,
+        BitsStored=12,
+        HighBit=11,
+        PixelRepresentation=1,
+        PixelPaddingValue=-2000 - 0x1000,
+    )
+
+    output = redacted(path, tmp_path / "out.dcm", (16, 16, 64, 32))
+
+    expected = values.copy()
+    expected[16:32, 16:64] = -2048
+    assert np.array_equal(stored(output)[0], expected)
+    assert pydicom.dcmread(output).PixelPaddingValue == -2000 - 0x1000
