@@ -13,6 +13,9 @@ from typing import Final
 from cinescrub.dicom.dates import DateShift
 from cinescrub.dicom.descriptors import Descriptors
 from cinescrub.dicom.pseudonym import Pseudonyms
+from cinescrub.dicom.search import IdentifierSearch
+from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.types import PhiKind
 
 __all__ = ["DATE_VRS", "DESCRIPTOR_VRS", "Cleaning"]
 
@@ -29,8 +32,8 @@ class Cleaning:
     """None: dates can't be cleaned."""
     descriptors: Descriptors | None = field(repr=False)
     """None: nothing reads text, so none can be cleaned."""
-    _written: set[str] = field(default_factory=set, repr=False)
-    """Digits of moved dates and times."""
+    _written: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    """Moved dates and times, with their VR."""
 
     @property
     def reads_text(self) -> bool:
@@ -53,9 +56,7 @@ class Cleaning:
         """
         if vr in DATE_VRS:
             moved = self._moved(texts, vr, clocks)
-            for text in moved:
-                digits = _digits(text or "")
-                self._written |= {digits, digits[:8], digits[8:14]} - {""}
+            self._written.update((text, vr) for text in moved if text)
             return moved
         if vr == "AE":
             return [self.pseudonyms.title(text) for text in texts]
@@ -63,11 +64,24 @@ class Cleaning:
             return [self.descriptors.cleaned(text, vr, tag) for text in texts]
         return []
 
-    def wrote(self, value: str) -> bool:
-        """Whether a date or time of the input is one that was written for another one."""
-        digits = _digits(value)
-        forms = {digits, digits[:8], digits[8:14]} - {""}
-        return not self._written.isdisjoint(forms)
+    def still_hidden(
+        self, identifiers: tuple[HeaderIdentifier, ...]
+    ) -> tuple[HeaderIdentifier, ...]:
+        """Return those of a file's identifiers that its moved dates don't hold by chance.
+
+        A date that was moved can be another date of the input: then it is no leak.
+        """
+        if not self._written:
+            return identifiers
+        dates = [i for i in identifiers if i.kind is PhiKind.DATE]
+        if not self._holds(dates):
+            return identifiers
+        chance = {date for date in dates if self._holds([date])}
+        return tuple(i for i in identifiers if i not in chance)
+
+    def _holds(self, identifiers: list[HeaderIdentifier]) -> bool:
+        search = IdentifierSearch(identifiers)
+        return any(search.finds(text, vr) for text, vr in self._written)
 
     def _moved(self, texts: Sequence[str], vr: str, clocks: Sequence[str]) -> list[str | None]:
         if self.shift is None:
@@ -81,9 +95,3 @@ class Cleaning:
             self.shift.move_date(text, clock) if text else ""
             for text, clock in zip(texts, paired, strict=False)
         ]
-
-
-def _digits(value: str) -> str:
-    """Return the digits of a date or time without fractions of a second."""
-    whole = value if value.count(".") == 2 else value.partition(".")[0]
-    return "".join(c for c in whole if c.isdecimal())

@@ -15,6 +15,7 @@ from pydicom import Dataset
 from cinescrub.dicom.values import (
     DEFAULT_CHARSET,
     Charset,
+    Parsed,
     Stored,
     charset_of,
     items,
@@ -98,11 +99,16 @@ def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
     return tuple(collect_with_tags(dataset))
 
 
-def collect_with_tags(dataset: Dataset) -> dict[HeaderIdentifier, set[int]]:
-    """Collect as `collect` does, each with the elements that it is in."""
+def collect_with_tags(
+    dataset: Dataset, parsed: Parsed | None = None
+) -> dict[HeaderIdentifier, set[int]]:
+    """Collect as `collect` does, each with the elements that it is in.
+
+    `parsed` is filled with the items of sequences, for whoever walks the same dataset next.
+    """
     machine: set[str] = set()
     found: dict[tuple[PhiKind, str], set[int]] = {}
-    for tag, vr, element, charset in walk(dataset):
+    for tag, vr, element, charset in walk(dataset, parsed=parsed):
         if tag in _MODEL:
             machine.update(value.casefold() for value in texts(element, vr, charset))
         kind = _kind(tag, vr)
@@ -120,7 +126,12 @@ def collect_with_tags(dataset: Dataset) -> dict[HeaderIdentifier, set[int]]:
 
 
 def walk(
-    dataset: Dataset, charset: Charset = DEFAULT_CHARSET, depth: int = 0, *, signed: bool = False
+    dataset: Dataset,
+    charset: Charset = DEFAULT_CHARSET,
+    depth: int = 0,
+    *,
+    signed: bool = False,
+    parsed: Parsed | None = None,
 ) -> Iterator[tuple[int, str, Stored, Charset]]:
     """Yield tag, VR, element and character set of everything but sequences and private elements.
 
@@ -129,15 +140,17 @@ def walk(
     if depth > MAX_DEPTH:
         raise InputError(f"malformed: sequences are nested deeper than {MAX_DEPTH}")
     charset = charset_of(dataset, charset)
-    for key in sorted(dataset.keys()):
-        tag = int(key)
+    held = {int(key): element for key, element in dataset.items()}
+    for tag in sorted(held):
         if tag >> 16 & 1:
             continue
-        element = stored(dataset, tag)
+        element = held[tag]
+        if element.value is None:  # left in the file
+            element = stored(dataset, tag)
         vr = representation(element, tag, signed=signed)
         if vr == "SQ":
-            for item in items(element, tag, charset):
-                yield from walk(item, charset, depth + 1, signed=signed)
+            for item in items(element, tag, charset, parsed):
+                yield from walk(item, charset, depth + 1, signed=signed, parsed=parsed)
         else:
             yield tag, vr, element, charset
 

@@ -53,8 +53,7 @@ class AttributeTypes:
             Tag of the sequence that holds it, `ROOT`, or None for the strictest anywhere.
         """
         if parent is None:
-            nested = (types.get(tag, OPTIONAL) for types in self.items.values())
-            return min(self.root.get(tag, OPTIONAL), *nested)
+            return min(self.root.get(tag, OPTIONAL), _strictest().get(tag, OPTIONAL))
         types = self.root if parent == ROOT else self.items.get(parent, {})
         return types.get(tag, OPTIONAL)
 
@@ -89,6 +88,16 @@ def _tables() -> tuple[
         elif kind == "items":
             items[int(fields[0], 16)] = _types(fields[1:])
     return iods, modules, items
+
+
+@cache
+def _strictest() -> dict[int, int]:
+    """Return the strictest type in the items of any sequence."""
+    found: dict[int, int] = {}
+    for types in _tables()[2].values():
+        for tag, kind in types.items():
+            found[tag] = min(kind, found.get(tag, kind))
+    return found
 
 
 def _types(columns: list[str]) -> dict[int, int]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from pydicom import Dataset
@@ -18,7 +19,7 @@ from cinescrub.dicom.profile import Action
 from cinescrub.dicom.values import dictionary_vr
 from cinescrub.policy.identifiers import HeaderIdentifier
 
-__all__ = ["Done", "Links", "ScrubOutcome", "summed"]
+__all__ = ["Done", "Links", "ScrubOutcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,16 @@ class Links:
 
     patient: tuple[str, str, str] = field(repr=False)
     """PatientID, IssuerOfPatientID, pseudonym; empty if the input has none."""
+    instance: str = field(repr=False)
+    """SOPInstanceUID of the input."""
     uids: Mapping[str, str] = field(repr=False)
     """New UIDs by old ones."""
     shift_seconds: int | None = field(default=None, repr=False)
     """How far dates were moved; None if they weren't."""
+
+    def named(self, instance_uid: str) -> Links:
+        """Return them for an output that got another SOP Instance UID than its scrub gave it."""
+        return replace(self, uids={**self.uids, self.instance: instance_uid})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +58,37 @@ class ScrubOutcome:
 
     dataset: Dataset = field(repr=False)
     """Owned by the caller."""
-    done: tuple[Done, ...]
-    """At all depths; elements inside of something removed aren't counted."""
+    actions: Mapping[tuple[str, int, str], int] = field(repr=False)
+    """Elements by action, tag and reason, at all depths; those inside of something removed aren't
+    counted. Shown by `done`: a tag of a broken file can be letters of a value."""
     unfit: tuple[int, ...]
     """Tags of elements that would have been kept but whose value isn't of their VR."""
+    printed: tuple[HeaderIdentifier, ...] = field(repr=False)
+    """Identifiers of the input: no frame may show one."""
     identifiers: tuple[HeaderIdentifier, ...] = field(repr=False)
-    """Of the input: no frame may show them."""
-    hidden: tuple[HeaderIdentifier, ...] = field(repr=False)
     """Those of them that the output's header must not hold: all that no option retains."""
+    uids: frozenset[str] = field(repr=False)
+    """UIDs of the input that the output must not hold either."""
     links: Links = field(repr=False)
 
     @property
     def counts(self) -> Mapping[Action, int]:
         """Elements by action."""
         counts: Counter[Action] = Counter()
-        for done in self.done:
-            counts[done.action] += done.elements
+        for (action, _, _), elements in self.actions.items():
+            counts[Action(action)] += elements
         return MappingProxyType(dict(counts))
 
     @property
-    def uids(self) -> frozenset[str]:
-        """UIDs of the input that were replaced, for the audit of the output."""
-        return frozenset(self.links.uids)
+    def done(self) -> tuple[Done, ...]:
+        """What was done, by tag; tags that can't be named are counted together."""
+        named: Counter[tuple[str, str, str]] = Counter()
+        for (action, tag, reason), elements in self.actions.items():
+            named[action, _label(tag), reason] += elements
+        return tuple(
+            Done(Action(action), label, reason, elements)
+            for (action, label, reason), elements in sorted(named.items(), key=_by_tag)
+        )
 
     @property
     def sop_instance_uid(self) -> str:
@@ -80,20 +96,7 @@ class ScrubOutcome:
         return str(self.dataset.get(BaseTag(0x00080018), empty(0x00080018, "UI")).value or "")
 
 
-def summed(done: Mapping[tuple[Action, int, str], int]) -> tuple[Done, ...]:
-    """Return what was done, by tag; tags that can't be named are counted together.
-
-    Parameters
-    ----------
-    done : mapping
-        Elements by action, tag and reason.
-    """
-    named: Counter[tuple[Action, str, str]] = Counter()
-    for (action, tag, reason), elements in done.items():
-        named[action, _label(tag), reason] += elements
-    return tuple(Done(*key, elements) for key, elements in sorted(named.items(), key=_by_tag))
-
-
+@lru_cache(maxsize=8192)
 def _label(tag: int) -> str:
     if tag >> 16 & 1:
         return "private"
@@ -101,6 +104,6 @@ def _label(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})" if known else "unknown"
 
 
-def _by_tag(entry: tuple[tuple[Action, str, str], int]) -> tuple[str, str, str]:
+def _by_tag(entry: tuple[tuple[str, str, str], int]) -> tuple[str, str, str]:
     action, label, reason = entry[0]
     return label, action, reason

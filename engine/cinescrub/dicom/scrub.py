@@ -29,7 +29,7 @@ from cinescrub.dicom.dummies import dummy, empty
 from cinescrub.dicom.identifiers import MAX_DEPTH, collect_with_tags
 from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.options import Option
-from cinescrub.dicom.outcome import Done, Links, ScrubOutcome, summed
+from cinescrub.dicom.outcome import Done, Links, ScrubOutcome
 from cinescrub.dicom.private import safe_representation
 from cinescrub.dicom.profile import Action, Decision, Profile, Rules
 from cinescrub.dicom.pseudonym import Pseudonyms
@@ -39,7 +39,6 @@ from cinescrub.dicom.values import DEFAULT_CHARSET, Charset, Stored
 from cinescrub.errors import InputError
 from cinescrub.policy import patterns
 from cinescrub.policy.identifiers import IdentifierMatcher
-from cinescrub.types import PhiKind
 
 __all__ = [
     "Claims",
@@ -60,6 +59,7 @@ _PATIENT_NAME: Final = 0x00100010
 _PATIENT_ID: Final = 0x00100020
 _ISSUER: Final = 0x00100021
 _SOP_CLASS: Final = 0x00080016
+_INSTANCE: Final = 0x00080018
 _STUDY: Final = 0x0020000D
 _SIGNED: Final = 0x00280103
 
@@ -111,7 +111,8 @@ def scrub(
     InputError
         A sequence can't be read, or sequences are nested deeper than `MAX_DEPTH`.
     """
-    found = collect_with_tags(dataset)
+    parsed: values.Parsed = {}
+    found = collect_with_tags(dataset, parsed)
     rules = profile.for_object(values.first_text(dataset, _SOP_CLASS))
     hidden = tuple(
         identifier
@@ -128,27 +129,37 @@ def scrub(
     if names is not None and cleans:
         descriptors = Descriptors(search, IdentifierMatcher(hidden), names, shift)
     cleaning = Cleaning(pseudonyms, shift, descriptors)
-    scrubber = _Scrubber(
-        rules,
-        profile.options,
-        pseudonyms,
-        search,
-        cleaning,
-        signed=_is_signed(dataset),
-        encoding=None if implicit is None or little is None else (implicit, little),
-    )
-    scrubbed = scrubber.level(dataset, DEFAULT_CHARSET, 0, ROOT)
-    ran = profile.options if cleans else profile.options - _TEXT_OPTIONS
-    stamp(scrubbed, claims, profile, ran)
+    renamed: frozenset[str] = frozenset()
+    while True:
+        scrubber = _Scrubber(
+            rules,
+            profile.options,
+            pseudonyms,
+            search,
+            cleaning,
+            parsed,
+            renamed,
+            signed=_is_signed(dataset),
+            encoding=None if implicit is None or little is None else (implicit, little),
+        )
+        scrubbed = scrubber.level(dataset, DEFAULT_CHARSET, 0, ROOT)
+        # A class named by a UID that stands for an instance elsewhere is no class: once more.
+        clashing = scrubber.classes & scrubber.uids.keys()
+        if not clashing or Option.RETAIN_UIDS in profile.options:
+            break
+        renamed |= clashing
+    stamp(scrubbed, claims, profile, profile.options - (set() if cleans else _TEXT_OPTIONS))
     return ScrubOutcome(
         scrubbed,
-        summed(scrubber.done),
+        MappingProxyType(scrubber.done),
         tuple(scrubber.unfit),
         tuple(found),
-        # A moved date can be another date of the input: then it is no leak.
-        tuple(i for i in hidden if i.kind is not PhiKind.DATE or not cleaning.wrote(i.value)),
+        cleaning.still_hidden(hidden),
+        # With UIDs retained, one that is replaced somewhere may well be kept elsewhere.
+        frozenset() if Option.RETAIN_UIDS in profile.options else frozenset(scrubber.uids),
         Links(
             (patient[0], patient[1], pseudonyms.patient_id(*patient[:2])),
+            values.first_text(dataset, _INSTANCE),
             MappingProxyType(scrubber.uids),
             int(shift.distance.total_seconds()) if shift is not None else None,
         ),
@@ -172,42 +183,57 @@ class _Scrubber:
     pseudonyms: Pseudonyms
     search: IdentifierSearch
     cleaning: Cleaning
+    parsed: values.Parsed
+    """Items of the input's sequences: they are parsed once."""
+    renamed: frozenset[str]
+    """UIDs that are replaced although they name a class."""
     signed: bool
     encoding: tuple[bool, bool] | None
     """Implicit VR and little endian, of the output; None for a dataset made in memory."""
-    done: Counter[tuple[Action, int, str]] = field(default_factory=Counter)
+    done: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     unfit: list[int] = field(default_factory=list)
     uids: dict[str, str] = field(default_factory=dict)
+    classes: set[str] = field(default_factory=set)
+    """UIDs that were kept and that the standard doesn't register."""
 
     def level(self, source: Dataset, inherited: Charset, depth: int, parent: int) -> Dataset:
         """Return one dataset, root or item of the sequence `parent`, scrubbed."""
         if depth > MAX_DEPTH:
             raise InputError(f"malformed: sequences are nested deeper than {MAX_DEPTH}")
         charset = values.charset_of(source, inherited)
-        result = Dataset(parent_encoding=list(inherited.codecs))
+        held = {int(key): element for key, element in source.items()}
+        made: dict[BaseTag, Stored] = {}
+        decide, done = self.rules.decide, self.done
+        for tag in sorted(held):
+            if tag >> 16 & 1:
+                continue
+            decision = decide(tag, parent)
+            action, element, why = self._element(source, held[tag], tag, decision, charset, depth)
+            done[action.value, tag, why or decision.reason] += 1
+            if element is not None:
+                made[BaseTag(tag)] = element
+        private = self._private(source, [t for t in held if t >> 16 & 1], charset, depth)
+        result = Dataset(made | private, parent_encoding=list(inherited.codecs))
         if self.encoding is not None:  # then pydicom writes raw values as they are
             result.set_original_encoding(*self.encoding, list(charset.codecs))
         undefined = getattr(source, "is_undefined_length_sequence_item", False)
         result.is_undefined_length_sequence_item = undefined
-        for key in sorted(source.keys()):
-            tag = int(key)
-            if tag >> 16 & 1:
-                continue
-            decision = self.rules.decide(tag, parent)
-            action, element, why = self._element(source, tag, decision, charset, depth)
-            self.done[action, tag, why or decision.reason] += 1
-            if element is not None:
-                result[key] = element
-        self._private(source, result, charset, depth)
         return result
 
     def _element(
-        self, source: Dataset, tag: int, decision: Decision, charset: Charset, depth: int
+        self,
+        source: Dataset,
+        element: Stored,
+        tag: int,
+        decision: Decision,
+        charset: Charset,
+        depth: int,
     ) -> Outcome:
         action = decision.action
         if action is Action.REMOVE:
             return action, None, ""
-        element = values.stored(source, tag)
+        if element.value is None:  # left in the file
+            element = values.stored(source, tag)
         vr = values.representation(element, tag, signed=self.signed)
         if not vr:
             return Action.REMOVE, None, "stated VR can hold something else than the attribute does"
@@ -246,7 +272,7 @@ class _Scrubber:
             return action, empty(tag, "SQ"), ""
         items = [
             self.level(item, charset, depth + 1, tag)
-            for item in values.items(element, tag, charset)
+            for item in values.items(element, tag, charset, self.parsed)
         ]
         if action is Action.DUMMY:
             # A dummy of a sequence is one item in which every value is one.
@@ -260,16 +286,10 @@ class _Scrubber:
         if not (values.fits(element, vr, tag) and values.decoded(element, vr, charset)):
             self.unfit.append(tag)
             return Action.EMPTY, empty(tag, vr), _UNFIT
-        if vr == "UI" and any(
-            self.search.finds_in_uid(uid) and not is_registered(uid)
-            for uid in values.texts(element, vr, charset)
-        ):
-            action, uid, _ = self._uid(element, tag, vr, charset)
-            return action, uid, _HELD
-        if (
-            vr != "UI"
-            and vr in values.STRING_VRS
-            and any(self.search.finds(text, vr, tag) for text in values.texts(element, vr, charset))
+        if vr == "UI":
+            return self._kept_uid(element, tag, charset)
+        if vr in values.STRING_VRS and (
+            any(self.search.finds(text, vr, tag) for text in values.texts(element, vr, charset))
         ):
             clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
             return Action.CLEAN, clean, _HELD
@@ -278,6 +298,14 @@ class _Scrubber:
         if vr == "AS" and any(_is_old(age) for age in values.texts(element, vr, charset)):
             return Action.CLEAN, DataElement(tag, vr, _OLD), "ages over 89 are one: 45 CFR 164.514"
         return self._as_stored(element, tag, vr)
+
+    def _kept_uid(self, element: Stored, tag: int, charset: Charset) -> Outcome:
+        uids = [uid for uid in values.texts(element, "UI", charset) if not is_registered(uid)]
+        if any(uid in self.renamed or self.search.finds_in_uid(uid) for uid in uids):
+            action, replaced, _ = self._uid(element, tag, "UI", charset)
+            return action, replaced, _HELD
+        self.classes.update(filter(None, uids))
+        return self._as_stored(element, tag, "UI")
 
     def _as_stored(self, element: Stored, tag: int, vr: str) -> Outcome:
         """Return the same value in an element of the output's encoding."""
@@ -354,9 +382,11 @@ class _Scrubber:
         identity = values.first_text(source, _PATIENT_ID, charset)
         return self.pseudonyms.name(value, patient_id=identity, issuer=issuer)
 
-    def _private(self, source: Dataset, result: Dataset, charset: Charset, depth: int) -> None:
-        """Put those private elements into `result` that an option keeps, with their creators."""
-        tags = [int(key) for key in sorted(source.keys()) if int(key) >> 16 & 1]
+    def _private(
+        self, source: Dataset, tags: list[int], charset: Charset, depth: int
+    ) -> dict[BaseTag, Stored]:
+        """Return those private elements that an option keeps, with their creators."""
+        kept: dict[BaseTag, Stored] = {}
         asked = bool(self.options & _PRIVATE_OPTIONS)
         creators: set[int] = set()
         for tag in tags:
@@ -365,14 +395,15 @@ class _Scrubber:
             if asked and tag & 0xFFFF > 0xFF and block in source:
                 action, element, why = self._safe(source, tag, block, charset, depth)
             if element is not None:
-                result[BaseTag(tag)] = element
+                kept[BaseTag(tag)] = element
                 creators.add(block)
             if tag & 0xFFFF > 0xFF or not asked:
-                self.done[action, tag, why] += 1
+                self.done[action.value, tag, why] += 1
         for block in sorted(creators):
             creator = values.first_text(source, block)
-            result[BaseTag(block)] = DataElement(block, "LO", creator)
-            self.done[Action.KEEP, block, "private creator of kept elements"] += 1
+            kept[BaseTag(block)] = DataElement(block, "LO", creator)
+            self.done[Action.KEEP.value, block, "private creator of kept elements"] += 1
+        return kept
 
     def _safe(self, source: Dataset, tag: int, block: int, charset: Charset, depth: int) -> Outcome:
         """Return a private element if a list says that it is safe and its value looks so."""
