@@ -65,6 +65,11 @@ class EngineConfig:
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
 
+    profile: str = "basic"
+    """What happens to header elements: a ready profile, or a TOML file."""
+    options: tuple[str, ...] = ()
+    """Options of PS3.15 E.3 by name, added to the profile's own."""
+
     def __post_init__(self) -> None:
         for name, low, high in (
             ("threads", 0, 1024),
@@ -115,6 +120,14 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
 
 def _coerce(name: str, value: Any) -> Any:
     """Bring a TOML value to the type of its field."""
+    if name == "options":
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise ConfigError("options is a list of names")
+        return tuple(value)
+    if name == "profile":
+        if not isinstance(value, str):
+            raise ConfigError("profile is a name or a file")
+        return value
     if name in {"models", "key_file"}:
         return Path(value).expanduser()
     for setting, choices in (("policy", Policy), ("provider", Provider), ("fill", Fill)):

@@ -133,7 +133,7 @@ def test_every_import_is_of_a_declared_dependency() -> None:
     extras = project["optional-dependencies"]
     declared = {
         re.split(r"[<>=\[; ]", line)[0].lower()
-        for line in [*project["dependencies"], *extras["cpu"]]
+        for line in [*project["dependencies"], *extras["cpu"], *extras["crosswalk"]]
     }
     distributions = packages_distributions()
 
