@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cinescrub.runtime.session import Model
 from cinescrub.text.detector import union
-from cinescrub.text.tiles import BROKEN, Tiling, boxes_in_frame, resized, score_maps
+from cinescrub.text.tiles import BROKEN, Tiling, boxes_by_frame
 from cinescrub.types import Frame, TextBoxes
 
 __all__ = ["DbDetector", "DbSettings", "boxes_from_map"]
@@ -89,23 +89,19 @@ class DbDetector:
         return [union(found) for found in zip(*looks, strict=True)]
 
     def _look(self, frames: Frame, scale: float) -> list[TextBoxes]:
-        seen = resized(frames, scale)
-        size, tiling = (seen.shape[1], seen.shape[2]), self._settings.tiling
         settings = replace(
             self._settings,
             tallest_px=self._settings.tallest_px * scale,
             smallest_piece_px=self._settings.smallest_piece_px * scale**2,
         )
-        maps = score_maps(self._model, seen, tiling, stride=_MAP_STRIDE)
-        return [
-            boxes_in_frame(
-                boxes_from_map(one[..., 0], settings),
-                size,
-                _MAP_STRIDE,
-                (frames.shape[1], frames.shape[2]),
-            )
-            for one in maps
-        ]
+        return boxes_by_frame(
+            self._model,
+            frames,
+            scale,
+            self._settings.tiling,
+            stride=_MAP_STRIDE,
+            boxes_of=lambda maps: boxes_from_map(maps[..., 0], settings),
+        )
 
 
 def boxes_from_map(scores: npt.NDArray[np.float32], settings: DbSettings) -> TextBoxes:

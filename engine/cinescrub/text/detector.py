@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cinescrub import geometry
 from cinescrub.runtime.session import Model
-from cinescrub.text.tiles import Tiling, boxes_in_frame, resized, score_maps
+from cinescrub.text.tiles import Tiling, boxes_by_frame
 from cinescrub.types import Boxes, Frame, TextBoxes
 
 __all__ = ["CraftDetector", "DetectorSettings", "boxes_from_maps"]
@@ -70,18 +70,14 @@ class CraftDetector:
         -------
         list of B TextBoxes
         """
-        seen = resized(frames, scale)
-        size, tiling = (seen.shape[1], seen.shape[2]), self._settings.tiling
-        maps = score_maps(self._model, seen, tiling, stride=_MAP_STRIDE)
-        return [
-            boxes_in_frame(
-                boxes_from_maps(one[..., 0], one[..., 1], self._settings),
-                size,
-                _MAP_STRIDE,
-                (frames.shape[1], frames.shape[2]),
-            )
-            for one in maps
-        ]
+        return boxes_by_frame(
+            self._model,
+            frames,
+            scale,
+            self._settings.tiling,
+            stride=_MAP_STRIDE,
+            boxes_of=lambda maps: boxes_from_maps(maps[..., 0], maps[..., 1], self._settings),
+        )
 
 
 def boxes_from_maps(

@@ -59,6 +59,9 @@ class InspectSettings:
     new: the pixels outside of the redactions are those that were judged in the same frame."""
     line_gap: float = 0.8
     """Words closer than this many heights are one line, which is kept or redacted whole."""
+    tallest_line: float = 1.6
+    """A line is at most this many times as high as its tallest word: words lie less than half a
+    height apart (`geometry.group_lines`)."""
     known_share: float = 0.98
     """A line that lies in redacted rectangles to this share needs no reading: it goes anyway."""
 
@@ -372,12 +375,24 @@ class CineInspection:
         return fresh
 
     def _lines(self, words: TextBoxes) -> Boxes:
-        """Join words to lines; words inside of other words are dropped first."""
+        """Join words to lines; words inside of other words are dropped first.
+
+        A chain of neighbours that is far taller than the tallest of them is no line: over tissue,
+        where detectors see words here and there, such chains once grew to a third of the frame.
+        Its words stay apart, and each is judged alone.
+        """
         xyxy = geometry.merge_overlapping(words.xyxy)
-        members = geometry.group_lines(xyxy, gap=self._inspector.settings.line_gap)
-        return geometry.as_boxes(
-            [np.concatenate([xyxy[m, :2].min(axis=0), xyxy[m, 2:].max(axis=0)]) for m in members]
-        )
+        settings = self._inspector.settings
+        lines = []
+        for members in geometry.group_lines(xyxy, gap=settings.line_gap):
+            words_of = xyxy[members]
+            low, high = words_of[:, :2].min(axis=0), words_of[:, 2:].max(axis=0)
+            tallest = (words_of[:, 3] - words_of[:, 1]).max()
+            if high[1] - low[1] <= settings.tallest_line * tallest:
+                lines.append(np.concatenate([low, high]))
+            else:
+                lines.extend(words_of)
+        return geometry.as_boxes(lines)
 
     def _read(self, crops: dict[bytes, Crop]) -> None:
         """Read and classify crops whose pixels were not read before, with every recogniser."""

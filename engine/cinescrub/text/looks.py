@@ -47,6 +47,11 @@ class LookSettings:
     check_scale: float = 1.25
     """Enlargement of the look at the written file: neither of the others, so that it has a chance
     to see what both of them missed."""
+    thickest_share: float = 0.25
+    thickest_px: float = 100.0
+    """Boxes with a shorter side above both, the share being that of the frame's shorter side, are
+    no text: detectors join arcs of tissue to boxes of a third of the frame. Letters of 60 px have
+    boxes of 90 px."""
     cut_px: int = 16
     """Words that end this near to the cut edge of a part, and reach no further in than
     `context_px`, may be the torn end of a longer one. They lie in the context, which was
@@ -87,7 +92,9 @@ class Eyes:
     def words(self, frames: Frame, look: Look) -> list[TextBoxes]:
         """Return the words of each frame: what any detector of the look found."""
         found = [detector.detect(frames, scale=scale) for detector, scale in self._ways[look]]
-        return [union([by_way[b] for by_way in found]) for b in range(len(frames))]
+        thickest = self._settings.thickest_px
+        thickest = max(thickest, self._settings.thickest_share * min(frames.shape[1:3]))
+        return [_thin(union([by_way[b] for by_way in found]), thickest) for b in range(len(frames))]
 
     def words_within(self, frame: Frame, part: Boxes, look: Look) -> TextBoxes:
         """Return the words of one part of a frame, in pixels of the frame.
@@ -119,3 +126,9 @@ class Eyes:
             if part[axis + 2] < end:
                 torn |= (high > part[axis + 2] - edge) & (low >= part[axis + 2] - context)
         return torn
+
+
+def _thin(words: TextBoxes, thickest_px: float) -> TextBoxes:
+    """Return the boxes whose shorter side is at most this."""
+    held = (words.xyxy[:, 2:] - words.xyxy[:, :2]).min(axis=1, initial=1 << 30) <= thickest_px
+    return TextBoxes(words.xyxy[held], words.scores[held])

@@ -6,6 +6,7 @@ What the detectors share. It knows neither what a score means nor how boxes come
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from cinescrub.runtime.session import Model
 from cinescrub.types import Frame, TextBoxes
 
-__all__ = ["BROKEN", "Tiling", "boxes_in_frame", "resized", "score_maps"]
+__all__ = ["BROKEN", "Tiling", "boxes_by_frame"]
 
 _SIDE_MULTIPLE = 32
 """Sides are padded to multiples of this: both networks halve the frame up to five times."""
@@ -32,6 +33,42 @@ class Tiling:
     """Larger frames are inspected in tiles of at most this side, so that memory is bounded."""
     overlap_px: int = 128
     """Tiles share this much, so that a word cut by one tile is whole in its neighbour."""
+
+
+def boxes_by_frame(
+    model: Model,
+    frames: Frame,
+    scale: float,
+    tiling: Tiling,
+    *,
+    stride: int,
+    boxes_of: Callable[[npt.NDArray[np.float32]], TextBoxes],
+) -> list[TextBoxes]:
+    """Run a detector over resized frames and return its boxes, in pixels of the frames.
+
+    Parameters
+    ----------
+    model : Model
+        A session of a detector's slot.
+    frames : (B, H, W, C) uint8 array
+        Borrowed.
+    scale : float
+        Resizing before detection.
+    tiling : Tiling
+        How large frames are cut.
+    stride : int
+        Pixels of the input to one of the map.
+    boxes_of : callable
+        Turns the maps of one frame `(h, w, maps)` into boxes in pixels of the map.
+
+    Returns
+    -------
+    list of B TextBoxes
+    """
+    seen = resized(frames, scale)
+    maps = score_maps(model, seen, tiling, stride=stride)
+    size, target = (seen.shape[1], seen.shape[2]), (frames.shape[1], frames.shape[2])
+    return [boxes_in_frame(boxes_of(one), size, stride, target) for one in maps]
 
 
 def resized(frames: Frame, scale: float) -> Frame:
