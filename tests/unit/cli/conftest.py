@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from tests.integration.conftest import Illiterate, Indifferent, ShineDetector, _contract
 
-from cinescrub.bundle import CONTRACT_FILE, Slot
+from cinescrub.bundle import Slot, save_contract
 from cinescrub.cli import main
 from cinescrub.pipeline import engine
 from cinescrub.testing import CineSpec, CineTruth, make_cine
@@ -84,7 +84,7 @@ def fake_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
     for slot in Slot:
         (folder / slot).mkdir(parents=True)
-        (folder / slot / CONTRACT_FILE).touch()
+        save_contract(folder / slot, _contract(slot, "fake", "uint8", charset="A"))
     monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Illiterate()))
     return folder
 
