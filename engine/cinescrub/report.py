@@ -49,6 +49,8 @@ class FileReport:
     """Redacted lines by reason."""
     kept: int = 0
     """Lines of text that were kept as clinical."""
+    dismissed: int = 0
+    """Detections that were no text, counted each time one was looked at."""
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
     """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
     fill: str | None = None
@@ -84,6 +86,7 @@ class FileReport:
             "inspected_share": round(self.inspected_share, 4),
             "redactions": dict(self.redactions),
             "kept": self.kept,
+            "dismissed": self.dismissed,
             "rectangles": [list(box) for box in self.rectangles],
             "fill": self.fill,
             "scrubbed": dict(self.scrubbed),

@@ -294,12 +294,13 @@ class Engine:
 
     @staticmethod
     def _note_text(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:
-        kept = {Reason.CLINICAL, Reason.NOT_PHI}
+        reasons = inspection.reasons
         job.note(
             inspected=inspection.frames_inspected,
             inspected_share=inspection.pixels_inspected / (plan.frames * plan.rows * plan.columns),
-            redactions={r.value: n for r, n in inspection.reasons.items() if r not in kept},
-            kept=sum(n for r, n in inspection.reasons.items() if r in kept),
+            redactions={r.value: n for r, n in reasons.items() if r.redacts},
+            kept=reasons[Reason.CLINICAL] + reasons[Reason.NOT_PHI],
+            dismissed=reasons[Reason.NO_TEXT],
             rectangles=tuple(tuple(int(v) for v in box) for box in plan.rectangles),
         )
 
