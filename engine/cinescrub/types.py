@@ -74,7 +74,8 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     """Detected, but read with too little confidence or not at all."""
     BANNER = "banner"
-    """Lies where banners live and is not strongly clinical."""
+    """Lies where banners live and is not strongly clinical, or beside the sector and is as short
+    as initials."""
     ALL_TEXT = "all-text"
     """`all-text` policy: every box goes."""
     RESIDUAL = "residual"

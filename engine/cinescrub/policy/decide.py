@@ -46,6 +46,8 @@ class Line:
     counter: bool = False
     """Whether the line was seen to count the cine's frames or its time from zero
     (`counters.counts`). Without that, 00:01:23 is a time of day."""
+    beside: bool = False
+    """Whether it does not lie on the insonified part of the picture, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,13 @@ class DecisionSettings:
     sure: float = 0.4
     """From here on a reading is sure: two of them relax the rule for banners."""
     doubtful: float = 0.3
-    """Below, what another recogniser made of a line need only be as long."""
+    doubtful_share: float = 0.5
+    """Below, what another recogniser made of a line need only be as long; beside a reading that is
+    `certain` also below this share of its confidence, unless it is `sure` itself."""
+    certain: float = 0.9
+    clear: float = 0.6
+    """A measurement that is read so surely explains a reading of the same shape that looks like
+    PHI: `20669 dB` beside `2D G 69 dB`."""
     differing: float = 0.34
     """Share of glyphs that may differ between two readings of one line."""
     widest_glyph: float = 1.2
@@ -98,6 +106,9 @@ _SHARES: Final = (
     "min_confidence_slight",
     "sure",
     "doubtful",
+    "doubtful_share",
+    "certain",
+    "clear",
     "differing",
     "phi_threshold",
     "banner_top",
@@ -114,10 +125,14 @@ class _Seen:
     line: Line
     vouching: tuple[Clinical, ...]
     """What the line is by each reading that vouches for it: clinical from end to end."""
+    vouchers: tuple[Reading, ...]
+    """Those readings."""
     label: bool
     """Whether any reading is the label of an identifying field."""
     read: bool
     """Whether any reading is text with some confidence."""
+    emphatic: bool
+    """Whether a sure reading that vouches is emphatic, or all of them are."""
     sure: int
     """How often it was read so that it vouches, and surely: by another recogniser, or again."""
 
@@ -135,8 +150,9 @@ class _Seen:
         return any(one.bare for one in self.vouching)
 
     @property
-    def emphatic(self) -> bool:
-        return bool(self.vouching) and all(one.emphatic for one in self.vouching)
+    def initials(self) -> bool:
+        """Whether it is as short as the initials of an operator, by any reading that vouches."""
+        return any(one.brief for one in self.vouching)
 
     @property
     def confirmed(self) -> bool:
@@ -216,8 +232,14 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
     return _Seen(
         line,
         tuple(clinical for clinical, _ in vouching),
+        tuple(reading for _, reading in vouching),
         any(patterns.is_label(reading.text) for reading in line.readings),
         any(_is_read(reading, settings.min_confidence) for reading in line.readings),
+        bool(vouching)
+        and (
+            all(clinical.emphatic for clinical, _ in vouching)
+            or any(c.emphatic and r.confidence >= settings.sure for c, r in vouching)
+        ),
         sum(reading.times for _, reading in vouching if reading.confidence >= settings.sure),
     )
 
@@ -249,16 +271,24 @@ def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
 
 def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
     """Tell whether all other readings of the line could be misreadings of this one."""
+    doubtful = settings.doubtful
+    if reading.confidence >= settings.certain:
+        doubtful = max(doubtful, min(settings.sure, settings.doubtful_share * reading.confidence))
     return all(
         agree(
             reading.text,
             other.text,
             edits=settings.differing,
-            doubtful=not other.confidence >= settings.doubtful,
+            doubtful=not other.confidence >= doubtful,
         )
         for other in line.readings
-        if not other.outvoted
+        if not other.outvoted and not _is_nothing(other, reading, settings)
     )
+
+
+def _is_nothing(other: Reading, reading: Reading, settings: DecisionSettings) -> bool:
+    """Tell whether a reading is none beside one that is sure."""
+    return other.confidence < settings.min_confidence and reading.confidence >= settings.clear
 
 
 def _is_read(reading: Reading, floor: float) -> bool:
@@ -270,11 +300,34 @@ def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSetting
     line = seen.line
     if any(matcher.matches(reading.text) for reading in line.readings):
         return Reason.IDENTIFIER
-    found = (patterns.find(one.text, counter=line.counter) for one in line.readings)
+    clear = _clear_shapes(seen, settings)
+    told = [one for one in line.readings if not _is_explained(one, clear, settings)]
+    found = (patterns.find(one.text, counter=line.counter) for one in told)
     if seen.label or any(kind is not None for kind in found):
         return Reason.PATTERN
     hit = any(not one.phi_score < settings.phi_threshold for one in line.readings)  # NaN hits
     return Reason.MODEL if hit and not seen.vouching else None
+
+
+def _clear_shapes(seen: _Seen, settings: DecisionSettings) -> set[str]:
+    """Return the shapes of readings that are measurements, surely, and hold no pattern."""
+    return {
+        _shape(reading)
+        for clinical, reading in zip(seen.vouching, seen.vouchers, strict=True)
+        if clinical.measures
+        and reading.confidence >= settings.clear
+        and patterns.find(reading.text, counter=seen.line.counter) is None
+    }
+
+
+def _is_explained(reading: Reading, clear: set[str], settings: DecisionSettings) -> bool:
+    """Tell whether a reading has a clear shape; one that is doubtful may be a glyph off."""
+    edits = int(reading.confidence < settings.sure)
+    return any(ocr.edits(_shape(reading), shape, edits) for shape in clear)
+
+
+def _shape(reading: Reading) -> str:
+    return ocr.shape(ocr.compact(ocr.fold(reading.text)))
 
 
 def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
@@ -364,6 +417,8 @@ def _without_evidence(
         return Reason.UNKNOWN
     weighty = seen.emphatic or seen.confirmed
     if _in_banner(seen.line.box, frame_size[0], settings) and not weighty:
+        return Reason.BANNER
+    if seen.initials and seen.line.beside:
         return Reason.BANNER
     return Reason.CLINICAL
 

@@ -38,7 +38,7 @@ _LABELS: Final = (
     r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
     r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
     r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
-    r"|base"
+    r"|base|foc(?:us)?"
 )
 
 _MEASURE: Final = "measures"
@@ -88,6 +88,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]'|[ab]-lines?|(?:[bs]|hd)-flow|r-r|d-thi|b?\s?res-[a-z])",
     ),
     (_CODE, r"[pcgt]\s+(?:[li1]ow|med|high|off|on|max|gen|pen|res)|p(?:[li1]ow|med|high|max)"),
+    (_CODE, r"stage\s?[1-9]|(?:lv|rv|pla|psa|ap)\s?[2-5]\s?ch"),
     (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
     (_CODE, r"cm/s|m/s|mmhg|mhz|khz|bpm|kpa"),
     # Transducers: array letters, band in MHz (at most 30), family suffix: C5-1, L12-3, RAB4-8-D,
@@ -97,7 +98,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         r"(?:ec|ev|endo|rab|ric|rm|rna|rsp|la|ca|pa|cv|sc|sd|sp|vr|er|cf|ml|hfl|hst|bp|ip|[clsxpvmd])"
         r"[1-3]?\d-[1-3]?\d(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
     ),
-    (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}-(?:d|rs)"),
+    (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}(?:-\d{1,2})?-(?:d|rs)"),
     (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
     (
         _PROBE,
@@ -118,7 +119,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"[\dfc]\s?/\s?\d\s?/\s?\d"),
     # Two settings of one decimal each: no date, age or number of anyone has two points so.
     (_CODE, rf"{_DECIMAL}(?:\s+{_DECIMAL}){{1,2}}"),
-    (_NUMBERS, r"[+-]?(?:0|[1-9]\d{0,2})(?:[.,]\d{1,3})?"),
+    # Two signs: a scale's tick before the sign of its number.
+    (_NUMBERS, r"(?:[+-]|--)?(?:0|[1-9]\d{0,2})(?:[.,]\d{1,3})?"),
     # B, H, V stand for modes. Not M and F, which are a sex.
     (_LETTERS, r"[a-eg-ln-z]"),
 )
@@ -138,7 +140,7 @@ _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
 _SPECKS: Final = " .,;:*'\"|~"
 """What is read into dust beside a number."""
-_SCALE: Final = re.compile(r"[+-]?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
+_SCALE: Final = re.compile(r"(?:[+-]|--)?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class Clinical:
     """Letters of the strong and short words together."""
     longest: int = 0
     """Letters of the longest strong word."""
+    digits: bool = False
+    """Whether any of those words has more than letters: 2D, A4C."""
 
     @property
     def sufficient(self) -> bool:
@@ -190,6 +194,12 @@ class Clinical:
             return True
         together = self.strong + self.short >= 2 and self.letters >= _TOGETHER
         return together or self.longest >= _ALONE
+
+    @property
+    def brief(self) -> bool:
+        """Whether it is one or two letters and nothing else: OS, PR, RA are operators too."""
+        others = self.numbers or self.codes or self.plain or self.weak or self.digits
+        return self.slight and not others and self.letters + self.initials < _SHORTEST
 
     @property
     def bare(self) -> bool:
@@ -218,6 +228,7 @@ class Clinical:
         return not (self.measures or self.probes or self.strong)
 
 
+_SHORTEST: Final = 3
 _SHORTS: Final = 5
 _TOGETHER: Final = 6
 _ALONE: Final = 7
@@ -260,6 +271,7 @@ def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | No
 def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0
+    digits = False
     after_number = False
     position = _skip(folded, 0)
     while position < len(folded):
@@ -267,15 +279,18 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
         piece = folded[position:end]
         if not kind or (after_number and (kind == _NUMBERS or _LOOSE.fullmatch(piece))):
             return None
+        if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():
+            kind = _LETTERS  # 0s, 5g: as short as initials, and read for them
         counts[kind] += 1
         if kind in ("strong", "short"):
             letters += end - position
+            digits |= not piece.isalpha()
             longest = max(longest, end - position)
         after_number = kind == "numbers"
         position = _skip(folded, end)
         if end < len(folded) and position == end:
             return None
-    clinical = Clinical(letters=letters, longest=longest, **counts)
+    clinical = Clinical(letters=letters, longest=longest, digits=digits, **counts)
     return clinical if _has_body(clinical, folded) else None
 
 

@@ -39,13 +39,14 @@ def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> boo
     meant, read : str
         Two readings of one place.
     edits : float
-        Share of the longer one's glyphs that may differ, confusions of `ocr.shape` apart; one
-        glyph always may.
+        Share of the longer one's glyphs that may differ, confusions of `ocr.shape` apart; of two
+        glyphs and more one always may.
     doubtful : bool
-        The recogniser hardly believes `read`: then only its length counts.
+        The recogniser hardly believes `read`: then only its length counts, but of single glyphs.
     """
     a, b = (ocr.shape(ocr.compact(ocr.fold(text))) for text in (meant, read))
-    limit = max(1, int(edits * max(len(a), len(b))))
-    if doubtful and abs(len(a) - len(b)) <= limit:
+    longest = max(len(a), len(b))
+    limit = max(int(longest > 1), int(edits * longest))
+    if doubtful and longest > 1 and abs(len(a) - len(b)) <= limit:
         return True
     return ocr.edits(a, b, limit)

@@ -362,6 +362,14 @@ class CineInspection:
         inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
         return bool(inside) or strokes.is_textured(box)
 
+    def _is_beside_sector(self, box: npt.NDArray[np.int32]) -> bool:
+        """Return whether a line lies more than its height away from the sector, if there is one."""
+        if self._sector is None:
+            return True
+        reach = int(min(box[2] - box[0], box[3] - box[1]))
+        x0, y0 = np.maximum(box[:2] - reach, 0)
+        return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
+
     def _read_lines(self, frame: Frame, boxes: Boxes) -> _Lines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
@@ -387,7 +395,12 @@ class CineInspection:
     ) -> tuple[Reason, ...]:
         return self._decide(
             [
-                Line(places[place][0], _as_box(box), counter=places[place][1])
+                Line(
+                    places[place][0],
+                    _as_box(box),
+                    beside=self._is_beside_sector(box),
+                    counter=places[place][1],
+                )
                 for place, box in zip(sighting.places, sighting.boxes, strict=True)
             ]
         )
@@ -460,7 +473,7 @@ class CineInspection:
         ]
 
     def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
-        return Line(self._readings[key], _as_box(box))
+        return Line(self._readings[key], _as_box(box), beside=self._is_beside_sector(box))
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

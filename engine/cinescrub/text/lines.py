@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from cinescrub import geometry
 from cinescrub.policy.readings import Reading
-from cinescrub.text.strokes import Shape, Strokes
+from cinescrub.text.strokes import GREATEST_PX, Shape, Strokes
 from cinescrub.types import Boxes
 
 __all__ = ["LineSettings", "hidden_words", "is_text", "join_words", "split_boxes"]
@@ -53,6 +53,8 @@ _LEAST_ROW_PX: Final = 4
 """Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
 _ROW_SHARE: Final = 0.4
 """So are runs lower than this share of the highest row."""
+_MARGIN_PX: Final = 2
+"""Rows of a box that are left around ink, for its soft edges."""
 _SAME: Final = 0.8
 """A word of this share of a line's area is the line."""
 
@@ -96,8 +98,8 @@ def split_boxes(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULT
     """Cut boxes that hold several rows, or words far apart, where there is no ink between them.
 
     The recursive cut of Nagy and Seth (ICPR 1984), one step each way. Over texture nothing is cut:
-    there ink can't be told. Rows keep all of a box; between columns only what is a quarter of a
-    height away from ink is left out.
+    there ink can't be told; neither are boxes with letters so large that their strokes are areas.
+    All ink stays, with a margin.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ def hidden_words(line: npt.NDArray[np.int32], words: Boxes) -> Boxes:
 def _parts(
     box: npt.NDArray[np.int32], strokes: Strokes, settings: LineSettings
 ) -> Iterator[npt.NDArray[np.int32]]:
-    if strokes.is_textured(box):
+    if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX or strokes.is_textured(box):
         yield box
         return
     ink = strokes.ink(box)
@@ -174,28 +176,39 @@ def _parts(
 
 
 def _rows(ink: npt.NDArray[np.bool_], settings: LineSettings) -> list[tuple[int, int]]:
-    """Return the rows of a box, `(top, bottom)` each: they meet in the middle of the gaps."""
+    """Return the rows of a box, `(top, bottom)` each: they meet in the middle of the gaps.
+
+    What reaches into the box from the row above or below is left out: it is that row's. So are
+    blank rows, which would cover that row when they go.
+    """
     whole = [(0, ink.shape[0])]
     runs = _runs(np.asarray(ink.any(axis=1)))
     tallest = max((end - start for start, end in runs), default=0)
     rows = [r for r in runs if r[1] - r[0] >= max(_LEAST_ROW_PX, _ROW_SHARE * tallest)]
+    if not rows:
+        return whole
+    own = [run for run in runs if run[0] > 0 or run == rows[0]]
+    own = [run for run in own if run[1] < ink.shape[0] or run == rows[-1]]
+    top = max(0, own[0][0] - _MARGIN_PX)
+    bottom = min(ink.shape[0], own[-1][1] + _MARGIN_PX)
+    whole = [(top, bottom)]
     if len(rows) < 2 or not any(
         _extent(ink[start:end]) >= settings.row_ratio * (end - start) for start, end in rows
     ):
         return whole
-    cuts = [0]
+    cuts = [top]
     for (_, end), (start, _) in itertools.pairwise(rows):
         cuts.append((end + start) // 2)
-    return list(zip(cuts, [*cuts[1:], ink.shape[0]], strict=True))
+    return list(zip(cuts, [*cuts[1:], bottom], strict=True))
 
 
 def _columns(ink: npt.NDArray[np.bool_], settings: LineSettings) -> list[tuple[int, int]]:
     """Return the pieces of a row that stand apart, `(left, right)` each."""
-    high = np.flatnonzero(ink.any(axis=1))
     runs = _runs(np.asarray(ink.any(axis=0)))
     if len(runs) < 2:
         return [(0, ink.shape[1])]
-    height = int(high[-1] - high[0] + 1)
+    # Of most pieces, not of all: one may be a rule between columns, or touch another row.
+    height = int(np.median([_extent(ink[:, start:end].T) for start, end in runs]))
     margin = 1 + height // 4
     pieces, left = [], 0
     for (_, end), (start, _) in itertools.pairwise(runs):

@@ -74,18 +74,24 @@ def crop_lines(frame: Frame, xyxy: Boxes) -> list[Crop]:
 
 
 def _legible(part: Frame) -> npt.NDArray[np.uint8]:
-    """Return the luma of a line, or the colour channel that shows far more of it.
+    """Return the luma of a line, or the colour channel that shows what luma hides.
 
-    Red on gray, blue on black: luma weighs blue by a ninth, and may hide what is plain to see.
+    Red on gray may be plain to see and have one luma. So where luma is that of the ground, the
+    channels are compared: they differ there only if something is written in colour alone.
     """
     luma = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
-    channels = [part[..., c] for c in range(3)]
-    best = max(channels, key=np.std)
-    return best if best.std() > _FAR_MORE * luma.std() else luma
+    ground = np.abs(luma - np.median(luma)) <= _SAME_LUMA
+    best = max(range(3), key=lambda channel: part[..., channel][ground].std())
+    if part[..., best][ground].std() < _COLOURED:
+        return luma
+    return part[..., best]
 
 
-_FAR_MORE = 1.5
-"""Times the deviation of luma that a colour channel needs to be read instead."""
+_SAME_LUMA = 12.0
+"""Levels of luma within which a pixel counts as ground."""
+_COLOURED = 12.0
+"""Deviation, in levels, of a channel on the ground from which colour alone writes there. The tinted
+edges of letters leave a third of that."""
 
 
 class Recognizer:
