@@ -87,9 +87,9 @@ class Fill(StrEnum):
     """The mean of what surrounds the rectangle in its frame (`pixels.fill`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Palette:
-    """A palette colour look-up table, scaled to 8 bit."""
+    """A palette colour look-up table, scaled to 8 bit. Equal only to itself."""
 
     table: npt.NDArray[np.uint8]
     """(n, 3) uint8, R, G, B of the stored values `first` .. `first + n - 1`."""

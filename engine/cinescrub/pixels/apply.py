@@ -87,6 +87,10 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     RedactionError
         An encoder wrote samples of another kind than it was given.
     """
+    jpeg_family = syntax_of(info.transfer_syntax).family is Family.JPEG
+    if jpeg_family and fill is Fill.BLACK and len(rectangles):
+        redacted = jpeg.redact(frame, info, rectangles)
+        return frame if redacted is frame else _even(bytes(redacted))
     inside = _clipped(rectangles, info)
     if not len(inside) and not changes_all(info):
         return clean(frame, info)
@@ -94,7 +98,7 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
         copy = bytearray(frame)
         fill_native(copy, info, snap(frame, info, inside), fill)
         return copy
-    if syntax_of(info.transfer_syntax).family is Family.JPEG:
+    if jpeg_family:
         return _even(_redact_jpeg(frame, info, inside, fill))
     return _even(lossless.recode(frame, info, inside, fill))
 
@@ -122,8 +126,7 @@ def fill_native(
 
 
 def _redact_jpeg(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill) -> bytes:
-    if fill is Fill.BLACK:
-        return jpeg.redact(frame, info, rectangles)
+    """Fill each rectangle with a colour of its own."""
     rectangles = snap(frame, info, rectangles)
     stored = decode_stored(frame, info)
     colours = fill_colours(stored, info, rectangles, fill, jpeg.black(frame, info))
