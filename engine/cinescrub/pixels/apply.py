@@ -104,14 +104,14 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
 
 
 def fill_native(
-    frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK
+    frames: bytearray | memoryview, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK
 ) -> None:
-    """Fill rectangles of a native frame in place; as :func:`cinescrub.pixels.native.fill`.
+    """Fill rectangles of native frames in place; as :func:`cinescrub.pixels.native.fill`.
 
     Parameters
     ----------
-    frame : writable Buffer
-        Modified in place.
+    frames : writable Buffer
+        One or several that follow each other. Modified in place.
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
@@ -119,10 +119,14 @@ def fill_native(
     fill : Fill, optional
         With what.
     """
-    colours = None
-    if fill is not Fill.BLACK and len(rectangles):
+    if fill is Fill.BLACK or not len(rectangles):
+        native.fill(frames, info, rectangles)
+        return
+    view = memoryview(frames)
+    for start in range(0, len(view), info.frame_bytes):
+        frame = view[start : start + info.frame_bytes]
         colours = fill_colours(decode_stored(frame, info), info, rectangles, fill)
-    native.fill(frame, info, rectangles, colours)
+        native.fill(frame, info, rectangles, colours)
 
 
 def _redact_jpeg(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill) -> bytes:
