@@ -138,6 +138,54 @@ def rows_of(files: list[Path], work: Path) -> Iterator[dict[str, Any]]:
             yield {"source": path.stem, "not_compared": type(error).__name__}
 
 
+def by_syntax(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row a transfer syntax: how much of all its forms and files is as wanted."""
+    compared = [row for row in rows if "faults" in row]
+    found = []
+    for syntax in dict.fromkeys(row["syntax"] for row in compared):
+        own = [row for row in compared if row["syntax"] == syntax]
+        made = [row for row in own if row["source"].startswith("made")]
+        sizes = [row["bytes_out_of_in"] for row in own]
+        found.append(
+            {
+                "syntax": syntax,
+                "photometric": sorted({row["photometric"] for row in own}),
+                "bits": sorted({row["bits"] for row in own}),
+                "made": len(made),
+                "files": len(own) - len(made),
+                "frames": sum(row["frames"] for row in own),
+                "exact": min(_exact(row) for row in own),
+                "exact_by_worst_decoder": min(min(r["exact_outside"].values()) for r in own),
+                "opened": {
+                    reader: f"{sum(map(opened, results))} of {len(results)}"
+                    for reader, results in _by_reader(own).items()
+                },
+                "bytes_out_of_in": [min(sizes), max(sizes)],
+                "not_as_wanted": sum(bool(row["faults"]) for row in own),
+            }
+        )
+    return found
+
+
+def _exact(row: dict[str, Any]) -> float:
+    """Return the share that counts: of coefficients in lossy JPEG, else of samples."""
+    coefficients: float | None = row["exact_coefficients"]
+    return min(row["exact_outside"].values()) if coefficients is None else coefficients
+
+
+def _by_reader(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return what pydicom (any plug-in of it), gdcm and dcmtk made of the outputs."""
+    readers = [row["readers"] for row in rows]
+    return {
+        "pydicom": [
+            next((r for n, r in seen.items() if n.startswith("pydicom") and opened(r)), "fails")
+            for seen in readers
+        ],
+        "gdcm": [seen["gdcm"] for seen in readers],
+        "dcmtk": [seen["dcmtk"] for seen in readers],
+    }
+
+
 def line(row: dict[str, Any]) -> str:
     if "faults" not in row:
         why = row.get("refused") or f"not compared: {row['not_compared']} of pydicom on the source"
@@ -172,7 +220,8 @@ def main() -> int:
     left = sum("faults" not in row for row in rows)
     print(f"{len(rows)} forms and files: {left} refused or not compared, {wrong} not as wanted")
     if options.json:
-        result = {"machine": machine(), "rows": rows}
+        made = [row for row in rows if row["source"].startswith("made")]
+        result = {"machine": machine(), "by_syntax": by_syntax(rows), "made": made}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     return min(wrong, 1)
 
