@@ -1,6 +1,6 @@
 """Measure what redaction alone costs and changes, for each transfer syntax and colour.
 
-    python benchmarks/apply.py --frames 30 --repeats 5 --json apply.json
+    python -m benchmarks.apply [FILE.dcm ...] --frames 30 --repeats 5 --json apply.json
 
 Makes a moving cine, stores it in each form, fills three rectangles in every frame without a model,
 and compares in one run, interleaved: our apply (one thread, and all cores); decoding and coding
@@ -48,7 +48,8 @@ BOXES = np.array([[0, 0, 426, 40], [320, 240, 380, 252], [4, 440, 100, 460]], np
 
 def main() -> int:
     options = _options()
-    forms = [f for f in FORMS if options.only is None or f.native == (options.only == "native")]
+    wanted = {"native": (True,), "coded": (False,), "files": (), None: (True, False)}
+    forms = [form for form in FORMS if form.native in wanted[options.only]]
     with tempfile.TemporaryDirectory(prefix="apply-", dir=options.work) as scratch:
         work = Path(scratch)
         make_cine(
@@ -62,11 +63,15 @@ def main() -> int:
         for form in forms:
             rows.append(_measure(form, drawn, work, options.repeats))
             print(_line(rows[-1]), flush=True)
+    files = [_measure_file(path, options.repeats) for path in options.files]
+    for row in files:
+        print(f"{row['file']:60s} | {row['bytes']} B | {row['times_copy']} x", flush=True)
     result = {
         "machine": machine(),
         "frames": options.frames,
         "boxes": BOXES.tolist(),
         "rows": rows,
+        "files": files,
     }
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -75,9 +80,10 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, help="Also against a copy of these files.")
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", choices=("native", "coded"), help="Only these forms.")
+    parser.add_argument("--only", choices=("native", "coded", "files"), help="Only these.")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--work", type=Path)
     return parser.parse_args()
@@ -125,6 +131,27 @@ def _measure(form: Form, drawn: list[Samples], work: Path, repeats: int) -> dict
         "times_copy": round(cpu["ours"] / cpu["copy"], 2),
         "exact": exact_outside(path, output, plan),
         "readers": what_readers_see(output, work),
+    }
+
+
+def _measure_file(path: Path, repeats: int) -> dict[str, Any]:
+    """Compare redaction of a file, three rectangles of the same share, with its copy."""
+    with tempfile.TemporaryDirectory(prefix="apply-") as folder, open_source(path) as source:
+        info, target = source.info, Path(folder)
+        shares = [info.columns / COLUMNS, info.rows / ROWS] * 2
+        plan = plan_of(source, (BOXES * shares).astype(np.int32))
+        spent: dict[str, list[float]] = {"ours": [], "copy": []}
+        for _ in range(repeats):
+            spent["ours"].append(redact_file(path, target / "out.dcm", plan).cpu)
+            spent["copy"].append(timed(lambda: shutil.copyfile(path, target / "copy.dcm")).cpu)
+    cpu_ms = {name: 1e3 * statistics.median(values) for name, values in spent.items()}
+    return {
+        "file": path.stem,
+        "photometric": info.photometric,
+        "frames": info.frames,
+        "bytes": path.stat().st_size,
+        "cpu_ms": {name: round(value, 3) for name, value in cpu_ms.items()},
+        "times_copy": round(cpu_ms["ours"] / cpu_ms["copy"], 2),
     }
 
 

@@ -13,12 +13,16 @@ import imagecodecs
 import numpy as np
 import pytest
 from pydicom.filewriter import dcmwrite
-from tests.integration.made import COLUMNS, ROOT, ROWS, header, picture, write
+from tests.integration.made import COLUMNS, ROOT, ROWS, header, items, picture, write
 
 from cinescrub.dicom.source import open_source
 from cinescrub.dicom.writer import OutputFile
-from cinescrub.pixels import native, rle
+from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.verify import compare_frames
+from cinescrub.pixels import jpeg_core, jpeg_markers, native, rle
 from cinescrub.pixels.decode import decode_stored
+from cinescrub.stream import CancelToken
+from cinescrub.types import MaskPlan
 
 _MIB = 2**20
 _SCRIPT = """
@@ -178,3 +182,38 @@ def test_a_compressed_frame_of_one_fragment_is_a_view_of_the_map(tmp_path: Path)
         assert np.shares_memory(first, whole)
         assert np.shares_memory(second, whole)
         del first, second, whole
+
+
+@pytest.mark.parametrize("table", [True, False], ids=["offset table", "no table"])
+def test_a_frame_that_is_copied_is_parsed_once(
+    tmp_path: Path, table: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by its fragment, searched for text behind its scan, written, compared as bytes."""
+    frames = [bytes(imagecodecs.jpeg8_encode(picture(k), 85)) for k in range(4)]
+    even = [frame + bytes(len(frame) % 2) for frame in frames]
+    starts = np.cumsum([0, *(8 + len(frame) for frame in even[:-1])])
+    offsets = starts.astype("<u4").tobytes() if table else b""
+    path = write(
+        tmp_path / "in.dcm", ROOT + ".4.50", items(*even, table=offsets), frames=len(frames)
+    )
+    with open_source(path) as source:
+        plan = MaskPlan(
+            4, ROWS, COLUMNS, np.array([[0, 0, 16, 8]], np.int32), np.array([[0, 1]], np.int32)
+        )
+        scans: list[bytes] = []
+
+        def scan_end(data: memoryview, start: int) -> int:
+            scans.append(bytes(data))
+            return jpeg_core.scan_end(data, start)
+
+        monkeypatch.setattr(jpeg_markers, "scan_end", scan_end)
+        token = CancelToken()
+        with OutputFile(tmp_path / "out.dcm") as output:
+            output.write_header(source.file_meta, source.header)
+            write_pixels(output, source, plan, token=token, tell=lambda _: None, workers=1)
+            output.finish()
+            with open_source(output.path) as written:
+                compare_frames(source, written, plan, token)
+            output.commit()
+
+    assert [scans.count(frame) for frame in even[1:]] == [1, 1, 1]

@@ -78,7 +78,8 @@ def _in_place(
             frames = pixels[start * info.frame_bytes : stop * info.frame_bytes]
             fill_native(frames, info, rectangles, fill)
             output.release()
-        tell(stop)
+        for k in range(start, stop):
+            tell(k + 1)
 
 
 def _deflated(
