@@ -250,7 +250,7 @@ def memory(work: Path) -> dict[str, int]:
         ("deflated", Syntax.DEFLATED, Photometric.RGB),
         ("jpeg", Syntax.JPEG_BASELINE, Photometric.YBR_FULL_422),
     ):
-        for frames in (4, 120):
+        for frames in (60, 240):
             path = work / "cine.dcm"
             spec = CineSpec(
                 seed=1, frames=frames, rows=240, columns=320, syntax=syntax, photometric=photometric

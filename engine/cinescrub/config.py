@@ -123,6 +123,11 @@ class EngineConfig:
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
 
+    profile: str = "basic"
+    """What happens to header elements: a ready profile, or a TOML file."""
+    options: tuple[str, ...] = ()
+    """Options of PS3.15 E.3 by name, added to the profile's own."""
+
     def __post_init__(self) -> None:
         for name, low, high in (
             ("threads", 0, 1024),
@@ -180,22 +185,29 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "on_doubt": OnDoubt,
     "fill": Fill,
 }
-_SWITCHES: Final = frozenset({"ink_rule", "blank_outside_sector"})
+_PATHS: Final = frozenset({"models", "key_file", "vocabulary"})
+_PLAIN: Final[dict[str, tuple[type, str]]] = {
+    "ink_rule": (bool, "true or false"),
+    "blank_outside_sector": (bool, "true or false"),
+    "profile": (str, "a name or a file"),
+}
+"""All others are whole numbers."""
 
 
 def _coerce(name: str, value: Any) -> Any:
     """Bring a TOML value to the type of its field."""
-    if name in {"models", "key_file", "vocabulary"}:
-        return Path(value).expanduser()
+    if name == "options":
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise ConfigError("options is a list of names")
+        return tuple(value)
     if name in _CHOICES:
         choices = _CHOICES[name]
         if value not in tuple(choices):
             raise ConfigError(f"{name}: choose {', '.join(choices)}")
         return choices(value)
-    if name in _SWITCHES:
-        if not isinstance(value, bool):
-            raise ConfigError(f"{name} is true or false")
-        return value
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{name} is a whole number")
+    if name in _PATHS:
+        return Path(value).expanduser()
+    kind, what = _PLAIN.get(name, (int, "a whole number"))
+    if type(value) is not kind:  # exactly: true is an int of Python's, too
+        raise ConfigError(f"{name} is {what}")
     return value

@@ -49,12 +49,20 @@ class FileReport:
     """Redacted lines by reason."""
     kept: int = 0
     """Lines of text that were kept as clinical."""
+    dismissed: int = 0
+    """Detections that were no text, counted each time one was looked at."""
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
     """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
     fill: str | None = None
     """With what they were filled, `black` or `mean`; None where nothing was."""
     scrubbed: Mapping[str, int] = field(default_factory=dict)
     """Header elements by action."""
+    header: tuple[Mapping[str, Any], ...] = ()
+    """What was done to header elements and why: action, tag, reason and how many; no values."""
+    profile: Mapping[str, str] = field(default_factory=dict)
+    """Name and SHA-256 of the profile, and the fingerprint of the key."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of cinescrub, the runtime and pydicom; of models their SHA-256."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall seconds by stage."""
     transfer_syntax: str | None = None
@@ -78,9 +86,13 @@ class FileReport:
             "inspected_share": round(self.inspected_share, 4),
             "redactions": dict(self.redactions),
             "kept": self.kept,
+            "dismissed": self.dismissed,
             "rectangles": [list(box) for box in self.rectangles],
             "fill": self.fill,
             "scrubbed": dict(self.scrubbed),
+            "header": [dict(done) for done in self.header],
+            "profile": dict(self.profile),
+            "versions": dict(self.versions),
             "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
             "transfer_syntax": self.transfer_syntax,
             "transfer_syntax_out": self.transfer_syntax_out,

@@ -61,6 +61,9 @@ class Reason(StrEnum):
     """Every token is in the ultrasound vocabulary or the line matches an anchored grammar."""
     NOT_PHI = "not-phi"
     """`phi-only` policy: no positive evidence of an identifier."""
+    NO_TEXT = "no-text"
+    """A detection that is no text: nobody can read it and nothing was drawn there, or only a mark.
+    Counted once each time it is looked at."""
     # redacted
     IDENTIFIER = "identifier"
     """Matches an identifier of this file's header, fuzzily."""
@@ -78,6 +81,11 @@ class Reason(StrEnum):
     """`all-text` policy: every box goes."""
     RESIDUAL = "residual"
     """Found by the check of the written file and added to the plan."""
+
+    @property
+    def redacts(self) -> bool:
+        """Whether what has this reason goes."""
+        return self not in {Reason.CLINICAL, Reason.NOT_PHI, Reason.NO_TEXT}
 
 
 class Fill(StrEnum):

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.models
 _KEYS = {
     "source", "output", "status", "reason", "frames", "inspected", "inspected_share",
     "redactions", "kept",
-    "rectangles", "fill", "scrubbed", "seconds", "transfer_syntax", "transfer_syntax_out",
-    "sha256_in", "sha256_out",
+    "rectangles", "fill", "scrubbed", "header", "profile", "versions", "seconds",
+    "transfer_syntax", "transfer_syntax_out", "sha256_in", "sha256_out",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""An engine whose models are fakes: text is what shines, and none of it can be read."""
+"""An engine whose models are fakes: text is what shines, and all of it is one odd word."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class ShineDetector:
         return np.stack([score, np.zeros_like(score)], axis=-1)
 
 
-class Illiterate:
-    """A recogniser that reads nothing: default deny redacts every box."""
+class Stammerer:
+    """A recogniser that reads the same odd word everywhere: default deny redacts every box."""
 
-    contract = _contract(Slot.RECOGNIZER, "illiterate", "uint8", charset="A")
+    contract = _contract(Slot.RECOGNIZER, "stammerer", "uint8", charset="Q")
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         logits = np.zeros((len(inputs["x"]), 3, 2), np.float32)
-        logits[..., 0] = 9.0
+        logits[..., (0, 1, 2), (1, 0, 1)] = 9.0  # Q, blank, Q
         return logits
 
 
@@ -86,7 +86,7 @@ class Silent:
 def make_engine(config: EngineConfig | None = None) -> Engine:
     inspector = Inspector(
         [CraftDetector(ShineDetector())],
-        [Recognizer(Illiterate())],
+        [Recognizer(Stammerer())],
         Indifferent(),
     )
     # Without the ink rule, which has tests of its own: here all that shines is text.

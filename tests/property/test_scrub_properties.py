@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,8 @@ from pydicom.filewriter import write_dataset
 from pydicom.tag import BaseTag
 
 from cinescrub.dicom.audit import audit
-from cinescrub.dicom.profile import basic_profile
+from cinescrub.dicom.options import Option
+from cinescrub.dicom.profile import Action, Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.errors import CinescrubError
@@ -84,8 +86,50 @@ def decoded(data: bytes) -> Dataset:
     return read_dataset(BytesIO(data), False, True, bytelength=len(data))
 
 
-def scrubbed(dataset: Dataset) -> ScrubOutcome:
-    return scrub(dataset, profile=PROFILE, pseudonyms=KEY, claims=CLAIMS)
+def scrubbed(dataset: Dataset, profile: Profile = PROFILE, key: Pseudonyms = KEY) -> ScrubOutcome:
+    return scrub(dataset, profile=profile, pseudonyms=key, claims=CLAIMS, names=harmless)
+
+
+def harmless(texts: Sequence[str]) -> list[float]:
+    return [0.0] * len(texts)
+
+
+# Not UIDs, which the mark is in: those that are kept are kept on purpose.
+options = st.sets(st.sampled_from([o for o in Option if o is not Option.RETAIN_UIDS])).filter(
+    lambda asked: not {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES} <= asked
+)
+
+
+@given(headers, options)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_option_lets_a_name_of_this_file_through(
+    elements: list[tuple[int, bool]], asked: set[Option]
+) -> None:
+    profile = PROFILE.with_options(frozenset(asked))
+    # What an option keeps on purpose is left out: the mark there is the site's or the machine's.
+    kept = [t for t in elements if profile.action(t[0]) is not Action.KEEP]
+
+    outcome = scrubbed(source(kept), profile)
+
+    data = encoded(outcome.dataset)
+    assert MARK.encode() not in data
+    assert audit(decoded(data), outcome.identifiers, profile=profile, uids=outcome.uids) > 0
+
+
+@given(headers)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_one_key_gives_one_output_and_another_key_no_pseudonym_of_it(
+    elements: list[tuple[int, bool]],
+) -> None:
+    first, again = (scrubbed(source(elements)) for _ in range(2))
+    other = scrubbed(source(elements), key=Pseudonyms(b"o" * 32))
+
+    assert encoded(first.dataset) == encoded(again.dataset)
+    assert not pseudonyms(first) & pseudonyms(other)
+
+
+def pseudonyms(outcome: ScrubOutcome) -> set[str]:
+    return {outcome.links.patient[2], *outcome.links.uids.values()}
 
 
 @given(headers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from cinescrub import __version__
+from cinescrub.cli import profile as profile_commands
 from cinescrub.config import DetectorChoice, InspectMode, MaskScope, OnDoubt, Policy, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
 from cinescrub.types import Fill
@@ -60,16 +62,41 @@ VocabularyFlag = Annotated[
     Path | None,
     typer.Option("--vocabulary", help="File with more clinical terms, one a line."),
 ]
+ProfileFlag = Annotated[
+    str | None,
+    typer.Option("--profile", help="basic, research-echo, public-release, or a TOML file."),
+]
+OptionNames = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="An option that the run had, as retain-uids; repeatable."),
+]
 Key = Annotated[
     Path | None,
     typer.Option("--key", help="Key file of the pseudonyms; created 0600 on first use."),
 ]
 
 
+class Dates(StrEnum):
+    """What `--retain-dates` may be."""
+
+    FULL = "full"
+    MODIFIED = "modified"
+
+
+class Private(StrEnum):
+    """What `--retain-private` may be."""
+
+    PS315 = "ps315"
+    TCIA = "tcia"
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
+
+
+app.add_typer(profile_commands.app, name="profile")
 
 
 @app.callback()
@@ -128,13 +155,48 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first input without an output.")
     ] = False,
+    profile: ProfileFlag = None,
+    retain_dates: Annotated[
+        Dates | None, typer.Option("--retain-dates", help="Keep dates, or move all of a patient's.")
+    ] = None,
+    retain_patient: Annotated[
+        bool, typer.Option("--retain-patient", help="Keep age, sex, size, weight and the like.")
+    ] = False,
+    retain_device: Annotated[
+        bool, typer.Option("--retain-device", help="Keep serial numbers and station names.")
+    ] = False,
+    retain_institution: Annotated[
+        bool, typer.Option("--retain-institution", help="Keep name and address of the site.")
+    ] = False,
+    retain_uids: Annotated[bool, typer.Option("--retain-uids", help="Keep UIDs.")] = False,
+    retain_private: Annotated[
+        Private | None,
+        typer.Option("--retain-private", help="Keep private elements on a list of safe ones."),
+    ] = None,
+    clean_descriptors: Annotated[
+        bool, typer.Option("--clean-descriptors", help="Keep free text in which nothing is found.")
+    ] = False,
+    clean_structured: Annotated[
+        bool, typer.Option("--clean-structured", help="Keep structured content, cleaned.")
+    ] = False,
+    clean_graphics: Annotated[
+        bool, typer.Option("--clean-graphics", help="Keep graphic annotations, cleaned.")
+    ] = False,
+    crosswalk: Annotated[
+        Path | None,
+        typer.Option("--crosswalk", help="Encrypted file of what leads back; outside of --out."),
+    ] = None,
+    midi_b_export: Annotated[
+        Path | None,
+        typer.Option("--midi-b-export", help="Folder for MIDI-B's two mappings, in clear."),
+    ] = None,
 ) -> None:
     """De-identify cines: the main job.
 
     Ends with 0 when every input has an output or was no DICOM, else with the highest exit code
     of its errors.
     """
-    from cinescrub.cli.run import run_inputs
+    from cinescrub.cli.run import asked_options, run_inputs
     from cinescrub.config import load_config
 
     settings = load_config(
@@ -151,8 +213,31 @@ def run(
         fill=fill,
         provider=provider,
         threads=threads,
+        profile=profile,
+        options=asked_options(
+            dates=retain_dates,
+            private=retain_private,
+            flags={
+                "retain-patient-characteristics": retain_patient,
+                "retain-device-identity": retain_device,
+                "retain-institution-identity": retain_institution,
+                "retain-uids": retain_uids,
+                "clean-descriptors": clean_descriptors,
+                "clean-structured-content": clean_structured,
+                "clean-graphics": clean_graphics,
+            },
+        ),
     )
-    code = run_inputs(inputs, out, settings, report=report, json=json, fail_fast=fail_fast)
+    code = run_inputs(
+        inputs,
+        out,
+        settings,
+        report=report,
+        json=json,
+        fail_fast=fail_fast,
+        crosswalk=crosswalk,
+        midi_b=midi_b_export,
+    )
     raise typer.Exit(code)
 
 
@@ -197,19 +282,34 @@ def verify(
     pixels: Annotated[
         bool, typer.Option("--pixels", help="Look for text in the frames too, with the models.")
     ] = False,
+    profile: ProfileFlag = None,
+    options: OptionNames = None,
     models: Models = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Audit a finished folder again: every byte, and identifiers of the inputs if they are given.
 
+    Profile and options are to be those of the run: what it kept by them is no finding.
+
     Ends with 0 when every file is clean, with 7 when one isn't.
     """
     from cinescrub.cli.verify import pixel_check, verify_folder
     from cinescrub.config import load_config
 
-    check = pixel_check(load_config(config, models=models)) if pixels else None
-    raise typer.Exit(verify_folder(folder, against or [], json=json, pixels=check))
+    settings = load_config(
+        config, models=models, profile=profile, options=tuple(options) if options else None
+    )
+    check = pixel_check(settings) if pixels else None
+    code = verify_folder(
+        folder,
+        against or [],
+        profile=settings.profile,
+        options=settings.options,
+        json=json,
+        pixels=check,
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -243,6 +343,21 @@ def models(
     from cinescrub.cli.models import list_models
 
     list_models(folder, verify=verify, json=json)
+
+
+@app.command()
+def crosswalk(
+    file: Annotated[Path, typer.Argument(help="What `run --crosswalk` wrote.")],
+    key: Key = None,
+    find: Annotated[
+        str | None, typer.Option("--find", help="Only pairs with this value, old or new.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print what leads from pseudonyms back to patients, for who holds the key: PHI."""
+    from cinescrub.cli.crosswalk import read_back
+
+    raise typer.Exit(read_back(file, key, find=find, json=json))
 
 
 @app.command()

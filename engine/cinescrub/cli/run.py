@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 
-__all__ = ["NO_INPUT", "cancel_on_signals", "run_inputs"]
+__all__ = ["NO_INPUT", "asked_options", "cancel_on_signals", "run_inputs"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NO_INPUT: Final = "no input found: give files or folders that hold files"
@@ -36,6 +36,8 @@ def run_inputs(
     report: Path | None,
     json: bool,
     fail_fast: bool,
+    crosswalk: Path | None = None,
+    midi_b: Path | None = None,
 ) -> int:
     """Run the main job and return the exit code of the command.
 
@@ -51,11 +53,14 @@ def run_inputs(
         The operator stopped the run.
     """
     _check_places(report, config.key_file, out, inputs)
+    _check_links(crosswalk, midi_b, out, inputs)
     token = CancelToken()
     with ExitStack() as stack:
         targets = Targets.open(out, inputs)
         ensure_models(config.models)
         engine = Engine.open(config)
+        if crosswalk is not None or midi_b is not None:
+            engine.keep_links(crosswalk, midi_b)
         sink = stack.enter_context(_open_report(report))
         observer = stack.enter_context(progress())
         stack.enter_context(cancel_on_signals(token))
@@ -114,6 +119,30 @@ def _check_places(report: Path | None, key: Path | None, out: Path, inputs: list
         raise ConfigError("--report would change an input or its folder: put it elsewhere")
     if key is not None and _lies_in(key, out):
         raise ConfigError("--key leads back from pseudonyms to patients: put it outside of --out")
+
+
+def _check_links(
+    crosswalk: Path | None, midi_b: Path | None, out: Path, inputs: list[Path]
+) -> None:
+    """Refuse what leads back to patients where the outputs go or the inputs are."""
+    for name, path in (("--crosswalk", crosswalk), ("--midi-b-export", midi_b)):
+        if path is None:
+            continue
+        if _lies_in(path, out) or (path == midi_b and _lies_in(out, path)):
+            raise ConfigError(f"{name} leads back to patients: put it outside of --out")
+        if any(_lies_in(path, given) for given in inputs):
+            raise ConfigError(f"{name} would change an input or its folder: put it elsewhere")
+
+
+def asked_options(
+    *, dates: str | None, private: str | None, flags: Mapping[str, bool]
+) -> tuple[str, ...] | None:
+    """Return the options of PS3.15 that flags ask for, by name; None if there are none."""
+    names = [name for name, asked in flags.items() if asked]
+    names += [f"retain-{dates}-dates"] if dates is not None else []
+    if private is not None:
+        names.append("retain-tcia-private" if private == "tcia" else "retain-safe-private")
+    return tuple(names) or None
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -12,6 +12,7 @@ import typer
 from cinescrub.cli.models import ensure_models, say
 from cinescrub.cli.progress import Quiet
 from cinescrub.config import EngineConfig
+from cinescrub.dicom.profiles import load_profile
 from cinescrub.errors import ConfigError, ScrubError
 from cinescrub.pipeline.engine import Engine
 from cinescrub.pipeline.reaudit import FileFindings, Inputs, reaudit
@@ -25,7 +26,13 @@ PixelCheck: TypeAlias = Callable[[Path], tuple[str, ...]]
 
 
 def verify_folder(
-    folder: Path, against: list[Path], *, json: bool, pixels: PixelCheck | None = None
+    folder: Path,
+    against: list[Path],
+    *,
+    profile: str = "basic",
+    options: tuple[str, ...] = (),
+    json: bool,
+    pixels: PixelCheck | None = None,
 ) -> int:
     """Audit a folder and return the exit code of the command: 0, or `ScrubError`'s.
 
@@ -35,6 +42,10 @@ def verify_folder(
         What `run` wrote.
     against : list of Path
         The inputs; may be empty.
+    profile : str
+        Of the run: a ready one or a file.
+    options : tuple of str
+        That the run added to it.
     json : bool
         One JSON object a file on stdout.
     pixels : PixelCheck, optional
@@ -43,11 +54,12 @@ def verify_folder(
     Raises
     ------
     ConfigError
-        The folder holds no file.
+        The folder holds no file, or the profile is not known.
     """
+    applied = load_profile(profile, options)
     inputs = Inputs.of(against) if against else None
     checked = failed = 0
-    for audited in reaudit(folder, inputs):
+    for audited in reaudit(folder, inputs, profile=applied):
         seen = () if pixels is None else pixels(audited.path)
         result = FileFindings(audited.path, audited.findings + seen, audited.compared)
         checked += 1

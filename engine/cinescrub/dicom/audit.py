@@ -22,8 +22,10 @@ from cinescrub.dicom.claims import STAMPED, own_texts
 from cinescrub.dicom.cursor import SearchedCursor, file_blocks, inflated_blocks
 from cinescrub.dicom.dummies import is_dummy
 from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, syntax_name
+from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.needles import IN_NATIVE, Needles
-from cinescrub.dicom.profile import Action, Profile
+from cinescrub.dicom.private import is_safe_creator, safe_representation
+from cinescrub.dicom.profile import Action, Profile, Rules
 from cinescrub.dicom.pseudonym import is_pseudonym
 from cinescrub.dicom.scrub import IMPLEMENTATION_CLASS_UID
 from cinescrub.dicom.search import IdentifierSearch
@@ -32,12 +34,11 @@ from cinescrub.dicom.structure import Encoding, label
 from cinescrub.dicom.values import (
     BULK_VRS,
     CHARSET_TAG,
-    DEFAULT_CHARSET,
     STRING_VRS,
-    Charset,
     charset_of,
     data,
     decoded,
+    first_text,
     fits,
     is_empty,
     items,
@@ -45,7 +46,7 @@ from cinescrub.dicom.values import (
     stored,
     texts,
 )
-from cinescrub.dicom.walker import UnaccountedError, Value, Walker
+from cinescrub.dicom.walker import Level, UnaccountedError, Value, Walker
 from cinescrub.errors import InputError, ScrubError
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.types import CineInfo
@@ -53,6 +54,7 @@ from cinescrub.types import CineInfo
 __all__ = ["audit", "audit_file"]
 
 _PSEUDONYMS: Final = frozenset({0x00100010, 0x00100020})
+_SOP_CLASS: Final = 0x00080016
 _OURS: Final = "2.25."
 _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATION, _VERSION = (
     0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013,
@@ -93,26 +95,28 @@ def audit(
     InputError
         The dataset can't be read.
     """
-    judge = _Judge.of(profile, identifiers, uids)
+    judge = _Judge.of(profile, first_text(dataset, _SOP_CLASS), identifiers, uids)
     judged = 0
-    for value in _held(dataset, DEFAULT_CHARSET, 0, ""):
+    for value in _held(dataset, Level()):
         for fault in judge.faults(value):
             raise ScrubError(fault)
         judged += 1
     return judged
 
 
-def _held(dataset: Dataset, inherited: Charset, depth: int, path: str) -> Iterator[Value]:
+def _held(dataset: Dataset, level: Level) -> Iterator[Value]:
     """Yield the elements of a dataset as a walk over its bytes would."""
-    charset = charset_of(dataset, inherited)
+    level.charset = charset_of(dataset, level.charset)
     for key in sorted(dataset.keys()):
         tag = int(key)
-        place = f"{path}{label(tag, proven=True)}"
+        place = f"{level.path}{label(tag, proven=True)}"
         element = stored(dataset, tag)
-        yield Value(place, tag, depth, element, charset)
-        if representation(element, tag, signed=False) == "SQ":
-            for number, item in enumerate(items(element, tag, charset)):
-                yield from _held(item, charset, depth + 1, f"{place}[{number}]")
+        level.note(tag, element)
+        value = level.value(place, tag, element)
+        yield value
+        if element.VR == "SQ" or representation(element, tag, signed=False) == "SQ":
+            for number, item in enumerate(items(element, tag, level.charset)):
+                yield from _held(item, level.inner(tag, f"{place}[{number}]"))
 
 
 def audit_file(
@@ -148,7 +152,7 @@ def audit_file(
         further ones are.
     """
     known = tuple(identifiers)
-    auditor = _Auditor(_Judge.of(profile, known, uids), known)
+    auditor = _Auditor(profile, known, uids)
     found: list[str] = []
     with path.open("rb") as file:
         try:
@@ -167,8 +171,9 @@ MAX_META_BYTES: Final = 1024
 class _Auditor:
     """One file's audit, and what of it is known so far."""
 
-    judge: _Judge
+    profile: Profile
     identifiers: tuple[HeaderIdentifier, ...]
+    uids: frozenset[str]
     meta: dict[int, str] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
     """First values of the root's string elements."""
@@ -188,14 +193,15 @@ class _Auditor:
             if (end - start) % 2:
                 yield "the deflated dataset has an odd length"
             cursor = SearchedCursor(inflated_blocks(descriptor, start), header)
-        walker = Walker(cursor, encoding)
+        judge = _Judge.of(self.profile, self.meta.get(_CLASS, ""), self.identifiers, self.uids)
+        walker = Walker(cursor, encoding, judge.private_representation)
         tables = []
         for value in walker.walk():
-            if value.tag in EXTENDED_TABLES and not value.depth:
+            if value.tag in EXTENDED_TABLES and value.parent == ROOT:
                 tables.append(values.data(value.element))
                 continue
             self._remember(value)
-            yield from self.judge.faults(value)
+            yield from judge.faults(value)
         yield from self._identity()
         info = image_of(self.numbers, self.texts, syntax)
         in_pixels = header.no_shorter_than(IN_NATIVE) if info.native else header
@@ -228,7 +234,7 @@ class _Auditor:
         walk = Walker(BytesIO(length + cursor.read(size)), Encoding(implicit=False, little=True))
         for value in walk.walk():
             if value.tag in _META[2:]:
-                self.meta[value.tag] = "".join(self.judge.texts_of(value))
+                self.meta[value.tag] = "".join(_texts_of(value))
             if value.tag not in _META:
                 yield f"{value.place} is in the file meta information"
         yield from self._origin()
@@ -247,12 +253,12 @@ class _Auditor:
                 yield f"{label(tag)} is not that of the dataset"
 
     def _remember(self, value: Value) -> None:
-        if value.depth:
+        if value.parent != ROOT:
             return
         if value.element.VR == "US":
             self.numbers[value.tag] = values.integer(value.element) or 0
         elif value.element.VR in ("CS", "IS", "UI"):
-            self.texts[value.tag] = self.judge.texts_of(value)[0]
+            self.texts[value.tag] = _texts_of(value)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +266,7 @@ class _Judge:
     """Says of one element what is wrong with it."""
 
     profile: Profile
+    rules: Rules
     search: IdentifierSearch
     uids: frozenset[str]
     own: frozenset[str]
@@ -267,42 +274,67 @@ class _Judge:
 
     @classmethod
     def of(
-        cls, profile: Profile, identifiers: Iterable[HeaderIdentifier], uids: frozenset[str]
+        cls,
+        profile: Profile,
+        sop_class: str,
+        identifiers: Iterable[HeaderIdentifier],
+        uids: frozenset[str],
     ) -> _Judge:
-        return cls(profile, IdentifierSearch(identifiers), uids, own_texts(profile.edition))
+        rules, own = profile.for_object(sop_class), own_texts(profile.edition)
+        return cls(profile, rules, IdentifierSearch(identifiers), uids, own)
 
-    def texts_of(self, value: Value) -> tuple[str, ...]:
-        vr = str(value.element.VR)
-        return texts(value.element, vr, value.charset) if vr in STRING_VRS else ()
+    def private_representation(self, creator: str, tag: int) -> str:
+        return safe_representation(creator, tag, None, self.profile.options)
 
     def faults(self, value: Value) -> Iterator[str]:
+        if value.tag >> 16 & 1:
+            yield from self._private_faults(value)
+            return
         tag, element = value.tag, value.element
-        stamped = value.depth == 0 and tag in STAMPED
-        action = self.profile.action(tag)
+        stamped = value.parent == ROOT and tag in STAMPED
+        action = self.rules.decide(tag, value.parent).action
         if action is Action.REMOVE and not stamped:
             yield f"{value.place} is still there, which the profile removes"
             return
         vr = representation(element, tag, signed=element.VR == "SS")
         if not vr:
             yield f"{value.place} has a value representation that can hold anything"
-            return
-        if vr == "SQ":
-            return
+        elif vr != "SQ":
+            kept = stamped or self._is_as_told(action, value, vr)
+            if not kept:
+                yield f"{value.place} has a value that the profile replaces"
+            yield from self._value_faults(value, vr)
+
+    def _private_faults(self, value: Value) -> Iterator[str]:
+        """Judge a private element: a safe one by its list, or the creator of such."""
+        tag, element, options = value.tag, value.element, self.profile.options
+        if tag & 0xFFFF <= 0xFF:
+            name = "".join(texts(element, "LO", value.charset)[:1])
+            safe = "LO" if is_safe_creator(name, tag >> 16, options) else ""
+        else:
+            stated = None if element.VR is None else str(element.VR)
+            safe = safe_representation(value.creator, tag, stated, options)
+        if not safe:
+            yield f"{value.place} is still there, which the profile removes"
+        elif safe != "SQ":
+            yield from self._value_faults(value, safe)
+
+    def _value_faults(self, value: Value, vr: str) -> Iterator[str]:
+        tag, element = value.tag, value.element
         if not (fits(element, vr, tag) and decoded(element, vr, value.charset)):
             yield f"{value.place} has a value that isn't one of its representation"
         found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
-        if not (stamped or self._is_as_told(action, value, vr, found)):
-            yield f"{value.place} has a value that the profile replaces"
         if any(self._leaks(text, tag, vr) for text in found if text not in self.own):
             yield f"an identifier of this file is still in {value.place}"
         if vr in BULK_VRS and self.search.finds_in_bytes(data(element)):
             yield f"an identifier of this file is in the bytes of {value.place}"
 
-    def _is_as_told(self, action: Action, value: Value, vr: str, found: tuple[str, ...]) -> bool:
+    def _is_as_told(self, action: Action, value: Value, vr: str) -> bool:
         """Whether a value is what the profile's action makes of any."""
+        found = texts(value.element, vr, value.charset) if vr in STRING_VRS else ()
         if value.tag == CHARSET_TAG or is_empty(value.element, vr):
             return True
-        if vr == "UI" and action is not Action.KEEP:
+        if vr == "UI" and action not in (Action.KEEP, Action.CLEAN):
             return all(not uid or uid.startswith(_OURS) or is_registered(uid) for uid in found)
         if action not in (Action.EMPTY, Action.DUMMY):
             return True
@@ -321,3 +353,8 @@ class _Judge:
         if tag in _PSEUDONYMS and is_pseudonym(text):
             return self.search.finds_long(text)  # four letters occur in a random token by chance
         return self.search.finds(text, vr, tag)
+
+
+def _texts_of(value: Value) -> tuple[str, ...]:
+    vr = str(value.element.VR)
+    return texts(value.element, vr, value.charset) if vr in STRING_VRS else ()

@@ -14,14 +14,13 @@ from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
 
 from cinescrub import __version__
+from cinescrub.dicom.options import BASIC, CODES, PIXELS, Option
+from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.values import DEFAULT_CHARSET, stored, texts
 from cinescrub.errors import ConfigError
 
 __all__ = ["STAMPED", "Claims", "own_texts", "stamp"]
 
-_PROFILE_CODE: Final = ("113100", "Basic Application Confidentiality Profile")
-_PIXELS_CODE: Final = ("113101", "Clean Pixel Data Option")
-"""CID 7050 of PS3.16."""
 _DERIVATION: Final = "Burned-in text redacted by cinescrub"
 
 IMAGE_TYPE: Final = 0x00080008
@@ -53,7 +52,12 @@ class Claims:
             raise ConfigError("pixels can't be claimed verified without having been inspected")
 
 
-def stamp(dataset: Dataset, claims: Claims, edition: str) -> None:
+def stamp(
+    dataset: Dataset,
+    claims: Claims,
+    profile: Profile,
+    ran: frozenset[Option],
+) -> None:
     """Write into a scrubbed header what was done, in place.
 
     Parameters
@@ -62,15 +66,21 @@ def stamp(dataset: Dataset, claims: Claims, edition: str) -> None:
         A new one, from the scrub.
     claims : Claims
         What ran on the pixels.
-    edition : str
-        Of the standard that the profile follows.
+    profile : Profile
+        That was applied. One whose rules keep what the standard doesn't isn't the Basic Profile:
+        its code and the claim that the identity is removed are left out.
+    ran : frozenset of Option
+        Those of its options that were carried out.
     """
+    basic = not profile.exceptions
     # PS3.3 C.7.1.1: YES says that attributes *and pixel data* no longer hold the identity.
-    _put(dataset, REMOVED, "CS", "YES" if claims.pixels_verified else "NO")
-    _put(dataset, METHOD, "LO", list(_method(claims, edition)))
-    codes = (_PROFILE_CODE, _PIXELS_CODE) if claims.pixels_verified else (_PROFILE_CODE,)
+    _put(dataset, REMOVED, "CS", "YES" if claims.pixels_verified and basic else "NO")
+    _put(dataset, METHOD, "LO", list(_method(claims, profile.edition, basic=basic)))
+    codes = [BASIC] if basic else []
+    codes += [PIXELS] if claims.pixels_verified else []
+    codes += sorted({CODES[option] for option in ran})
     _put(dataset, METHOD_CODES, "SQ", Sequence([_code(*code) for code in codes]))
-    _put(dataset, TEMPORAL, "CS", "REMOVED")
+    _put(dataset, TEMPORAL, "CS", _temporal(ran))
     if claims.pixels_verified:
         _put(dataset, BURNED_IN, "CS", "NO")
     if claims.pixels_changed:
@@ -80,19 +90,28 @@ def stamp(dataset: Dataset, claims: Claims, edition: str) -> None:
 
 def own_texts(edition: str) -> frozenset[str]:
     """Return the texts that `stamp` may write: the audit doesn't search our own words."""
-    written = {_DERIVATION, *_PROFILE_CODE, *_PIXELS_CODE}
+    written = {_DERIVATION, *BASIC, *PIXELS, *(text for code in CODES.values() for text in code)}
     for claims in (Claims(), Claims(True), Claims(True, pixels_verified=True)):
-        written.update(_method(claims, edition))
+        for basic in (True, False):
+            written.update(_method(claims, edition, basic=basic))
     return frozenset(written)
 
 
-def _method(claims: Claims, edition: str) -> tuple[str, ...]:
+def _temporal(ran: frozenset[Option]) -> str:
+    """Return LongitudinalTemporalInformationModified (PS3.3 C.12.1.1.11)."""
+    if Option.RETAIN_FULL_DATES in ran:
+        return "UNMODIFIED"
+    return "MODIFIED" if Option.RETAIN_MODIFIED_DATES in ran else "REMOVED"
+
+
+def _method(claims: Claims, edition: str, *, basic: bool) -> tuple[str, ...]:
     """Return the values of DeidentificationMethod, of at most 64 characters each (LO)."""
     pixels = "pixels not inspected"
     if claims.pixels_inspected:
         checked = "verified" if claims.pixels_verified else "not verified"
         pixels = f"burned-in text redacted, {checked}"
-    return (f"cinescrub {__version__}", f"PS3.15 {edition} Basic Profile", pixels)
+    followed = "Basic Profile" if basic else "Basic Profile with exceptions of the site"
+    return (f"cinescrub {__version__}", f"PS3.15 {edition} {followed}", pixels)
 
 
 def _mark_derived(dataset: Dataset) -> None:

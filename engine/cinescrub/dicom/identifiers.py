@@ -15,6 +15,7 @@ from pydicom import Dataset
 from cinescrub.dicom.values import (
     DEFAULT_CHARSET,
     Charset,
+    Parsed,
     Stored,
     charset_of,
     items,
@@ -26,7 +27,7 @@ from cinescrub.errors import InputError
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.types import PhiKind
 
-__all__ = ["MAX_DEPTH", "collect", "walk"]
+__all__ = ["MAX_DEPTH", "collect", "collect_with_tags", "walk"]
 
 MAX_DEPTH: Final = 32
 """Sequences in sequences. The deepest IODs of PS3.3 need about ten; more is a bomb."""
@@ -95,9 +96,19 @@ def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
     InputError
         A sequence can't be read, or the nesting is deeper than `MAX_DEPTH`.
     """
+    return tuple(collect_with_tags(dataset))
+
+
+def collect_with_tags(
+    dataset: Dataset, parsed: Parsed | None = None
+) -> dict[HeaderIdentifier, set[int]]:
+    """Collect as `collect` does, each with the elements that it is in.
+
+    `parsed` is filled with the items of sequences, for whoever walks the same dataset next.
+    """
     machine: set[str] = set()
-    found: dict[tuple[PhiKind, str], int] = {}
-    for tag, vr, element, charset in walk(dataset):
+    found: dict[tuple[PhiKind, str], set[int]] = {}
+    for tag, vr, element, charset in walk(dataset, parsed=parsed):
         if tag in _MODEL:
             machine.update(value.casefold() for value in texts(element, vr, charset))
         kind = _kind(tag, vr)
@@ -106,16 +117,21 @@ def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
         for value in texts(element, vr, charset):
             for part in _parts(tag, vr, value):
                 if part.strip("^ "):
-                    found.setdefault((kind, part), tag)
-    return tuple(
-        HeaderIdentifier(kind, value)
-        for (kind, value), tag in found.items()
-        if not (tag == _STATION and value.casefold() in machine)
-    )
+                    found.setdefault((kind, part), set()).add(tag)
+    return {
+        HeaderIdentifier(kind, value): tags
+        for (kind, value), tags in found.items()
+        if not (tags == {_STATION} and value.casefold() in machine)
+    }
 
 
 def walk(
-    dataset: Dataset, charset: Charset = DEFAULT_CHARSET, depth: int = 0, *, signed: bool = False
+    dataset: Dataset,
+    charset: Charset = DEFAULT_CHARSET,
+    depth: int = 0,
+    *,
+    signed: bool = False,
+    parsed: Parsed | None = None,
 ) -> Iterator[tuple[int, str, Stored, Charset]]:
     """Yield tag, VR, element and character set of everything but sequences and private elements.
 
@@ -124,15 +140,17 @@ def walk(
     if depth > MAX_DEPTH:
         raise InputError(f"malformed: sequences are nested deeper than {MAX_DEPTH}")
     charset = charset_of(dataset, charset)
-    for key in sorted(dataset.keys()):
-        tag = int(key)
+    held = {int(key): element for key, element in dataset.items()}
+    for tag in sorted(held):
         if tag >> 16 & 1:
             continue
-        element = stored(dataset, tag)
+        element = held[tag]
+        if element.value is None:  # left in the file
+            element = stored(dataset, tag)
         vr = representation(element, tag, signed=signed)
         if vr == "SQ":
-            for item in items(element, tag, charset):
-                yield from walk(item, charset, depth + 1, signed=signed)
+            for item in items(element, tag, charset, parsed):
+                yield from walk(item, charset, depth + 1, signed=signed, parsed=parsed)
         else:
             yield tag, vr, element, charset
 

@@ -101,11 +101,13 @@ class Needles:
         starts = 2 * np.flatnonzero(in_a_row)
         if not len(starts):
             return False
-        likely = starts[np.isin(_keys_at(np.frombuffer(block, np.uint8), starts), self._starts)]
-        return any(
-            self._in(bytes(block[max(0, at - self.overlap) : at + _KEY + self.overlap]))
-            for at in likely.tolist()
-        )
+        data = np.frombuffer(block, np.uint8)
+        for first in range(0, len(starts), _AT_ONCE):
+            some = starts[first : first + _AT_ONCE]
+            for at in some[np.isin(_keys_at(data, some), self._starts)].tolist():
+                if self._in(bytes(block[max(0, at - self.overlap) : at + _KEY + self.overlap])):
+                    return True
+        return False
 
     def _in(self, data: bytes) -> bool:
         folded = data.lower()
@@ -114,13 +116,16 @@ class Needles:
 
 def _keys_at(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     """Return the six bytes at each start as a number, ASCII letters in lower case."""
-    folded = _LOWER[data[starts[:, None] + np.arange(_KEY)]].astype(np.uint64)
-    return np.asarray((folded << _SHIFTS).sum(axis=1, dtype=np.uint64))
+    keys = np.zeros(len(starts), np.uint64)
+    for at in range(_KEY):
+        keys |= _LOWER[data[starts + at]].astype(np.uint64) << np.uint64(8 * at)
+    return keys
 
 
 _KEY: Final = 6
 """Bytes that are compared before a whole form is: three words, as the shortest form holds."""
-_SHIFTS: Final = np.arange(0, 8 * _KEY, 8, dtype=np.uint64)
+_AT_ONCE: Final = 1 << 15
+"""Candidates that are compared at once: a picture of letters' grey levels has one a word."""
 _LOWER: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
 

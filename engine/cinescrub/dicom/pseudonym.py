@@ -16,6 +16,7 @@ import stat
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -31,6 +32,7 @@ __all__ = [
     "default_key_path",
     "fingerprint",
     "is_pseudonym",
+    "load_key",
     "load_or_create_key",
 ]
 
@@ -43,6 +45,10 @@ _SCHEME: Final = b"cinescrub/1/"
 """Part of every hashed message: pseudonyms of a later scheme can't collide with these."""
 _TOKEN_BYTES: Final = 10
 """80 bit: 16 characters; any two of 10^6 patients collide with a chance under 10^-12."""
+_LEAST_SHIFT: Final = timedelta(days=365)
+"""A day of a year before is hidden among all others; a day of last week would not be."""
+_SHIFTS: Final = 9 * 365 * 86_400
+"""Seconds, so that the time of day moves too. 64 bits make the bias of the remainder 10^-11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,26 @@ class Pseudonyms:
         digest[6] = digest[6] & 0x0F | 0x80  # version 8 of RFC 9562: made by a scheme of our own
         digest[8] = digest[8] & 0x3F | 0x80  # its variant
         return f"2.25.{UUID(bytes=bytes(digest)).int}"
+
+    def title(self, value: str) -> str:
+        """Return the application entity title that stands for `value`, in 16 characters."""
+        plain = _plain(value)
+        return f"AE{self._token(b'title', plain)[:14]}" if plain else ""
+
+    def shift(self, *identity: str) -> timedelta:
+        """Return how far the dates of a patient move: 1 to 10 years back, to the second.
+
+        Parameters
+        ----------
+        *identity : str
+            What tells patients apart, as for `patient_id`.
+        """
+        digest = self._digest(b"shift", *(_plain(part) for part in identity))
+        return -(_LEAST_SHIFT + timedelta(seconds=int.from_bytes(digest[:8], "big") % _SHIFTS))
+
+    def derived(self, purpose: str) -> bytes:
+        """Return 32 bytes that the key stands behind and that tell nothing of it."""
+        return self._digest(b"derived", purpose)
 
     def _token(self, domain: bytes, *parts: str) -> str:
         return base64.b32encode(self._digest(domain, *parts)[:_TOKEN_BYTES]).decode("ascii")
@@ -161,6 +187,21 @@ def load_or_create_key(path: Path | None = None) -> bytes:
     except OSError:
         raise OutputError(f"the key file {target} can't be made: name another one") from None
     return _load(target)
+
+
+def load_key(path: Path | None = None) -> bytes:
+    """Return the key in `path` as `load_or_create_key` does, and never make one.
+
+    Raises
+    ------
+    ConfigError
+        There is none, others than its owner may read it, it is short, or can't be read.
+    """
+    target = default_key_path() if path is None else path
+    try:
+        return _load(target)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no key file {target}: name the one of the run") from None
 
 
 def _load(path: Path) -> bytes:

@@ -37,11 +37,13 @@ __all__ = [
     "DEFAULT_CHARSET",
     "STRING_VRS",
     "Charset",
+    "Parsed",
     "Stored",
     "charset_of",
     "data",
     "decoded",
     "dictionary_vr",
+    "first_text",
     "fits",
     "integer",
     "is_empty",
@@ -53,6 +55,9 @@ __all__ = [
 
 Stored: TypeAlias = RawDataElement | DataElement
 """An element as pydicom holds it: raw if nobody has asked for its value yet."""
+
+Parsed: TypeAlias = dict[int, tuple[Stored, Sequence[Dataset]]]
+"""Items of sequences by the identity of their element."""
 
 CHARSET_TAG: Final = 0x00080005
 
@@ -169,6 +174,24 @@ def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
     return tuple(value.strip("\0 ") for value in values)
 
 
+def first_text(dataset: Dataset, tag: int, charset: Charset | None = None) -> str:
+    """Return the first value of a string element; nothing if there is none.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Borrowed.
+    tag : int
+        Of the element.
+    charset : Charset, optional
+        That holds in `dataset`; read from it by default.
+    """
+    if tag not in dataset:
+        return ""
+    held = charset_of(dataset, DEFAULT_CHARSET) if charset is None else charset
+    return "".join(texts(stored(dataset, tag), "LO", held)[:1])
+
+
 def _converted(element: DataElement) -> list[str]:
     value = element.value
     if value is None:
@@ -237,18 +260,37 @@ def fits(element: Stored, vr: str, tag: int) -> bool:
 @cache
 def _most(tag: int) -> int:
     """Return how many values an attribute may have (PS3.6 VM)."""
+    if not dictionary_vr(tag):  # a private element: its list states no multiplicity
+        return 1 << 30
     last = dictionary_VM(tag).rpartition("-")[2]
     return int(last) if last.isdigit() else 1 << 30
 
 
-def items(element: Stored, tag: int, charset: Charset) -> Sequence[Dataset]:
+def items(
+    element: Stored, tag: int, charset: Charset, parsed: Parsed | None = None
+) -> Sequence[Dataset]:
     """Return the items of a sequence, borrowed; those of a UN one are implicit VR (PS3.5 6.2.2).
+
+    Parameters
+    ----------
+    element : Stored
+        The sequence.
+    tag : int
+        Its tag.
+    charset : Charset
+        That holds around it.
+    parsed : dict, optional
+        What was parsed before, by element; is added to.
 
     Raises
     ------
     InputError
         The bytes are not those of a sequence.
     """
+    if parsed is not None:
+        if id(element) not in parsed:  # the element is held too, so that no other gets its identity
+            parsed[id(element)] = element, items(element, tag, charset)
+        return parsed[id(element)][1]
     message = f"malformed: {label(tag)} is not a readable sequence"
     with guarded(message):
         if isinstance(element, RawDataElement):

@@ -7,8 +7,8 @@ output is ours, so every rule is strict; what differs is an `UnaccountedError`. 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pydicom.dataelem import RawDataElement
@@ -19,7 +19,7 @@ from cinescrub.dicom.structure import Encoding, label
 from cinescrub.dicom.values import CHARSET_TAG, Stored, dictionary_vr, texts
 from cinescrub.errors import ScrubError
 
-__all__ = ["PIXEL_DATA", "Cursor", "UnaccountedError", "Value", "Walker"]
+__all__ = ["PIXEL_DATA", "Cursor", "Level", "UnaccountedError", "Value", "Walker"]
 
 PIXEL_DATA: Final = 0x7FE00010
 UNDEFINED: Final = 0xFFFFFFFF
@@ -59,10 +59,45 @@ class Value:
     place: str
     """Tag path, e.g. `(0018,6011)[0](0018,6012)`: safe to show, as every tag in it is proven."""
     tag: int
-    depth: int
+    parent: int
+    """Tag of the sequence that holds it; 0 at the root."""
     element: Stored
     charset: Charset
     """That holds where the element stands."""
+    creator: str = ""
+    """Of a private element, the creator of its block (PS3.5 7.8.1); nothing if there is none."""
+
+
+@dataclass(slots=True)
+class Level:
+    """One dataset, root or item, while it is walked."""
+
+    charset: Charset = DEFAULT_CHARSET
+    parent: int = 0
+    depth: int = 0
+    path: str = ""
+    creators: dict[int, str] = field(default_factory=dict)
+    """Private creators seen so far, by the tag of their element."""
+
+    def creator(self, tag: int) -> str:
+        """Return the creator of a private element's block; nothing if there is none."""
+        private = tag >> 16 & 1 and tag & 0xFFFF > 0xFF
+        return self.creators.get(tag >> 16 << 16 | tag >> 8 & 0xFF, "") if private else ""
+
+    def note(self, tag: int, element: Stored) -> None:
+        """Take from an element what holds for those that follow."""
+        if tag == CHARSET_TAG:
+            self.charset = charset_of_terms(texts(element, "CS", DEFAULT_CHARSET))
+        elif tag >> 16 & 1 and tag & 0xFFFF <= 0xFF:
+            self.creators[tag] = "".join(texts(element, "LO", self.charset)[:1])
+
+    def inner(self, tag: int, path: str) -> Level:
+        """Return the level of an item of the sequence `tag`."""
+        return Level(self.charset, tag, self.depth + 1, path)
+
+    def value(self, place: str, tag: int, element: Stored) -> Value:
+        """Return an element of this level."""
+        return Value(place, tag, self.parent, element, self.charset, self.creator(tag))
 
 
 class Walker:
@@ -74,9 +109,17 @@ class Walker:
         At the first element. Owned while the walk lasts.
     encoding : Encoding
         Of the dataset.
+    private : callable, optional
+        Returns the VR of a private element in an implicit encoding, given creator and tag.
     """
 
-    def __init__(self, cursor: Cursor, encoding: Encoding) -> None:
+    def __init__(
+        self,
+        cursor: Cursor,
+        encoding: Encoding,
+        private: Callable[[str, int], str] = lambda _creator, _tag: "",
+    ) -> None:
+        self._private = private
         order = "<" if encoding.little else ">"
         self._cursor = cursor
         self._encoding = encoding
@@ -97,44 +140,41 @@ class Walker:
         UnaccountedError
             A byte is not where the standard has one.
         """
-        yield from self._dataset(None, DEFAULT_CHARSET, 0, "")
+        yield from self._dataset(None, Level())
 
-    def _dataset(
-        self, stop: int | None, charset: Charset, depth: int, path: str
-    ) -> Iterator[Value]:
-        """Walk a root (`stop` None, depth 0) or an item (`stop` None where it is delimited)."""
-        if depth > MAX_DEPTH:
-            raise UnaccountedError(f"{path or 'the root'}: sequences nest deeper than {MAX_DEPTH}")
+    def _dataset(self, stop: int | None, level: Level) -> Iterator[Value]:
+        """Walk a root or an item, up to `stop` or to its delimiter."""
+        if level.depth > MAX_DEPTH:
+            raise UnaccountedError(f"{level.path}: sequences nest deeper than {MAX_DEPTH}")
         before = -1
         while stop is None or self._cursor.tell() < stop:
             head = self._cursor.read(8)
-            if not head and depth == 0:
+            if not head and level.depth == 0:
                 return
-            tag, vr, length = self._head(head, path)
-            if tag == _ITEM_END and depth and stop is None:
-                self._zero(length, path)
+            tag, vr, length = self._head(head, level)
+            if tag == _ITEM_END and level.depth and stop is None:
+                self._zero(length, level.path)
                 return
             if tag <= before:
-                raise UnaccountedError(f"{path}{label(tag)} is out of order or there twice")
+                raise UnaccountedError(f"{level.path}{label(tag)} is out of order or there twice")
             before = tag
-            if depth == 0 and tag == PIXEL_DATA:
+            if level.depth == 0 and tag == PIXEL_DATA:
                 self.pixels = (vr, length)
                 return
-            place = f"{path}{label(tag, proven=True)}"
+            place = f"{level.path}{label(tag, proven=True)}"
             if vr == "SQ":
-                yield self._value(place, tag, vr, b"", depth, charset)
-                yield from self._sequence(place, length, stop, charset, depth)
+                yield level.value(place, tag, self._raw(tag, vr, b""))
+                yield from self._sequence(place, tag, length, stop, level)
                 continue
-            data = self._data(place, length, stop)
-            value = self._value(place, tag, vr, data, depth, charset)
-            if tag == CHARSET_TAG:
-                charset = charset_of_terms(texts(value.element, "CS", DEFAULT_CHARSET))
-            yield value
+            element = self._raw(tag, vr, self._data(place, length, stop))
+            level.note(tag, element)
+            yield level.value(place, tag, element)
         if self._cursor.tell() != stop:
-            raise UnaccountedError(f"{path} has an element that leaves it")
+            raise UnaccountedError(f"{level.path} has an element that leaves it")
 
-    def _head(self, head: bytes, path: str) -> tuple[int, str, int]:
+    def _head(self, head: bytes, level: Level) -> tuple[int, str, int]:
         """Return tag, VR and length of an element whose first eight bytes are given."""
+        path = level.path
         if len(head) < 8:
             raise UnaccountedError(
                 f"{path or 'the root'}: {len(head)} bytes after the last element"
@@ -144,7 +184,8 @@ class Walker:
         if group == 0xFFFE:
             return tag, "", self._long.unpack_from(head, 4)[0]
         if self._encoding.implicit:
-            known = dictionary_vr(tag)
+            creator = level.creator(tag)
+            known = self._private(creator, tag) if creator else dictionary_vr(tag)
             vr = "US" if "US" in known else known[:2] or "UN"
             return tag, vr, self._long.unpack_from(head, 4)[0]
         vr = head[4:6].decode("ascii", "replace")
@@ -170,14 +211,15 @@ class Walker:
         return self._exactly(length, place)
 
     def _sequence(
-        self, place: str, length: int, outer: int | None, charset: Charset, depth: int
+        self, place: str, sequence: int, length: int, outer: int | None, level: Level
     ) -> Iterator[Value]:
         stop = None if length == UNDEFINED else self._cursor.tell() + length
         if stop is not None and outer is not None and stop > outer:
             raise UnaccountedError(f"{place} leaves its item")
         number = 0
         while stop is None or self._cursor.tell() < stop:
-            tag, _, size = self._head(self._exactly(8, place), f"{place}[{number}]")
+            item = level.inner(sequence, f"{place}[{number}]")
+            tag, _, size = self._head(self._exactly(8, place), item)
             if tag == _SEQUENCE_END and stop is None:
                 self._zero(size, place)
                 return
@@ -186,17 +228,14 @@ class Walker:
             end = None if size == UNDEFINED else self._cursor.tell() + size
             if end is not None and stop is not None and end > stop:
                 raise UnaccountedError(f"{place} has an item that leaves it")
-            yield from self._dataset(end, charset, depth + 1, f"{place}[{number}]")
+            yield from self._dataset(end, item)
             number += 1
         if self._cursor.tell() != stop:
             raise UnaccountedError(f"{place} has bytes after its last item")
 
-    def _value(
-        self, place: str, tag: int, vr: str, data: bytes, depth: int, charset: Charset
-    ) -> Value:
+    def _raw(self, tag: int, vr: str, data: bytes) -> RawDataElement:
         implicit, little = self._encoding.implicit, self._encoding.little
-        element = RawDataElement(BaseTag(tag), vr, len(data), data, 0, implicit, little)
-        return Value(place, tag, depth, element, charset)
+        return RawDataElement(BaseTag(tag), vr, len(data), data, 0, implicit, little)
 
     def _exactly(self, size: int, place: str) -> bytes:
         data = self._cursor.read(size)

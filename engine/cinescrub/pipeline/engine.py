@@ -7,17 +7,24 @@ pixels are coded is decided in the rooms below.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
-from cinescrub import masks
+from cinescrub import __version__, bundle, masks
+from cinescrub.bundle import Slot
 from cinescrub.config import EngineConfig, MaskScope, OnDoubt
 from cinescrub.dicom.audit import audit_file
-from cinescrub.dicom.profile import Profile, basic_profile
-from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
+from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
+from cinescrub.dicom.descriptors import NameModel
+from cinescrub.dicom.outcome import Done
+from cinescrub.dicom.profile import Profile
+from cinescrub.dicom.profiles import load_profile
+from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, fresh_file_meta, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.standard import is_modality, is_registered
@@ -41,6 +48,7 @@ from cinescrub.pixels.apply import snap
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport
+from cinescrub.runtime.providers import installed_runtimes
 from cinescrub.stream import CancelToken
 from cinescrub.text.doubt import find_doubt
 from cinescrub.text.inspect import CineInspection, Inspector
@@ -48,6 +56,9 @@ from cinescrub.text.sector import outside_rectangles
 from cinescrub.types import MaskPlan, Reason
 
 __all__ = ["Engine", "Observer", "Preview", "Targets"]
+
+_REMEMBERED: Final = 4096
+"""Texts whose score is kept: those of a few hundred headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +79,17 @@ class Engine:
         pseudonyms: Pseudonyms,
         profile: Profile,
         vocabulary: Vocabulary | None = None,
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         self._config = config
         self._vocabulary = vocabulary
         self._inspector = inspector
         self._pseudonyms = pseudonyms
         self._profile = profile
+        self._versions = versions or {}
+        self._recorders: list[Recorder] = []
+        # A text is scored once, though a header is scrubbed before and after its pixels.
+        self._names = None if inspector is None else _Remembered(inspector.deidentifier.score)
 
     @classmethod
     def open(cls, config: EngineConfig) -> Self:
@@ -86,16 +102,42 @@ class Engine:
         ModelError
             A model is missing or differs from its contract, or a provider was not loaded.
         """
-        inspector = open_inspector(config)  # first: without models no key file is made
+        profile = load_profile(config.profile, config.options)
+        inspector = open_inspector(config)  # before the key: without models none is made
         key = load_or_create_key(config.key_file)
-        return cls(config, inspector, Pseudonyms(key), basic_profile(), _vocabulary(config))
+        return cls(
+            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(config)
+        )
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
         """Load what a preview needs: no key file is made, its pseudonyms are thrown away."""
+        profile = load_profile(config.profile, config.options)
         inspector = open_inspector(config) if with_models else None
         throwaway = Pseudonyms(os.urandom(32))
-        return cls(config, inspector, throwaway, basic_profile(), _vocabulary(config))
+        return cls(config, inspector, throwaway, profile, _vocabulary(config))
+
+    def keep_links(self, crosswalk: Path | None, midi_b: Path | None) -> None:
+        """Record from now on what leads back from outputs to inputs; by default nothing is.
+
+        Parameters
+        ----------
+        crosswalk : Path or None
+            Encrypted file, to which is added.
+        midi_b : Path or None
+            Folder of the two CSV files that the validation script of MIDI-B reads.
+
+        Raises
+        ------
+        ConfigError
+            The crosswalk was written with another key, or others may read it.
+        OutputError
+            Something can't be written.
+        """
+        if crosswalk is not None:
+            self._recorders.append(Crosswalk.open(crosswalk, self._pseudonyms))
+        if midi_b is not None:
+            self._recorders.append(MidiMaps.open(midi_b))
 
     def run(
         self, path: Path, targets: Targets, *, token: CancelToken, observer: Observer
@@ -150,7 +192,7 @@ class Engine:
                 assert self._inspector is not None  # noqa: S101  # opened with models
                 job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
                 registry.check(source.info)
-                matcher = IdentifierMatcher(self._scrub(source, Claims()).identifiers)
+                matcher = IdentifierMatcher(self._scrub(source, Claims()).printed)
                 scene = survey_frames(job, source, self._config.inspect)
                 inspection = self._inspector.open(
                     matcher, self._config.policy, vocabulary=self._vocabulary
@@ -165,6 +207,14 @@ class Engine:
         return Job(path, token, observer).ended(look)
 
     def _deidentify(self, job: Job, targets: Targets) -> None:
+        job.note(
+            profile={
+                "name": self._profile.name,
+                "sha256": self._profile.sha256,
+                "key": fingerprint(self._pseudonyms.key),
+            },
+            versions=self._versions,
+        )
         with job.timer.stage("open"):
             source = open_source(job.path)
         with source:
@@ -203,7 +253,11 @@ class Engine:
 
     def _scrub(self, source: Source, claims: Claims) -> ScrubOutcome:
         return scrub(
-            source.header, profile=self._profile, pseudonyms=self._pseudonyms, claims=claims
+            source.header,
+            profile=self._profile,
+            pseudonyms=self._pseudonyms,
+            claims=claims,
+            names=self._names,
         )
 
     def _inspect(
@@ -214,7 +268,7 @@ class Engine:
         scene = survey_frames(job, source, self._config.inspect)
         if self._config.blank_outside_sector and not scene.sector.mask.any():
             raise RedactionError("no sector was found to blank the outside of: review this file")
-        matcher = IdentifierMatcher(outcome.identifiers)
+        matcher = IdentifierMatcher(outcome.printed)
         inspection = inspect_text(
             job, source, self._inspector, matcher, self._config, self._vocabulary, scene
         )
@@ -240,12 +294,13 @@ class Engine:
 
     @staticmethod
     def _note_text(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:
-        kept = {Reason.CLINICAL, Reason.NOT_PHI}
+        reasons = inspection.reasons
         job.note(
             inspected=inspection.frames_inspected,
             inspected_share=inspection.pixels_inspected / (plan.frames * plan.rows * plan.columns),
-            redactions={r.value: n for r, n in inspection.reasons.items() if r not in kept},
-            kept=sum(n for r, n in inspection.reasons.items() if r in kept),
+            redactions={r.value: n for r, n in reasons.items() if r.redacts},
+            kept=reasons[Reason.CLINICAL] + reasons[Reason.NOT_PHI],
+            dismissed=reasons[Reason.NO_TEXT],
             rectangles=tuple(tuple(int(v) for v in box) for box in plan.rectangles),
         )
 
@@ -298,12 +353,15 @@ class Engine:
                 if residual_text(job, written, inspection, scene, self._config):
                     return False
                 sha256_out = written.sha256
+            for recorder in self._recorders:  # before there is an output that can't be led back
+                recorder.record(outcome.links.named(target.instance_uid))
             with job.timer.stage("commit"):
                 output.commit()
         job.note(
             output=target.path,
             reason=target.note,
             scrubbed=_counts(outcome),
+            header=tuple(_done(done) for done in outcome.done),
             transfer_syntax_out=syntax,
             fill=self._config.fill.value if len(plan.rectangles) else None,
             sha256_in=source.sha256,
@@ -319,6 +377,43 @@ def _vocabulary(config: EngineConfig) -> Vocabulary | None:
 
 def _counts(outcome: ScrubOutcome) -> dict[str, int]:
     return {action.value: n for action, n in outcome.counts.items()}
+
+
+def _done(done: Done) -> dict[str, str | int]:
+    return {
+        "tag": done.tag,
+        "action": done.action.value,
+        "reason": done.reason,
+        "elements": done.elements,
+    }
+
+
+def _versions(config: EngineConfig) -> dict[str, str]:
+    """Return what a report says of the software: versions, and models by hash."""
+    models = {slot: bundle.load_contract(config.models, slot) for slot in Slot}
+    return {
+        "cinescrub": __version__,
+        "pydicom": metadata.version("pydicom"),
+        **installed_runtimes(),
+        **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
+    }
+
+
+class _Remembered:
+    """A name model that scores a text once; holds the texts of few files and shows none."""
+
+    __slots__ = ("_model", "_scores")
+
+    def __init__(self, model: NameModel) -> None:
+        self._model = model
+        self._scores: dict[str, float] = {}
+
+    def __call__(self, texts: Sequence[str]) -> list[float]:
+        if len(self._scores) > _REMEMBERED:
+            self._scores.clear()
+        if new := [text for text in texts if text not in self._scores]:
+            self._scores.update(zip(new, map(float, self._model(new)), strict=True))
+        return [self._scores[text] for text in texts]
 
 
 def _structure(source: Source) -> dict[str, str | int | None]:

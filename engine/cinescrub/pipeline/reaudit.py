@@ -6,6 +6,7 @@ Knows files and what belongs together; what is wrong with a file's bytes is the 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,11 +15,10 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from cinescrub.dicom.audit import audit_file
-from cinescrub.dicom.identifiers import collect, walk
 from cinescrub.dicom.profile import Profile, basic_profile
+from cinescrub.dicom.pseudonym import Pseudonyms
+from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.dicom.source import Source, open_source
-from cinescrub.dicom.standard import is_registered
-from cinescrub.dicom.values import texts
 from cinescrub.errors import CinescrubError
 from cinescrub.pipeline.batch import find_inputs
 from cinescrub.policy.identifiers import HeaderIdentifier
@@ -121,9 +121,9 @@ def reaudit(
         if inputs is not None and not sources:
             findings.append("no input can have become this file: its identifiers are not known")
         for source in sources:
-            named, numbered = _identity(source)
-            identifiers += named
-            uids |= numbered
+            outcome = _identity(source, used)
+            identifiers += outcome.identifiers
+            uids |= outcome.uids
         try:
             findings += audit_file(
                 path, dict.fromkeys(identifiers), profile=used, uids=frozenset(uids)
@@ -133,16 +133,14 @@ def reaudit(
         yield FileFindings(path, tuple(findings), len(sources))
 
 
-def _identity(path: Path) -> tuple[list[HeaderIdentifier], set[str]]:
-    """Return the identifiers of an input and its UIDs, registered ones left out."""
+def _identity(path: Path, profile: Profile) -> ScrubOutcome:
+    """Return what an output of an input must not hold: identifiers that no option retains, UIDs.
+
+    The pseudonyms of the scrub that tells it are thrown away.
+    """
     with open_source(path) as source:
-        uids = {
-            uid
-            for _, vr, element, charset in walk(source.header)
-            if vr == "UI"
-            for uid in texts(element, vr, charset)
-        }
-        return list(collect(source.header)), {u for u in uids if u and not is_registered(u)}
+        key = Pseudonyms(os.urandom(32))
+        return scrub(source.header, profile=profile, pseudonyms=key, claims=Claims())
 
 
 def _shape(source: Source) -> Shape:

@@ -187,11 +187,8 @@ def decide(
         found or _without_evidence(one, frame_size, policy, settings)
         for one, found in zip(seen, evidence, strict=True)
     )
-    redact = np.array([reason not in _KEPT for reason in reasons], np.bool_)
+    redact = np.array([reason.redacts for reason in reasons], np.bool_)
     return Decisions(redact, reasons)
-
-
-_KEPT: Final = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:

@@ -43,14 +43,17 @@ class DbSettings:
     smallest_px: int = 3
     """Cores with fewer pixels are noise."""
     tallest_px: float = 48.0
-    """Cores taller than this, in pixels of the frame, are no text: those of letters of 60 px are
-    about 40 px high, and no core of text is joined to the line above. See `_cores`."""
+    """Cores taller than this, in pixels of the map, are no text: those of letters of 60 px are
+    about 40 px high, and no core of text is joined to the line above. See `_cores`. Enlarged looks
+    are for small text: there the same limit leaves out larger letters, which the plain look sees,
+    and most of what is tissue."""
     smallest_piece_px: float = 40.0
     """What is split off a core that is too tall is noise below this, in pixels of the frame:
     without it a real breast image gave 2780 boxes instead of 47."""
     looks: tuple[float, ...] = (1.0, 2.0)
-    """Each look at a frame is one at each of these enlargements, as their misses differ: letters as
-    large as a button need the first, initials over tissue the second."""
+    """A look at a frame as it is is one at each of these enlargements, as their misses differ:
+    letters as large as a button need the first, initials over tissue the second. A look that is
+    enlarged itself is one."""
     tiling: Tiling = field(default_factory=Tiling)
     """How large frames are cut."""
 
@@ -78,20 +81,20 @@ class DbDetector:
         frames : (B, H, W, C) uint8 array
             Borrowed; C = 1 (gray) or 3 (R, G, B).
         scale : float
-            Resizing before detection, times each of the settings' `looks`; boxes come back in
-            pixels of the frame.
+            Resizing before detection; at 1 the frame is seen at each of the settings' `looks`.
+            Boxes come back in pixels of the frame.
 
         Returns
         -------
         list of B TextBoxes
         """
-        looks = [self._look(frames, scale * times) for times in self._settings.looks]
+        scales = self._settings.looks if scale == 1.0 else (scale,)
+        looks = [self._look(frames, each) for each in scales]
         return [union(found) for found in zip(*looks, strict=True)]
 
     def _look(self, frames: Frame, scale: float) -> list[TextBoxes]:
         settings = replace(
             self._settings,
-            tallest_px=self._settings.tallest_px * scale,
             smallest_piece_px=self._settings.smallest_piece_px * scale**2,
         )
         return boxes_by_frame(

@@ -63,7 +63,7 @@ def find_doubt(
         tallest = int((rectangles[:, 3] - rectangles[:, 1]).max()) / rows
         if tallest > settings.tallest:
             return f"a line of text takes {tallest:.0%} of the frame's height"
-    lines = sum(reasons.values())
+    lines = sum(reasons.values()) - reasons.get(Reason.NO_TEXT, 0)
     unread = reasons.get(Reason.UNREADABLE, 0)
     if lines >= settings.fewest_lines and unread > settings.most_unreadable * lines:
         return f"{unread} of {lines} lines of text can't be read"

@@ -22,22 +22,20 @@ from cinescrub.policy.decide import Line, Reading, decide
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
-from cinescrub.text.detector import union
 from cinescrub.text.ink import unexplained_ink
-from cinescrub.text.looks import Detector, Eyes, Look, LookSettings
+from cinescrub.text.lines import hidden_words, is_text, join_words
+from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
 from cinescrub.text.recognizer import Crop, crop_lines
 from cinescrub.text.sightings import Sighting, Sightings
-from cinescrub.types import Boxes, Frame, Reason, TextBoxes, Transcripts
+from cinescrub.text.strokes import Strokes
+from cinescrub.types import Boxes, Frame, Reason, Transcripts
 
 __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
 
-_PLAIN_INK = 0.0
-"""Score of ink that no detector found."""
 _CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT})
 """Reasons that no later reading takes back, so that a line goes at first sight."""
-_KEPT = frozenset({Reason.CLINICAL, Reason.NOT_PHI})
 
 
 class _Reader(Protocol):
@@ -57,13 +55,40 @@ class InspectSettings:
     explained_share: float = 0.9
     """A line of the written file that lies in redacted and kept places to this share is nothing
     new: the pixels outside of the redactions are those that were judged in the same frame."""
-    line_gap: float = 0.8
-    """Words closer than this many heights are one line, which is kept or redacted whole."""
-    tallest_line: float = 1.6
-    """A line is at most this many times as high as its tallest word: words lie less than half a
-    height apart (`geometry.group_lines`)."""
     known_share: float = 0.98
     """A line that lies in redacted rectangles to this share needs no reading: it goes anyway."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """Lines of one frame."""
+
+    boxes: Boxes
+    keys: list[bytes]
+    """What each reads is found under this (`crop_key`), if it was read."""
+    fresh: npt.NDArray[np.bool_]
+    """(n,): nothing was known of it before."""
+    was_read: npt.NDArray[np.bool_]
+    """(n,): now or before."""
+
+    @property
+    def told(self) -> list[int]:
+        """Which lines have readings."""
+        return [int(i) for i in np.flatnonzero(self.was_read)]
+
+    def only(self, held: npt.NDArray[np.bool_]) -> _Lines:
+        keys = [key for key, one in zip(self.keys, held, strict=True) if one]
+        return _Lines(self.boxes[held], keys, self.fresh[held], self.was_read[held])
+
+    @staticmethod
+    def joined(parts: Sequence[_Lines]) -> _Lines:
+        none = np.zeros(0, np.bool_)
+        return _Lines(
+            np.concatenate([geometry.as_boxes(), *(part.boxes for part in parts)]),
+            [key for part in parts for key in part.keys],
+            np.concatenate([none, *(part.fresh for part in parts)]),
+            np.concatenate([none, *(part.was_read for part in parts)]),
+        )
 
 
 class Inspector:
@@ -190,7 +215,7 @@ class CineInspection:
         found = self._inspector.eyes.words(batch, look)
         self._count(len(fresh), batch.shape[1] * batch.shape[2] * len(fresh))
         for place, b in enumerate(fresh):
-            self._meet(batch[place], numbers[b], self._lines(found[place]), None)
+            self._meet(batch[place], numbers[b], found[place], look, None)
 
     def see_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.DETAIL) -> None:
         """Look at parts of one frame, each with context around what is new in it.
@@ -209,9 +234,9 @@ class CineInspection:
         unknown = self._unknown(parts)
         if not len(unknown):
             return
-        found = union([self._inspector.eyes.words_within(frame, p, look) for p in unknown])
+        found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
         self._count(1, _area(unknown))
-        self._meet(frame, number, self._lines(found), unknown)
+        self._meet(frame, number, Words.joined(found), look, unknown)
 
     def settle(self) -> None:
         """Decide all that was seen, from all readings of each place. To be called once."""
@@ -224,9 +249,9 @@ class CineInspection:
                 decided[together] = self._decided(sighting, places)
             gone = []
             for i, (place, why) in enumerate(zip(sighting.places, decided[together], strict=True)):
-                if why not in _KEPT:
+                if why.redacts:
                     gone.append(i)
-                if reasons.get(int(place), Reason.CLINICAL) in _KEPT:
+                if not reasons.get(int(place), Reason.CLINICAL).redacts:
                     reasons[int(place)] = why
             self._hold(sighting.boxes[gone])
         self.reasons.update(reasons.values())
@@ -236,7 +261,7 @@ class CineInspection:
         found = self._inspector.eyes.words(frames, Look.CHECK)
         self.frames_inspected += len(frames)
         for b, number in enumerate(numbers):
-            self._find_residual(frames[b], number, self._lines(found[b]))
+            self._find_residual(frames[b], number, found[b])
 
     def check_parts(self, frame: Frame, number: int, parts: Boxes) -> None:
         """Look at parts of one frame of the written file."""
@@ -245,7 +270,7 @@ class CineInspection:
             return
         found = [self._inspector.eyes.words_within(frame, p, Look.CHECK) for p in unknown]
         self.frames_inspected += 1
-        self._find_residual(frame, number, self._lines(union(found)))
+        self._find_residual(frame, number, Words.joined(found))
 
     def _unknown(self, parts: Boxes) -> Boxes:
         """Return the parts that are not redacted as a whole already."""
@@ -256,26 +281,29 @@ class CineInspection:
         self.frames_inspected += frames
         self.pixels_inspected += pixels
 
-    def _meet(self, frame: Frame, number: int, lines: Boxes, parts: Boxes | None) -> None:
+    def _meet(
+        self, frame: Frame, number: int, words: Words, look: Look, parts: Boxes | None
+    ) -> None:
         """Read the lines of one frame, or of parts of it; what is certain goes at once."""
         self._frame_size = (frame.shape[0], frame.shape[1])
-        boxes = self._with_ink(frame, lines, parts)
-        self.looks.append((number, parts, boxes))
-        fresh = self._is_fresh(frame, boxes)
-        told, keys = self._read_lines(frame, boxes, fresh)
-        decisions = self._decide([self._line(keys[i], boxes[i]) for i in told])
-        self._sightings.add(number, boxes[told], [keys[i] for i in told])
+        strokes = Strokes(frame)
+        lines = self._read_words(frame, strokes, words, look)
+        lines = self._with_ink(frame, strokes, lines, parts)
+        self.looks.append((number, parts, lines.boxes))
+        told = lines.told
+        decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in told])
+        self._sightings.add(number, lines.boxes[told], [lines.keys[i] for i in told])
         certain = [
             i
             for i, why in zip(told, decisions, strict=True)
-            if why in _CERTAIN and not self._may_count(keys[i])
+            if why in _CERTAIN and not self._may_count(lines.keys[i])
         ]
         for i, why in zip(told, decisions, strict=True):
-            if fresh[i] and why in _KEPT:
-                self._kept.remember(frame, boxes[i])
-        self._hold(boxes[certain])
+            if lines.fresh[i] and not why.redacts:
+                self._kept.remember(frame, lines.boxes[i])
+        self._hold(lines.boxes[certain])
         left = padded(
-            np.delete(boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
+            np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
         )
         before = self._kept_in.get(number, geometry.as_boxes())
         self._kept_in[number] = np.concatenate([before, left])
@@ -284,28 +312,66 @@ class CineInspection:
         """Return whether a line may turn out to be a counter of the cine's frames or time."""
         return any(counters.has_form(reading.text) for reading in self._readings[key])
 
-    def _find_residual(self, frame: Frame, number: int, lines: Boxes) -> None:
+    def _find_residual(self, frame: Frame, number: int, words: Words) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
-        boxes = lines[~self._is_explained(frame, lines, number)]
-        fresh = self._is_fresh(frame, boxes)
-        told, keys = self._read_lines(frame, boxes, fresh)
-        decisions = self._decide([self._line(keys[i], boxes[i]) for i in told])
-        gone = [i for i, why in zip(told, decisions, strict=True) if fresh[i] and why not in _KEPT]
+        strokes = Strokes(frame)
+        lines = self._read_words(frame, strokes, words, Look.CHECK, number)
+        decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in lines.told])
+        gone = [
+            i
+            for i, why in zip(lines.told, decisions, strict=True)
+            if lines.fresh[i] and why.redacts
+        ]
         self.reasons[Reason.RESIDUAL] += len(gone)
-        self._hold(boxes[gone])
+        self._hold(lines.boxes[gone])
 
-    def _read_lines(
-        self, frame: Frame, boxes: Boxes, fresh: npt.NDArray[np.bool_]
-    ) -> tuple[list[int], list[bytes]]:
-        """Read the fresh lines; return which lines have readings, and every line's key.
+    def _read_words(
+        self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
+    ) -> _Lines:
+        """Join words to lines and read them; what turns out to be no text is left out.
+
+        Words that hide in such a line are judged by themselves. In the frame `written` of the
+        written file, lines of what was judged in its source are left out too.
+        """
+        detectors = self._inspector.eyes.detectors(look)
+        pending = join_words(words.xyxy, strokes)
+        found: list[_Lines] = []
+        while len(pending):
+            if written is not None:
+                pending = pending[~self._is_explained(frame, pending, written)]
+            lines = self._read_lines(frame, pending)
+            empty = np.zeros(len(pending), np.bool_)
+            for i in lines.told:
+                if lines.fresh[i] and self._policy is not Policy.ALL_TEXT:
+                    doubted = (
+                        detectors > 1
+                        and words.doubted(pending[i], detectors)
+                        and self._is_over_tissue(pending[i], strokes)
+                    )
+                    readings = self._readings[lines.keys[i]]
+                    empty[i] = not is_text(pending[i], readings, strokes, doubted=doubted)
+            self.reasons.update([Reason.NO_TEXT] * int(empty.sum()))
+            found.append(lines.only(~empty))
+            hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
+            pending = np.concatenate([geometry.as_boxes(), *hidden])
+        return _Lines.joined(found)
+
+    def _is_over_tissue(self, box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
+        x0, y0, x1, y1 = box
+        inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
+        return bool(inside) or strokes.is_textured(box)
+
+    def _read_lines(self, frame: Frame, boxes: Boxes) -> _Lines:
+        """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
         What is known already is not read, but what was read before is a neighbour that counts.
         """
+        fresh = self._is_fresh(frame, boxes)
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
         self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
-        return [i for i, key in enumerate(keys) if key in self._readings], keys
+        return _Lines(boxes, keys, fresh, np.array([k in self._readings for k in keys], np.bool_))
 
     def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
         return decide(
@@ -343,20 +409,19 @@ class CineInspection:
         fresh = boxes[geometry.covered_share(boxes, self._held) < 1.0]
         self._held = np.concatenate([self._held, padded(fresh, rows=rows, columns=columns)])
 
-    def _with_ink(self, frame: Frame, boxes: Boxes, parts: Boxes | None) -> Boxes:
+    def _with_ink(
+        self, frame: Frame, strokes: Strokes, lines: _Lines, parts: Boxes | None
+    ) -> _Lines:
         """Return lines joined by those of ink outside of the sector that no detector found."""
         if self._sector is None:
-            return boxes
+            return lines
         rows, columns = frame.shape[:2]
-        known = np.concatenate([boxes, self._kept.unchanged(frame)])
+        known = np.concatenate([lines.boxes, self._kept.unchanged(frame)])
         explained = np.concatenate([padded(known, rows=rows, columns=columns), self._held])
-        ink = unexplained_ink(frame, explained, self._sector)
+        ink = unexplained_ink(strokes, explained, self._sector)
         if parts is not None:  # what lies elsewhere was judged in the frame where it was new
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
-        if not len(ink):
-            return boxes
-        both = np.concatenate([boxes, ink])
-        return self._lines(TextBoxes(both, np.full(len(both), _PLAIN_INK, np.float32)))
+        return _Lines.joined([lines, self._read_lines(frame, ink)]) if len(ink) else lines
 
     def _is_explained(self, frame: Frame, boxes: Boxes, number: int) -> npt.NDArray[np.bool_]:
         """Return which lines of a written frame consist of what was judged in its source."""
@@ -373,26 +438,6 @@ class CineInspection:
         kept = self._kept.holds(frame, boxes)
         fresh: npt.NDArray[np.bool_] = ~(redacted | kept)
         return fresh
-
-    def _lines(self, words: TextBoxes) -> Boxes:
-        """Join words to lines; words inside of other words are dropped first.
-
-        A chain of neighbours that is far taller than the tallest of them is no line: over tissue,
-        where detectors see words here and there, such chains once grew to a third of the frame.
-        Its words stay apart, and each is judged alone.
-        """
-        xyxy = geometry.merge_overlapping(words.xyxy)
-        settings = self._inspector.settings
-        lines = []
-        for members in geometry.group_lines(xyxy, gap=settings.line_gap):
-            words_of = xyxy[members]
-            low, high = words_of[:, :2].min(axis=0), words_of[:, 2:].max(axis=0)
-            tallest = (words_of[:, 3] - words_of[:, 1]).max()
-            if high[1] - low[1] <= settings.tallest_line * tallest:
-                lines.append(np.concatenate([low, high]))
-            else:
-                lines.extend(words_of)
-        return geometry.as_boxes(lines)
 
     def _read(self, crops: dict[bytes, Crop]) -> None:
         """Read and classify crops whose pixels were not read before, with every recogniser."""

@@ -12,11 +12,12 @@ from enum import Enum, auto
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from cinescrub.text.detector import union
+from cinescrub import geometry
 from cinescrub.types import Boxes, Frame, TextBoxes
 
-__all__ = ["Detector", "Eyes", "Look", "LookSettings"]
+__all__ = ["Detector", "Eyes", "Look", "LookSettings", "Words"]
 
 
 class Detector(Protocol):
@@ -24,6 +25,37 @@ class Detector(Protocol):
 
     def detect(self, frames: Frame, *, scale: float = 1.0) -> list[TextBoxes]:
         """Find words in frames `(B, H, W, C)` uint8; boxes in pixels of the frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """What the detectors of a look found in one frame."""
+
+    xyxy: Boxes
+    finders: npt.NDArray[np.intp]
+    """(n,): which detector found it, by its place among those of the look."""
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    @staticmethod
+    def joined(parts: Sequence[Words]) -> Words:
+        """Return all words of several looks; at least one."""
+        return Words(
+            np.concatenate([part.xyxy for part in parts]),
+            np.concatenate([part.finders for part in parts]),
+        )
+
+    def doubted(self, box: npt.NDArray[np.int32], detectors: int) -> bool:
+        """Return whether one of so many detectors saw nothing in a box `(4,)` to speak of."""
+        return any(
+            geometry.covered_share(box[None], self.xyxy[self.finders == finder])[0] < _SEEN
+            for finder in range(detectors)
+        )
+
+
+_SEEN = 0.2
+"""Share of a line that a detector's words cover where it saw it too."""
 
 
 class Look(Enum):
@@ -81,22 +113,33 @@ class Eyes:
         settings: LookSettings | None = None,
     ) -> None:
         self._settings = settings or LookSettings()
-        plain = [(detector, 1.0) for detector in detectors]
-        enlarged = [(detector, self._settings.detail_scale) for detector in detectors]
-        self._ways: Mapping[Look, list[tuple[Detector, float]]] = {
+        plain = [(k, detector, 1.0) for k, detector in enumerate(detectors)]
+        enlarged = [(k, each, self._settings.detail_scale) for k, each in enumerate(detectors)]
+        check = [(k, each, self._settings.check_scale) for k, each in enumerate(checkers)]
+        self._ways: Mapping[Look, list[tuple[int, Detector, float]]] = {
             Look.PLAIN: plain,
             Look.DETAIL: plain + enlarged,
-            Look.CHECK: [(checker, self._settings.check_scale) for checker in checkers],
+            Look.CHECK: check,
         }
 
-    def words(self, frames: Frame, look: Look) -> list[TextBoxes]:
+    def detectors(self, look: Look) -> int:
+        """Return how many detectors look."""
+        return len({finder for finder, _, _ in self._ways[look]})
+
+    def words(self, frames: Frame, look: Look) -> list[Words]:
         """Return the words of each frame: what any detector of the look found."""
-        found = [detector.detect(frames, scale=scale) for detector, scale in self._ways[look]]
         thickest = self._settings.thickest_px
         thickest = max(thickest, self._settings.thickest_share * min(frames.shape[1:3]))
-        return [_thin(union([by_way[b] for by_way in found]), thickest) for b in range(len(frames))]
+        ways = [
+            (finder, detector.detect(frames, scale=scale))
+            for finder, detector, scale in self._ways[look]
+        ]
+        return [
+            Words.joined([_words(found[b], finder, thickest) for finder, found in ways])
+            for b in range(len(frames))
+        ]
 
-    def words_within(self, frame: Frame, part: Boxes, look: Look) -> TextBoxes:
+    def words_within(self, frame: Frame, part: Boxes, look: Look) -> Words:
         """Return the words of one part of a frame, in pixels of the frame.
 
         Parameters
@@ -113,7 +156,7 @@ class Eyes:
         words = self.words(cut, look)[0]
         xyxy = words.xyxy + np.array([x0, y0, x0, y0], np.int32)
         torn = self._is_torn(xyxy, part, frame.shape[0], frame.shape[1])
-        return TextBoxes(xyxy[~torn], words.scores[~torn])
+        return Words(xyxy[~torn], words.finders[~torn])
 
     def _is_torn(self, xyxy: Boxes, part: Boxes, rows: int, columns: int) -> np.ndarray:
         """Return which words lie at a cut edge and wholly in the context there."""
@@ -128,7 +171,7 @@ class Eyes:
         return torn
 
 
-def _thin(words: TextBoxes, thickest_px: float) -> TextBoxes:
-    """Return the boxes whose shorter side is at most this."""
-    held = (words.xyxy[:, 2:] - words.xyxy[:, :2]).min(axis=1, initial=1 << 30) <= thickest_px
-    return TextBoxes(words.xyxy[held], words.scores[held])
+def _words(found: TextBoxes, finder: int, thickest_px: float) -> Words:
+    """Return the boxes of one detector whose shorter side is at most this."""
+    held = (found.xyxy[:, 2:] - found.xyxy[:, :2]).min(axis=1, initial=1 << 30) <= thickest_px
+    return Words(found.xyxy[held], np.full(int(held.sum()), finder, np.intp))

@@ -23,7 +23,7 @@ from cinescrub.types import Boxes, Frame, Transcripts
 __all__ = ["Crop", "Recognizer", "RecognizerSettings", "crop_boxes", "crop_lines"]
 
 Crop = npt.NDArray[np.uint8]
-"""(h, w) uint8 luma of one line, owned."""
+"""(h, w) uint8 of one line, owned: its luma, or a colour channel (`crop_lines`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def crop_boxes(xyxy: Boxes, rows: int, columns: int) -> Boxes:
 
 
 def crop_lines(frame: Frame, xyxy: Boxes) -> list[Crop]:
-    """Cut lines out of a frame as luma, each with the margin of `crop_boxes`.
+    """Cut lines out of a frame in gray, each with the margin of `crop_boxes`.
 
     Parameters
     ----------
@@ -69,9 +69,23 @@ def crop_lines(frame: Frame, xyxy: Boxes) -> list[Crop]:
     crops = []
     for x0, y0, x1, y1 in crop_boxes(xyxy, rows, columns):
         part = frame[y0:y1, x0:x1]
-        gray = part[..., 0] if channels == 1 else cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-        crops.append(np.ascontiguousarray(gray, dtype=np.uint8))
+        crops.append(np.ascontiguousarray(_legible(part) if channels > 1 else part[..., 0]))
     return crops
+
+
+def _legible(part: Frame) -> npt.NDArray[np.uint8]:
+    """Return the luma of a line, or the colour channel that shows far more of it.
+
+    Red on gray, blue on black: luma weighs blue by a ninth, and may hide what is plain to see.
+    """
+    luma = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
+    channels = [part[..., c] for c in range(3)]
+    best = max(channels, key=np.std)
+    return best if best.std() > _FAR_MORE * luma.std() else luma
+
+
+_FAR_MORE = 1.5
+"""Times the deviation of luma that a colour channel needs to be read instead."""
 
 
 class Recognizer:

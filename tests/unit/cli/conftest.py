@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.integration.conftest import Illiterate, Indifferent, ShineDetector, _contract
+from tests.integration.conftest import Stammerer, Indifferent, ShineDetector, _contract
 
-from cinescrub.bundle import CONTRACT_FILE, Slot
+from cinescrub.bundle import Slot, save_contract
 from cinescrub.cli import main
 from cinescrub.pipeline import engine
 from cinescrub.testing import CineSpec, CineTruth, make_cine
@@ -31,7 +31,7 @@ class Reader:
         return np.tile(20 * np.eye(3, 4, k=1, dtype=np.float32), (len(inputs["x"]), 1, 1))
 
 
-def make_inspector(recognizer: Illiterate | Reader) -> Inspector:
+def make_inspector(recognizer: Stammerer | Reader) -> Inspector:
     return Inspector(
         [CraftDetector(ShineDetector())],
         [Recognizer(recognizer)],
@@ -84,8 +84,8 @@ def fake_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
     for slot in Slot:
         (folder / slot).mkdir(parents=True)
-        (folder / slot / CONTRACT_FILE).touch()
-    monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Illiterate()))
+        save_contract(folder / slot, _contract(slot, "fake", "uint8", charset="A"))
+    monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Stammerer()))
     return folder
 
 

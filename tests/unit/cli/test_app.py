@@ -132,7 +132,7 @@ def test_every_import_is_of_a_declared_dependency() -> None:
     """What another package happens to bring can be gone with its next release, as click was."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    core = [*project["dependencies"], *extras["cpu"]]
+    core = [*project["dependencies"], *extras["cpu"], *extras["crosswalk"]]
     peers = _ROOT / "engine" / "cinescrub" / "testing" / "accuracy" / "peers"
     distributions = packages_distributions()
 

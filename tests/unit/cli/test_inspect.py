@@ -51,7 +51,7 @@ def test_the_text_that_would_go_is_counted_and_its_places_told(
     outcome = cinescrub("inspect", cine, "--models", fake_models, *options)
 
     assert (outcome.code, outcome.err) == (0, "")
-    assert "unreadable" in outcome.out
+    assert "unknown" in outcome.out
     assert left_in(tmp_path) == before
 
 

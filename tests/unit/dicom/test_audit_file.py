@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cinescrub.dicom.audit import audit_file
+from cinescrub.dicom.options import Option
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.testing import CineSpec, Photometric, Syntax, make_cine
@@ -73,7 +74,7 @@ def pixels_at(raw: bytes) -> int:
     return raw.rindex(b"\xe0\x7f\x10\0O")
 
 
-ANCHORS = (0x00280303, 0x00282110, 0x00321060, 0x7FE00010)
+ANCHORS = (0x00280303, 0x00282110, 0x00340007, 0x300600C2, 0x7FE00010)
 """Elements that every clean output here ends with."""
 
 
@@ -190,8 +191,8 @@ HEADER = {
         r"\(0028,3010\) .*\[0\]\(0028,4000\)",
     ),
     "not in its character set": (
-        before_pixels(element(0x00283010, b"SQ", item(element(0x00283003, b"LO", b"\xff\xfe")))),
-        r"\(0028,3003\)",
+        before_pixels(element(0x00283010, b"SQ", item(element(0x00080104, b"LO", b"\xff\xfe")))),
+        r"\(0008,0104\).*representation",
     ),
     "a claim that is not ours, nested": (
         before_pixels(element(0x00283010, b"SQ", item(element(0x00120062, b"CS", b"YES ")))),
@@ -206,7 +207,7 @@ HEADER = {
     "one byte missing": (lambda raw: raw[:-1], "ends with the file|padding"),
     "padding": (lambda raw: raw[:-1] + b"\1", "padding that is not zero"),
     "name in a kept value": (
-        before_pixels(element(0x00283010, b"SQ", item(element(0x00283003, b"LO", NAMED)))),
+        before_pixels(element(0x00283010, b"SQ", item(element(0x00080104, b"LO", NAMED)))),
         r"identifier .*\(0028,3010\)",
     ),
     "name in bytes": (
@@ -308,6 +309,24 @@ STREAMS = {
     "RLE segment that goes on": ("rle", first(rle_tail), "bytes behind|no stream"),
     "RLE offset of no segment": ("rle", first(rle_offset), "bytes behind"),
 }  # fmt: skip
+
+
+def with_private(creator: bytes, value: bytes) -> Callable[[bytes], bytes]:
+    # (2001,xx03) of `Philips Imaging DD 001` is a safe FL of Table E.3.10-1.
+    block = element(0x20010010, b"LO", creator + b" " * (len(creator) % 2))
+    return before_pixels(block + element(0x20011003, b"FL", value))
+
+
+def test_safe_private_elements_are_known_by_their_creator(clean: Files, tmp_path: Path) -> None:
+    path = tmp_path / "audited"
+    safe = with_private(b"Philips Imaging DD 001", bytes(4))
+    asked = basic_profile().with_options(frozenset({Option.RETAIN_SAFE_PRIVATE}))
+
+    path.write_bytes(safe(clean["rle"]))
+    assert audit_file(path, profile=asked) == ()
+    assert len(audit_file(path, profile=basic_profile())) == 2
+    path.write_bytes(with_private(b"SOMEBODY ELSE", bytes(4))(clean["rle"]))
+    assert len(audit_file(path, profile=asked)) == 2
 
 
 @pytest.mark.parametrize(("kind", "edit", "said"), STREAMS.values(), ids=STREAMS.keys())

@@ -14,6 +14,7 @@ from pydicom.filewriter import write_dataset
 from cinescrub.dicom.audit import audit
 from cinescrub.dicom.header import quiet
 from cinescrub.dicom.profile import Profile, basic_profile
+from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 
@@ -47,12 +48,36 @@ def written(dataset: Dataset, like: Dataset) -> bytes:
 
 
 def scrubbed(dataset: Dataset, profile: Profile) -> ScrubOutcome:
-    key = Pseudonyms(b"k" * 32)
-    return scrub(dataset, profile=profile, pseudonyms=key, claims=Claims(True, True, True))
+    return scrub(
+        dataset,
+        profile=profile,
+        pseudonyms=Pseudonyms(b"k" * 32),
+        claims=Claims(True, True, True),
+        names=lambda texts: [0.0] * len(texts),
+    )
 
 
-def test_every_real_header_is_scrubbed_and_passes_its_audit(real_dir: Path) -> None:
-    profile = basic_profile()
+RETAINED = (
+    *("retain-tcia-private", "retain-device-identity", "retain-institution-identity"),
+    *("retain-patient-characteristics", "clean-descriptors", "clean-structured-content"),
+    "clean-graphics",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param("basic", (), id="basic"),
+        pytest.param("research-echo", (), id="research-echo"),
+        pytest.param("public-release", (), id="public-release"),
+        pytest.param("basic", (*RETAINED, "retain-modified-dates"), id="all, dates moved"),
+        pytest.param("basic", (*RETAINED, "retain-full-dates", "retain-uids"), id="all kept"),
+    ],
+)
+def test_every_real_header_is_scrubbed_and_passes_its_audit(
+    real_dir: Path, name: str, options: tuple[str, ...]
+) -> None:
+    profile = load_profile(name, options)
     sources = headers(real_dir)
     assert len(sources) > 150
 

@@ -88,12 +88,14 @@ def test_each_frame_of_a_batch_has_its_own_boxes() -> None:
     assert [len(f) > 0 for f in found] == [True, False]
 
 
-def test_each_look_is_one_at_every_enlargement() -> None:
+def test_a_plain_look_is_one_at_every_enlargement_and_an_enlarged_one_is_itself() -> None:
     model = BrightnessModel()
+    detector = DbDetector(model, DbSettings(looks=(1.0, 2.0)))
 
-    DbDetector(model, DbSettings(looks=(1.0, 2.0))).detect(_frame(64, 96)[None], scale=1.5)
+    detector.detect(_frame(64, 96)[None])
+    detector.detect(_frame(64, 96)[None], scale=1.5)
 
-    assert [shape[1:3] for shape in model.inputs] == [(96, 160), (192, 288)]
+    assert [shape[1:3] for shape in model.inputs] == [(64, 96), (128, 192), (96, 160)]
 
 
 def test_what_is_as_tall_as_no_text_is_a_false_alarm() -> None:

@@ -12,6 +12,7 @@ from cinescrub.testing.fonts import TextStyle, set_text
 from cinescrub.testing.graphics import paint
 from cinescrub.testing.layouts import Graphic
 from cinescrub.text.ink import unexplained_ink
+from cinescrub.text.strokes import Strokes
 from cinescrub.types import Frame
 
 ROWS, COLUMNS = 240, 320
@@ -23,7 +24,7 @@ def black() -> Frame:
 
 
 def found(frame: Frame, explained: npt.ArrayLike = ()) -> int:
-    return len(unexplained_ink(frame, geometry.as_boxes(explained), NOTHING))
+    return len(unexplained_ink(Strokes(frame), geometry.as_boxes(explained), NOTHING))
 
 
 @pytest.mark.parametrize("text", ["DOE^JANE", "HP", "R", "2", "Smith, John"])
@@ -34,7 +35,7 @@ def test_text_is_found_whole(text: str, scale: float, level: int) -> None:
     weight = 1 if scale < 1 else 2
     cv2.putText(frame, text, (20, 120), cv2.FONT_HERSHEY_SIMPLEX, scale, (level,) * 3, weight)
 
-    boxes = unexplained_ink(frame, geometry.as_boxes(), NOTHING)
+    boxes = unexplained_ink(Strokes(frame), geometry.as_boxes(), NOTHING)
     held = np.zeros((ROWS, COLUMNS), np.bool_)
     for x0, y0, x1, y1 in boxes:
         held[y0:y1, x0:x1] = True
@@ -60,7 +61,7 @@ def test_faces_are_found_whole(
     frame[40 : 40 + high, 40 : 40 + wide] = ground + share * (ink - ground)
     nowhere = np.zeros(frame.shape[:2], np.bool_)
 
-    boxes = unexplained_ink(frame, geometry.as_boxes(), nowhere)
+    boxes = unexplained_ink(Strokes(frame), geometry.as_boxes(), nowhere)
     held = np.zeros(frame.shape[:2], np.bool_)
     for x0, y0, x1, y1 in boxes:
         held[y0:y1, x0:x1] = True
@@ -93,7 +94,7 @@ def test_graphics_stay(shape: str, rows: int) -> None:
     paint(frame, Graphic(shape, areas[shape], (220, 220, 220)))
     nothing = np.zeros((rows, columns), np.bool_)
 
-    assert not len(unexplained_ink(frame, geometry.as_boxes(), nothing))
+    assert not len(unexplained_ink(Strokes(frame), geometry.as_boxes(), nothing))
 
 
 def test_explained_text_is_not_found() -> None:
@@ -110,7 +111,7 @@ def test_text_in_the_sector_is_left_to_the_detectors() -> None:
 
     everywhere = np.ones((ROWS, COLUMNS), np.bool_)
 
-    assert not len(unexplained_ink(frame, geometry.as_boxes(), everywhere))
+    assert not len(unexplained_ink(Strokes(frame), geometry.as_boxes(), everywhere))
 
 
 def test_empty_frame_has_no_ink() -> None:

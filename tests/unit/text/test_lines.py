@@ -1,0 +1,159 @@
+"""Which boxes are lines, and which lines are text."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cinescrub import geometry
+from cinescrub.policy.readings import Reading
+from cinescrub.testing.speckle import Probe, Scene, scene_frames
+from cinescrub.text.lines import hidden_words, is_text, join_words, split_boxes
+from cinescrub.text.strokes import Strokes
+from cinescrub.types import Boxes, Frame
+
+ROWS, COLUMNS = 240, 320
+UNREAD = (Reading("", 0.0), Reading("7", 0.2))
+
+
+def screen(**texts: tuple[int, int]) -> tuple[Frame, dict[str, list[int]]]:
+    """Draw words with their lower left corners there; return the boxes of their ink too."""
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    boxes = {}
+    for text, where in texts.items():
+        alone = np.zeros_like(frame)
+        cv2.putText(alone, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255))
+        x, y, width, height = cv2.boundingRect(alone[..., 0])
+        boxes[text] = [x - 1, y - 1, x + width + 1, y + height + 1]
+        frame |= alone
+    return frame, boxes
+
+
+def around(*boxes: list[int]) -> Boxes:
+    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
+    return geometry.as_boxes([[*low, *high]])
+
+
+def lines_of(frame: Frame, boxes: Boxes) -> list[list[int]]:
+    return sorted(join_words(boxes, Strokes(frame)).tolist())
+
+
+def test_words_side_by_side_are_one_line() -> None:
+    frame, boxes = screen(LV=(40, 100), DOE=(68, 100))
+
+    assert lines_of(frame, geometry.as_boxes([*boxes.values()])) == around(*boxes.values()).tolist()
+
+
+def test_words_far_apart_are_two_lines() -> None:
+    frame, boxes = screen(LV=(40, 100), DOE=(140, 100))
+
+    assert lines_of(frame, geometry.as_boxes([*boxes.values()])) == sorted(boxes.values())
+
+
+def test_a_tick_beside_a_number_stays_apart() -> None:
+    frame, boxes = screen(x45=(60, 100))
+    frame[94:97, 46:54] = 255
+    tick = [44, 92, 56, 99]
+
+    assert lines_of(frame, geometry.as_boxes([boxes["x45"], tick])) == [tick, boxes["x45"]]
+
+
+def test_a_box_around_two_rows_is_two_lines() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 120))
+
+    lines = lines_of(frame, around(*boxes.values()))
+
+    assert len(lines) == 2
+    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
+    assert shares.min() == 1.0
+
+
+def test_a_box_around_two_columns_is_two_lines() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(160, 100))
+
+    lines = lines_of(frame, around(*boxes.values()))
+
+    assert len(lines) == 2
+    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
+    assert shares.min() == 1.0
+
+
+def test_the_letters_of_a_turned_line_are_no_rows() -> None:
+    frame, boxes = screen(DOEJANE=(100, 100))
+    turned = np.ascontiguousarray(np.rot90(frame))
+    x0, y0, x1, y1 = boxes["DOEJANE"]
+    box = geometry.as_boxes([[y0, COLUMNS - x1, y1, COLUMNS - x0]])
+
+    assert np.array_equal(split_boxes(box, Strokes(turned)), box)
+
+
+def test_accents_and_dots_are_no_rows() -> None:
+    frame, boxes = screen(iiijjj=(100, 100))
+    box = around(boxes["iiijjj"])
+
+    assert np.array_equal(split_boxes(box, Strokes(frame)), box)
+
+
+def test_over_tissue_nothing_is_cut() -> None:
+    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
+    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+    box = geometry.as_boxes([[100, 80, 220, 140]])
+
+    assert np.array_equal(split_boxes(box, Strokes(frame)), box)
+
+
+@pytest.mark.parametrize("text", ["DOE", "72", "né", "LI"])
+def test_what_is_read_is_text_wherever_it_is(text: str) -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    box = geometry.as_boxes([[40, 40, 80, 60]])[0]
+
+    assert is_text(box, (Reading("", 0.0), Reading(text, 0.5)), Strokes(frame), doubted=True)
+
+
+def test_a_confidence_that_is_not_a_number_counts_as_read() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    box = geometry.as_boxes([[40, 40, 80, 60]])[0]
+
+    assert is_text(box, (Reading("ab", float("nan")),), Strokes(frame), doubted=True)
+
+
+def test_what_is_drawn_is_text_though_nobody_can_read_it() -> None:
+    frame, boxes = screen(QR=(100, 100))
+    box = geometry.as_boxes([boxes["QR"]])[0]
+
+    assert is_text(box, UNREAD, Strokes(frame), doubted=False)
+
+
+def test_where_nothing_is_drawn_there_is_no_text() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    box = geometry.as_boxes([[40, 40, 80, 60]])[0]
+
+    assert not is_text(box, UNREAD, Strokes(frame), doubted=False)
+
+
+def test_what_a_detector_does_not_see_over_tissue_is_no_text_unless_it_is_read() -> None:
+    frame, boxes = screen(QR=(100, 100))
+    box = geometry.as_boxes([boxes["QR"]])[0]
+
+    assert is_text(box, UNREAD, Strokes(frame), doubted=False)
+    assert not is_text(box, UNREAD, Strokes(frame), doubted=True)
+    assert is_text(box, (Reading("QR", 0.5),), Strokes(frame), doubted=True)
+
+
+def test_a_mark_that_reads_as_a_sign_is_no_text() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    frame[96:105, 100] = frame[100, 96:105] = 255
+    box = geometry.as_boxes([[94, 94, 107, 107]])[0]
+
+    assert not is_text(box, (Reading("3", 0.1), Reading("+", 0.9)), Strokes(frame), doubted=False)
+    assert is_text(box, (Reading("t", 0.5), Reading("+", 0.9)), Strokes(frame), doubted=False)
+
+
+def test_words_in_what_is_no_text_are_smaller_than_it() -> None:
+    line = geometry.as_boxes([[0, 0, 100, 100]])[0]
+    words = geometry.as_boxes(
+        [[0, 0, 100, 100], [1, 1, 99, 99], [10, 10, 60, 30], [12, 12, 40, 20], [90, 90, 140, 120]]
+    )
+
+    assert hidden_words(line, words).tolist() == [[10, 10, 60, 30]]

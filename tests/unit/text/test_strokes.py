@@ -1,0 +1,138 @@
+"""What counts as drawn, and what as tissue, ticks and bars."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cinescrub.testing.fonts import TextStyle, draw_text
+from cinescrub.testing.speckle import Probe, Scene, scene_frames
+from cinescrub.text.strokes import Shape, Strokes
+from cinescrub.types import Frame
+
+ROWS, COLUMNS = 240, 320
+
+
+def box(*corners: int) -> npt.NDArray[np.int32]:
+    return np.array(corners, np.int32)
+
+
+def screen(level: int = 0) -> Frame:
+    return np.full((ROWS, COLUMNS, 3), level, np.uint8)
+
+
+def tissue(probe: Probe = Probe.LINEAR) -> Frame:
+    scene = Scene(ROWS, COLUMNS, probe=probe, seed=1)
+    return np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+
+
+def write(frame: Frame, text: str, style: TextStyle, colour: tuple[int, int, int]) -> np.ndarray:
+    """Draw a line in the middle of the frame and return its box, four pixels around it."""
+    ink = draw_text(text, style)
+    y, x = (ROWS - ink.shape[0]) // 2, (COLUMNS - ink.shape[1]) // 2
+    part = frame[y : y + ink.shape[0], x : x + ink.shape[1]]
+    share = ink[..., None] / np.float32(255)
+    part[:] = np.rint(part * (1 - share) + np.array(colour) * share)
+    return box(x - 4, y - 4, x + ink.shape[1] + 4, y + ink.shape[0] + 4)
+
+
+@pytest.mark.parametrize("height", [8, 12, 30, 60, 100])
+@pytest.mark.parametrize("text", ["RB", "W", "Né", "LI", "78"])
+@pytest.mark.parametrize(
+    ("ground", "colour"),
+    [(0, (230, 230, 230)), (0, (40, 40, 40)), (230, (10, 10, 10)), (0, (0, 0, 160))],
+    ids=["white on black", "dim", "black on white", "blue"],
+)
+def test_letters_are_drawn(
+    height: int, text: str, ground: int, colour: tuple[int, int, int]
+) -> None:
+    frame = screen(ground)
+
+    where = write(frame, text, TextStyle(height), colour)
+
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
+@pytest.mark.parametrize("probe", list(Probe))
+def test_letters_over_tissue_are_drawn(probe: Probe) -> None:
+    frame = tissue(probe)
+
+    where = write(frame, "AB 12", TextStyle(14), (255, 255, 255))
+
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
+def test_what_covers_letters_is_a_panel_and_not_their_end() -> None:
+    frame = screen()
+    frame[100:140, 60:260] = 14
+
+    where = write(frame, "AB 12", TextStyle(12), (180, 180, 180))
+
+    assert Strokes(frame).shape(box(60, 100, 260, 140)) is Shape.STROKES
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
+@pytest.mark.parametrize(
+    "size", [(4, 4), (10, 3), (3, 10), (20, 6)], ids=["dot", "dash", "bar", "block"]
+)
+def test_a_solid_mark_by_itself_is_no_letter(size: tuple[int, int]) -> None:
+    frame = screen()
+    frame[100 : 100 + size[1], 100 : 100 + size[0]] = 220
+
+    assert Strokes(frame).shape(box(96, 96, 126, 116)) is not Shape.STROKES
+
+
+def test_two_bars_may_be_letters() -> None:
+    frame = screen()
+    frame[100:110, 100:102] = frame[100:110, 106:108] = 220
+
+    assert Strokes(frame).shape(box(96, 96, 112, 114)) is Shape.STROKES
+
+
+def test_a_trace_is_no_text() -> None:
+    frame = screen()
+    xs = np.arange(20, 300)
+    ys = 120 - np.rint(30 * np.exp(-(((xs % 70) - 35) ** 2) / 8)).astype(int)
+    points = np.stack([xs, ys], axis=1).astype(np.int32)
+    cv2.polylines(frame, [points.reshape(-1, 1, 2)], isClosed=False, color=(0, 220, 0))
+
+    assert Strokes(frame).shape(box(15, 80, 305, 130)) is Shape.MARK
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_a_plain_area_holds_nothing(level: int) -> None:
+    strokes = Strokes(screen(level))
+
+    assert strokes.shape(box(50, 50, 120, 100)) is Shape.NOTHING
+    assert not strokes.is_textured(box(50, 50, 120, 100))
+
+
+def test_a_colour_bar_holds_no_letters() -> None:
+    frame = screen()
+    frame[60:180, 40:60, 0] = np.linspace(0, 255, 120).astype(np.uint8)[:, None]
+
+    assert Strokes(frame).shape(box(36, 56, 64, 184)) is not Shape.STROKES
+
+
+def test_tissue_is_textured_and_a_screen_full_of_text_is_not() -> None:
+    frame = screen()
+    for y in range(20, 230, 16):
+        cv2.putText(frame, "LV 42 mm DOE^JANE", (10, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255,) * 3)
+    boxes = [box(x, y, x + 40, y + 16) for y in range(80, 160, 20) for x in range(80, 200, 45)]
+
+    over_tissue = [Strokes(tissue()).is_textured(each) for each in boxes]
+    over_text = [Strokes(frame).is_textured(each) for each in boxes]
+
+    assert np.mean(over_tissue) > 0.7
+    assert not any(over_text)
+
+
+def test_the_frame_is_not_changed() -> None:
+    frame = tissue()
+    before = frame.copy()
+
+    Strokes(frame).shape(box(0, 0, 320, 240))
+
+    assert np.array_equal(frame, before)
