@@ -24,7 +24,8 @@ import cv2
 import imagecodecs
 import numpy as np
 import pydicom
-from benchmarks.apply import COLUMNS, FORMS, ROOT, ROWS, Form, machine, write_form
+from benchmarks.apply import machine
+from benchmarks.forms import COLUMNS, FORMS, ROOT, ROWS, Form, write_form
 from pydicom.pixels.decoders.base import get_decoder
 
 from cinescrub.dicom.source import open_source

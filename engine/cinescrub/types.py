@@ -6,8 +6,10 @@ never written to by whoever receives it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -96,9 +98,9 @@ class Fill(StrEnum):
     """The mean of what surrounds the rectangle in its frame (`pixels.fill`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Palette:
-    """A palette colour look-up table, scaled to 8 bit."""
+    """A palette colour look-up table, scaled to 8 bit. Equal only to itself."""
 
     table: npt.NDArray[np.uint8]
     """(n, 3) uint8, R, G, B of the stored values `first` .. `first + n - 1`."""
@@ -272,6 +274,17 @@ class MaskPlan:
         """Return the rectangles that hold in `frame`, owned by the caller."""
         held = (self.spans[:, 0] <= frame) & (frame < self.spans[:, 1])
         return self.rectangles[held]
+
+    def stretches(self, at_most: int) -> Iterator[tuple[int, int, Boxes]]:
+        """Yield start, end (exclusive) and rectangles of stretches of frames that share them.
+
+        All frames, in order, at most `at_most` in a stretch.
+        """
+        starts = np.arange(0, self.frames, at_most)
+        inside = np.clip(self.spans.reshape(-1), 0, self.frames)
+        edges = np.unique(np.concatenate([starts, inside, [self.frames]])).tolist()
+        for start, stop in pairwise(edges):
+            yield start, stop, self.at(start)
 
 
 def _check_boxes(xyxy: Boxes) -> None:

@@ -13,6 +13,8 @@ import pydicom
 import pytest
 
 from cinescrub.config import EngineConfig
+from cinescrub.dicom.options import Option
+from cinescrub.dicom.profile import Action, basic_profile
 from cinescrub.dicom.source import open_source
 from cinescrub.pixels import rle
 from cinescrub.pixels.decode import Viewer, decode_stored
@@ -184,6 +186,17 @@ def test_overlay_bits_without_text_are_cleared_too(tmp_path: Path, run_engine: R
     assert report.rectangles == ()
     assert (stored(report.output)[0] == 0x123).all()
     assert pydicom.dcmread(report.output).ImageType[0] == "DERIVED"
+
+
+@pytest.mark.parametrize("option", Option)
+def test_every_profile_takes_overlays_out_which_is_why_their_bits_are_cleared(
+    option: Option,
+) -> None:
+    """A profile that kept overlays would have to be asked before the pixels are written."""
+    profile = basic_profile().with_options(frozenset({option}))
+
+    for tag in (0x60000102, 0x60003000, 0x60200102, 0x60203000):
+        assert profile.decide(tag, 3).action is Action.REMOVE
 
 
 def test_a_padding_value_beyond_the_stored_bits_stays(tmp_path: Path) -> None:

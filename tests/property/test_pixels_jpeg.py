@@ -90,7 +90,7 @@ def outcomes(
 
     def outcome() -> bytes | str:
         try:
-            return jpeg.redact(frame, info, boxes, colour)
+            return bytes(jpeg.redact(frame, info, boxes, colour))
         except InputError as error:
             return str(error)
 

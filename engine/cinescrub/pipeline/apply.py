@@ -18,8 +18,9 @@ MAX_WORKERS: Final = 4
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LARGE_BYTES: Final = 1 << 32
 """An input that has no room in a Basic Offset Table: its output most likely has none either."""
-_RELEASE_EVERY: Final = 8
-"""Frames after which mapped pages are let go, so that they don't count as resident memory."""
+_HELD_BYTES: Final = 8 << 20
+"""Mapped frames that are filled at a time, before their pages are let go so that they don't count
+as resident memory. A call for a frame would cost as much as copying a small one."""
 
 
 def write_pixels(
@@ -71,15 +72,14 @@ def _in_place(
     """Copy the pixel data within the kernel, then fill rectangles in the mapped output."""
     info = source.info
     pixels = output.copy_native(source)
-    for k in range(info.frames):
+    for start, stop, rectangles in plan.stretches(max(1, _HELD_BYTES // info.frame_bytes)):
         token.check()
-        rectangles = plan.at(k)
         if len(rectangles) or info.overlay_bits:
-            frame = pixels[k * info.frame_bytes : (k + 1) * info.frame_bytes]
-            fill_native(frame, info, rectangles, fill)
-        if k % _RELEASE_EVERY == _RELEASE_EVERY - 1:
+            frames = pixels[start * info.frame_bytes : stop * info.frame_bytes]
+            fill_native(frames, info, rectangles, fill)
             output.release()
-        tell(k + 1)
+        for k in range(start, stop):
+            tell(k + 1)
 
 
 def _deflated(

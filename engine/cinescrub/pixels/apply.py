@@ -87,6 +87,10 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     RedactionError
         An encoder wrote samples of another kind than it was given.
     """
+    jpeg_family = syntax_of(info.transfer_syntax).family is Family.JPEG
+    if jpeg_family and fill is Fill.BLACK and len(rectangles):
+        redacted = jpeg.redact(frame, info, rectangles)
+        return frame if redacted is frame else _even(bytes(redacted))
     inside = _clipped(rectangles, info)
     if not len(inside) and not changes_all(info):
         return clean(frame, info)
@@ -94,20 +98,20 @@ def redact(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
         copy = bytearray(frame)
         fill_native(copy, info, snap(frame, info, inside), fill)
         return copy
-    if syntax_of(info.transfer_syntax).family is Family.JPEG:
+    if jpeg_family:
         return _even(_redact_jpeg(frame, info, inside, fill))
     return _even(lossless.recode(frame, info, inside, fill))
 
 
 def fill_native(
-    frame: bytearray | memoryview, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK
+    frames: bytearray | memoryview, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.BLACK
 ) -> None:
-    """Fill rectangles of a native frame in place; as :func:`cinescrub.pixels.native.fill`.
+    """Fill rectangles of native frames in place; as :func:`cinescrub.pixels.native.fill`.
 
     Parameters
     ----------
-    frame : writable Buffer
-        Modified in place.
+    frames : writable Buffer
+        One or several that follow each other. Modified in place.
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
@@ -115,15 +119,18 @@ def fill_native(
     fill : Fill, optional
         With what.
     """
-    colours = None
-    if fill is not Fill.BLACK and len(rectangles):
+    if fill is Fill.BLACK or not len(rectangles):
+        native.fill(frames, info, rectangles)
+        return
+    view = memoryview(frames)
+    for start in range(0, len(view), info.frame_bytes):
+        frame = view[start : start + info.frame_bytes]
         colours = fill_colours(decode_stored(frame, info), info, rectangles, fill)
-    native.fill(frame, info, rectangles, colours)
+        native.fill(frame, info, rectangles, colours)
 
 
 def _redact_jpeg(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill) -> bytes:
-    if fill is Fill.BLACK:
-        return jpeg.redact(frame, info, rectangles)
+    """Fill each rectangle with a colour of its own."""
     rectangles = snap(frame, info, rectangles)
     stored = decode_stored(frame, info)
     colours = fill_colours(stored, info, rectangles, fill, jpeg.black(frame, info))

@@ -14,7 +14,17 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.registry import Family, syntax_of
 from cinescrub.types import CineInfo
 
-__all__ = ["Buffer", "Stream", "inspect_stream", "j2k_start", "read_j2k", "read_jpeg", "readable"]
+__all__ = [
+    "Buffer",
+    "Stream",
+    "check_length",
+    "check_stream",
+    "inspect_stream",
+    "j2k_start",
+    "read_j2k",
+    "read_jpeg",
+    "readable",
+]
 
 Buffer = bytes | bytearray | memoryview
 """Bytes of a frame: often a slice of a mapped file, never copied to be read."""
@@ -93,8 +103,21 @@ def inspect_stream(frame: Buffer, info: CineInfo) -> Stream:
     """
     family = syntax_of(info.transfer_syntax).family
     stream = read_j2k(frame) if family in (Family.J2K, Family.HTJ2K) else read_jpeg(frame)
-    allowed = _PROCESSES[family]
-    if stream.process not in allowed:
+    check_stream(stream, info)
+    check_length(stream, info, memoryview(frame).nbytes)
+    return stream
+
+
+def check_stream(stream: Stream, info: CineInfo) -> None:
+    """Compare what a stream declares with the header.
+
+    Raises
+    ------
+    InputError
+        It is of another family, or declares another image.
+    """
+    family = syntax_of(info.transfer_syntax).family
+    if stream.process not in _PROCESSES[family]:
         name = PROCESS_NAMES.get(stream.process, "unknown process")
         raise InputError(f"the frames are coded as {name}: not what the transfer syntax says")
     if (stream.rows, stream.columns) != (info.rows, info.columns):
@@ -110,11 +133,21 @@ def inspect_stream(frame: Buffer, info: CineInfo) -> Stream:
         raise InputError("a frame is coded with more bits than the header allocates")
     if family is Family.JPEG and stream.precision != 8:
         raise InputError(f"lossy JPEG of {stream.precision} bits is not supported")
-    if stream.rows * stream.columns > len(frame) * _PIXELS_PER_BYTE.get(family, stream.rows << 16):
-        raise InputError("a frame is truncated: it is too short for the pixels that it declares")
     if family is not Family.JPEG and stream.subsampled:
         raise InputError("subsampled components are not supported in this transfer syntax")
-    return stream
+
+
+def check_length(stream: Stream, info: CineInfo, length: int) -> None:
+    """Refuse a stream of `length` bytes that declares more pixels than they can hold.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    family = syntax_of(info.transfer_syntax).family
+    if stream.rows * stream.columns > length * _PIXELS_PER_BYTE.get(family, stream.rows << 16):
+        raise InputError("a frame is truncated: it is too short for the pixels that it declares")
 
 
 PROCESS_NAMES: Final = {

@@ -11,16 +11,33 @@ same. What was covered can't show through: its coefficients are gone.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from cinescrub.errors import InputError
 from cinescrub.pixels import jpeg_core
-from cinescrub.pixels.codestream import Buffer, Stream, inspect_stream
+from cinescrub.pixels.codestream import (
+    Buffer,
+    Stream,
+    check_length,
+    check_stream,
+    inspect_stream,
+    read_jpeg,
+)
 from cinescrub.pixels.huffman import EOB
-from cinescrub.pixels.jpeg_head import Grid, State, read_head, read_parts
-from cinescrub.pixels.jpeg_markers import APPLICATION, SOS, Segment, clean, split, walk
+from cinescrub.pixels.jpeg_head import Grid, State, read_parts, state_behind
+from cinescrub.pixels.jpeg_markers import (
+    APPLICATION,
+    EOI,
+    SOS,
+    Head,
+    Segment,
+    clean,
+    read_head,
+    walk,
+)
 from cinescrub.pixels.jpeg_walk import Component
 from cinescrub.types import Boxes, CineInfo
 
@@ -60,7 +77,7 @@ def mcu_size(frame: Buffer, info: CineInfo) -> tuple[int, int]:
 
 def redact(
     frame: Buffer, info: CineInfo, rectangles: Boxes, colour: tuple[int, ...] | None = None
-) -> bytes:
+) -> Buffer:
     """Replace every MCU that a rectangle touches by black, or another flat colour.
 
     Parameters
@@ -76,38 +93,79 @@ def redact(
 
     Returns
     -------
-    bytes
-        The new frame, APPn and COM segments dropped as :func:`jpeg_markers.clean` does; all else
-        is as it was where no rectangle lies in the frame.
+    Buffer
+        The new frame, APPn and COM segments dropped. Where no rectangle lies in it, what
+        :func:`jpeg_markers.clean` gives.
 
     Raises
     ------
     InputError
         The frame is corrupt, truncated, or of a process that isn't handled.
     """
-    stream = inspect_stream(frame, info)
     view = memoryview(frame)
-    segments, _ = split(view)
-    first = [segment.marker for segment in segments].index(SOS)
-    head = bytes(view[: segments[first].end])
-    boxes = np.asarray(rectangles, np.int32).tobytes()
-    start, shared = read_head(head, info.rows, info.columns, boxes)
-    if shared.covered is not None and not shared.covered.any():
-        return bytes(clean(view))
-    state = shared.copy()
-    fills = _black_of(stream, info) if colour is None else colour
-    out: list[bytes | memoryview] = [start]
-    for segment in segments[first:]:
+    head = read_head(view)
+    # The cines' frames mostly share their head: what follows from it is worked out once.
+    open_ = _opened if head.shared else _opened.__wrapped__
+    opened = open_(head, info, np.asarray(rectangles, np.int32).tobytes(), colour)
+    check_length(opened.stream, info, view.nbytes)
+    if opened.scan is None:
+        return clean(frame)
+    state = opened.state.copy()
+    scan: _Scan | None = opened.scan
+    out: list[bytes | memoryview] = [head.kept]
+    for segment in walk(view, head):
+        body = view[segment.body : segment.end]
         if segment.marker == SOS:
-            out.extend(_scan(view, segment, state, fills, info))
-        elif segment.marker not in APPLICATION:  # decoders look for those in front of scans only
-            body = view[segment.body : segment.end]
+            scan = scan or _scan(body, state, opened.fills, info)
+            out.extend(_written(view, segment, scan, state, opened.fills))
+            scan = None
+        elif segment.marker not in APPLICATION and segment.marker != EOI:
             state.note(segment.marker, body, info.rows, info.columns, rectangles)
             out.append(view[segment.start : segment.end])
-    if len(state.done) != stream.components:
+    if len(state.done) != opened.stream.components:
         raise InputError("a JPEG stream is truncated: a component has no scan")
     out.append(b"\xff\xd9")
     return b"".join(out)
+
+
+class _Scan(NamedTuple):
+    """What the header of a scan and the tables in front of it say."""
+
+    chosen: tuple[tuple[int, int, int], ...]
+    """Of its components: index, DC table, AC table."""
+    components: tuple[Component, ...]
+    units: Grid
+    """(n,) which units are covered."""
+    touched: bool
+    """Whether any is."""
+
+
+class _Opened(NamedTuple):
+    """What follows from the head of a stream."""
+
+    stream: Stream
+    fills: tuple[int, ...]
+    """Samples of the components as coded."""
+    state: State
+    """Behind the first scan's header. Shared: to be copied before it is changed."""
+    scan: _Scan | None
+    """The first; None where no rectangle lies in the frame."""
+
+
+@lru_cache(maxsize=16)
+def _opened(head: Head, info: CineInfo, boxes: bytes, colour: tuple[int, ...] | None) -> _Opened:
+    stream = read_jpeg(head.raw)
+    check_stream(stream, info)
+    fills = _black_of(stream, info) if colour is None else colour
+    rectangles = np.frombuffer(boxes, np.int32).reshape(-1, 4)
+    state = state_behind(head, info.rows, info.columns, rectangles)
+    if state.covered is None:
+        raise InputError("a JPEG stream is corrupt: a scan before the frame header")
+    if not state.covered.any():
+        return _Opened(stream, fills, state, None)
+    body = memoryview(head.raw)[head.scan.body : head.scan.end]
+    scan = _scan(body, state, fills, info)
+    return _Opened(stream, fills, state, scan)
 
 
 def black(frame: Buffer, info: CineInfo) -> tuple[int, ...]:
@@ -143,30 +201,34 @@ def _level(sample: int, quantiser: int) -> int:
     return round((sample - 128) * 8 / quantiser)
 
 
-def _scan(
-    view: memoryview, segment: Segment, state: State, fills: tuple[int, ...], info: CineInfo
-) -> list[bytes | memoryview]:
-    """Return a scan with its covered units replaced, tables that it needs in front."""
+def _scan(body: memoryview, state: State, fills: tuple[int, ...], info: CineInfo) -> _Scan:
+    """Read the header of a scan; its components are done then."""
     if state.covered is None:
         raise InputError("a JPEG stream is corrupt: a scan before the frame header")
-    chosen = _chosen(view[segment.body : segment.end], state)
+    chosen = _chosen(body, state)
     units = _units(state.covered, chosen, state, info)
+    return _Scan(chosen, _components(chosen, state, fills), units, bool(units.any()))
+
+
+def _written(
+    view: memoryview, segment: Segment, scan: _Scan, state: State, fills: tuple[int, ...]
+) -> list[bytes | memoryview]:
+    """Return a scan with its covered units replaced, tables that it needs in front."""
     head, data = view[segment.start : segment.end], view[segment.end : segment.stop]
-    if not units.any():
+    if not scan.touched:
         return [head, data]
     tables: list[bytes] = []
-    components = _components(chosen, state, fills)
-    new, needs = jpeg_core.rewrite(data, components, units, state.restart)
+    new, needs = jpeg_core.rewrite(data, scan.components, scan.units, state.restart)
     if new is None:
-        tables = _extend(chosen, state, needs)
-        components = _components(chosen, state, fills)
-        new, _ = jpeg_core.rewrite(data, components, units, state.restart)
+        tables = _extend(scan.chosen, state, needs)
+        components = _components(scan.chosen, state, fills)
+        new, _ = jpeg_core.rewrite(data, components, scan.units, state.restart)
         if new is None:
             raise InputError("a JPEG Huffman table lacks a symbol that the fill needs")
     return [*tables, head, new]
 
 
-def _chosen(body: memoryview, state: State) -> list[tuple[int, int, int]]:
+def _chosen(body: memoryview, state: State) -> tuple[tuple[int, int, int], ...]:
     """Return (component index, DC table, AC table) of a scan header (T.81 B.2.3)."""
     try:
         count = body[0]
@@ -187,10 +249,12 @@ def _chosen(body: memoryview, state: State) -> list[tuple[int, int, int]]:
     blocks = sum(state.parts[i].h * state.parts[i].v for i, _, _ in chosen)
     if not chosen or (len(chosen) > 1 and blocks > 10):
         raise InputError("a JPEG scan header is corrupt: blocks in an MCU")
-    return chosen
+    return tuple(chosen)
 
 
-def _units(covered: Grid, chosen: list[tuple[int, int, int]], state: State, info: CineInfo) -> Grid:
+def _units(
+    covered: Grid, chosen: tuple[tuple[int, int, int], ...], state: State, info: CineInfo
+) -> Grid:
     """Return which units of the scan are covered, (n,)."""
     if len(chosen) > 1:
         return covered.reshape(-1)
@@ -204,7 +268,7 @@ def _units(covered: Grid, chosen: list[tuple[int, int, int]], state: State, info
 
 
 def _components(
-    chosen: list[tuple[int, int, int]], state: State, fills: tuple[int, ...]
+    chosen: tuple[tuple[int, int, int], ...], state: State, fills: tuple[int, ...]
 ) -> tuple[Component, ...]:
     """Return the components of the scan, with their tables as they stand."""
     components = []
@@ -221,7 +285,7 @@ def _components(
 
 
 def _extend(
-    chosen: list[tuple[int, int, int]], state: State, needs: tuple[int, ...]
+    chosen: tuple[tuple[int, int, int], ...], state: State, needs: tuple[int, ...]
 ) -> list[bytes]:
     """Give the scan's tables the codes that the fill needs; return their DHT segments.
 

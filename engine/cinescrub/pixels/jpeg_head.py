@@ -16,10 +16,10 @@ import numpy.typing as npt
 from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import PROCESS_NAMES
 from cinescrub.pixels.huffman import Table
-from cinescrub.pixels.jpeg_markers import DHT, DRI, SOS, kept, split
+from cinescrub.pixels.jpeg_markers import APPLICATION, DHT, DRI, Head
 from cinescrub.types import Boxes
 
-__all__ = ["Grid", "Part", "State", "read_head", "read_parts"]
+__all__ = ["Grid", "Part", "State", "read_parts", "state_behind"]
 
 Grid: TypeAlias = npt.NDArray[np.bool_]
 
@@ -84,43 +84,29 @@ class State:
             raise InputError("a JPEG stream is corrupt: a segment is too short") from None
 
 
-@lru_cache(maxsize=16)
-def read_head(head: bytes, rows: int, columns: int, boxes: bytes) -> tuple[bytes, State]:
-    """Read a stream up to its first scan. The frames of a cine mostly share these bytes.
+def state_behind(head: Head, rows: int, columns: int, boxes: Boxes) -> State:
+    """Return the tables as they stand in front of the first scan.
 
     Parameters
     ----------
-    head : bytes
-        The stream up to the end of its first scan's header.
+    head : Head
+        Of the stream.
     rows, columns : int
         Of the picture.
-    boxes : bytes
-        Rectangles, (n, 4) int32.
-
-    Returns
-    -------
-    kept : bytes
-        What stays of it in front of that scan.
-    state : State
-        As it is there. Shared: to be copied before it is changed.
+    boxes : (n, 4) int32 array
+        x0, y0, x1, y1 in pixels, ends exclusive.
 
     Raises
     ------
     InputError
         As :meth:`State.note`.
     """
-    view = memoryview(head)
+    view = memoryview(head.raw)
     state = State()
-    out: list[bytes | memoryview] = [view[:2]]
-    rectangles = np.frombuffer(boxes, np.int32).reshape(-1, 4)
-    for segment, replacement in kept(view, split(view)[0]):
-        if segment.marker == SOS:
-            break
-        if replacement is None:
-            body = view[segment.body : segment.end]
-            state.note(segment.marker, body, rows, columns, rectangles)
-        out.append(view[segment.start : segment.end] if replacement is None else replacement)
-    return b"".join(out), state
+    for segment in head.segments:
+        if segment.marker not in APPLICATION:
+            state.note(segment.marker, view[segment.body : segment.end], rows, columns, boxes)
+    return state
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cinescrub.errors import InputError
@@ -23,9 +24,10 @@ __all__ = [
     "EOI",
     "SOI",
     "SOS",
+    "Head",
     "Segment",
     "clean",
-    "kept",
+    "read_head",
     "split",
     "walk",
 ]
@@ -63,6 +65,31 @@ class Segment(NamedTuple):
     """End of the segment: `end`, or the end of the entropy-coded data of a scan."""
 
 
+class Head(NamedTuple):
+    """A stream up to the end of its first scan's header. The frames of a cine mostly share it."""
+
+    raw: bytes
+    """The bytes themselves."""
+    segments: tuple[Segment, ...]
+    """In front of the scan."""
+    scan: Segment
+    """Its header; no data."""
+    kept: bytes
+    """What stays in front of the scan: SOI and the segments that hold no text."""
+    intact: bool
+    """Whether all of them stay, as they are."""
+    jpeg_ls: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is short enough to be remembered from frame to frame."""
+        return len(self.raw) <= _MAX_SHARED_BYTES
+
+
+_MAX_SHARED_BYTES: Final = 4096
+"""All tables take 1.5 kB; what is longer holds a thumbnail or a profile and isn't remembered."""
+
+
 def split(frame: Buffer) -> tuple[list[Segment], int]:
     """Split a stream into segments, SOI and EOI left out.
 
@@ -87,10 +114,17 @@ def split(frame: Buffer) -> tuple[list[Segment], int]:
     return segments, end.stop
 
 
-def walk(frame: Buffer) -> Iterator[Segment]:
+def walk(frame: Buffer, head: Head | None = None) -> Iterator[Segment]:
     """Yield the segments of a stream one by one, so that its head can be read without the rest.
 
     The last one is EOI; where it is missing, an empty one at the frame's end.
+
+    Parameters
+    ----------
+    frame : Buffer
+        One JPEG or JPEG-LS frame, borrowed.
+    head : Head, optional
+        The frame's own: then the first scan comes first.
 
     Raises
     ------
@@ -100,8 +134,8 @@ def walk(frame: Buffer) -> Iterator[Segment]:
     view = memoryview(frame)
     if bytes(view[:2]) != b"\xff\xd8":
         raise InputError("a frame is not a JPEG stream")
-    position = 2
-    jpeg_ls = False
+    position = 2 if head is None else head.scan.start
+    jpeg_ls = head is not None and head.jpeg_ls
     seen_scan = False
     while True:
         start, marker = _marker(view, position)
@@ -120,6 +154,50 @@ def walk(frame: Buffer) -> Iterator[Segment]:
         seen_scan |= marker == SOS
         yield segment
         position = segment.stop
+
+
+def read_head(frame: Buffer) -> Head:
+    """Read a stream up to the end of its first scan's header; the rest is not looked at.
+
+    Raises
+    ------
+    InputError
+        The stream is corrupt or truncated.
+    """
+    view = memoryview(frame)
+    start = bytes(view[:_MAX_SHARED_BYTES])
+    # Mostly the first bytes that look like SOS are it: then nothing is parsed that is known.
+    at = start.find(b"\xff\xda")
+    if at > 0 and at + 4 <= len(start):
+        end = at + 2 + (start[at + 2] << 8 | start[at + 3])
+        head = _remembered(start[:end])
+        if head is not None:
+            return head
+    return _read_head(view)
+
+
+@lru_cache(maxsize=16)
+def _remembered(start: bytes) -> Head | None:
+    """Return the head of a stream that starts so; None where it ends elsewhere."""
+    try:
+        return _read_head(memoryview(start))
+    except InputError:
+        return None
+
+
+def _read_head(view: memoryview) -> Head:
+    segments: list[Segment] = []
+    for segment in walk(view):
+        if segment.marker == SOS:
+            raw = bytes(view[: segment.end])
+            kept = [raw[s.start : s.end] if r is None else r for s, r in _kept(raw, segments)]
+            intact = len(kept) == len(segments) and all(r is None for _, r in _kept(raw, segments))
+            jpeg_ls = any(s.marker == 0xF7 for s in segments)
+            scan = segment._replace(stop=segment.end)
+            start = b"".join([raw[:2], *kept])
+            return Head(raw, tuple(segments), scan, start, intact, jpeg_ls)
+        segments.append(segment)
+    raise InputError("a JPEG stream has no scan")
 
 
 def _marker(view: memoryview, position: int) -> tuple[int, int | None]:
@@ -154,8 +232,8 @@ def _segment(view: memoryview, start: int, marker: int, *, jpeg_ls: bool) -> Seg
     return Segment(marker, start, body, end, stop)
 
 
-def kept(frame: Buffer, segments: list[Segment]) -> Iterator[tuple[Segment, bytes | None]]:
-    """Say of each segment what stays of it.
+def _kept(frame: bytes, segments: Sequence[Segment]) -> Iterator[tuple[Segment, bytes | None]]:
+    """Say of the segments in front of a scan what stays of them.
 
     APPn and COM can hold text (names, dates, thumbnails) and go; what decoders need of them stays,
     cut to its fixed fields: one JFIF header without its thumbnail, one Adobe marker, the JPEG-LS
@@ -166,30 +244,29 @@ def kept(frame: Buffer, segments: list[Segment]) -> Iterator[tuple[Segment, byte
     segment : Segment
         In order; dropped ones are left out.
     replacement : bytes or None
-        None: copy the segment as it is.
+        None: it stays as it is.
     """
-    view = memoryview(frame)
     seen: set[int] = set()
     for segment in segments:
         if segment.marker not in APPLICATION:
             yield segment, None
             continue
-        short = _essential(segment.marker, view[segment.body : segment.end])
+        short = _essential(segment.marker, frame[segment.body : segment.end])
         if short is None or segment.marker in seen:
             continue
         seen.add(segment.marker)
         whole = struct.pack(">BBH", 0xFF, segment.marker, len(short) + 2) + short
-        yield segment, None if whole == view[segment.start : segment.stop] else whole
+        yield segment, None if whole == frame[segment.start : segment.end] else whole
 
 
-def _essential(marker: int, body: memoryview) -> bytes | None:
+def _essential(marker: int, body: bytes) -> bytes | None:
     """Return what decoding needs of an APPn segment, or None where it needs nothing."""
-    if marker == APP0 and bytes(body[:5]) == b"JFIF\0" and len(body) >= 14:
-        return bytes(body[:12]) + b"\0\0"  # thumbnail 0 x 0
-    if marker == APP14 and bytes(body[:5]) == b"Adobe" and len(body) >= 12:
-        return bytes(body[:12])
-    if marker == APP8 and bytes(body[:4]) == b"mrfx" and len(body) >= 5:
-        return bytes(body[:5])  # HP colour transform of JPEG-LS streams
+    if marker == APP0 and body[:5] == b"JFIF\0" and len(body) >= 14:
+        return body[:12] + b"\0\0"  # thumbnail 0 x 0
+    if marker == APP14 and body[:5] == b"Adobe" and len(body) >= 12:
+        return body[:12]
+    if marker == APP8 and body[:4] == b"mrfx" and len(body) >= 5:
+        return body[:5]  # HP colour transform of JPEG-LS streams
     return None
 
 
@@ -208,15 +285,17 @@ def clean(frame: Buffer) -> Buffer:
         (the padding to even length, PS3.5 A.4) is nothing.
     """
     view = memoryview(frame)
-    segments, end = split(view)
-    pieces: list[bytes | memoryview] = [view[:2]]
-    changed = bytes(view[end:]) not in (b"", b"\0")
-    total = 0
-    for segment, replacement in kept(view, segments):
-        pieces.append(view[segment.start : segment.stop] if replacement is None else replacement)
-        changed |= replacement is not None
-        total += 1
-    if not changed and total == len(segments):
+    head = read_head(view)
+    pieces: list[bytes | memoryview] = [head.kept]
+    changed = not head.intact
+    for segment in walk(view, head):
+        if segment.marker == EOI:
+            changed |= segment.stop < len(view) and bytes(view[segment.stop :]) != b"\0"
+        elif segment.marker in APPLICATION:  # decoders look for those in front of scans only
+            changed = True
+        else:
+            pieces.append(view[segment.start : segment.stop])
+    if not changed:
         return frame
     pieces.append(b"\xff\xd9")
     return b"".join(pieces)

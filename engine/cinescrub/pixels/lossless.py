@@ -51,7 +51,9 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     """
     family = syntax_of(info.transfer_syntax).family
     if family is Family.RLE:
-        samples = np.array(rle.decode(frame, info), order="K")  # by plane, as it is coded again
+        # By plane, as it is coded again. The one copy: the decoder gives bytes, and overruns memory
+        # that it is given (`out=`) where a frame is damaged.
+        samples = np.array(rle.decode(frame, info), order="K")
         values = fill_colours(samples, info, rectangles, fill)
         _clear_overlays(samples, info)
         paint(samples, values, rectangles)
@@ -61,7 +63,7 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
         values = [fill_value(info, stream.precision)] * len(rectangles)
     else:
         values = fill_colours(to_stored(raw, info, stream), info, rectangles, fill)
-    samples = _owned(raw)
+    samples = np.require(raw, requirements=["C", "W"])  # itself: it is owned
     _clear_overlays(samples, info)
     paint(samples, [_coded(value, info, stream) for value in values], rectangles)
     try:
@@ -76,10 +78,6 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     if new.signed != stream.signed or new.precision < stream.precision:
         raise RedactionError("a frame coded again differs from what was meant: review required")
     return coded
-
-
-def _owned(samples: Samples) -> Samples:
-    return np.array(samples, order="C")
 
 
 def _clear_overlays(samples: Samples, info: CineInfo) -> None:

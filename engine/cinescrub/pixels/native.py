@@ -6,7 +6,7 @@ C.7.6.3.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -82,7 +82,11 @@ def samples(frame: Buffer, info: CineInfo) -> npt.NDArray[Any]:
     flat = _flat(frame, info)
     if info.words:
         return _shaped(flat.reshape(-1, 2)[:, ::-1].reshape(-1), info)
-    return _shaped(flat.view(info.dtype.newbyteorder("<" if info.little_endian else ">")), info)
+    return _shaped(flat.view(_stored_dtype(info)), info)
+
+
+def _stored_dtype(info: CineInfo) -> np.dtype[Any]:
+    return info.dtype.newbyteorder("<" if info.little_endian else ">")
 
 
 def _flat(frame: Buffer, info: CineInfo) -> npt.NDArray[np.uint8]:
@@ -110,18 +114,19 @@ def snap_pairs(rectangles: Boxes) -> Boxes:
 
 
 def fill(
-    frame: bytearray | memoryview,
+    frames: bytearray | memoryview,
     info: CineInfo,
     rectangles: Boxes,
     colours: Colours | None = None,
 ) -> None:
-    """Fill rectangles of a native frame, and clear its overlay bits, in place.
+    """Fill rectangles of native frames, and clear their overlay bits, in place.
 
     Parameters
     ----------
-    frame : writable Buffer
-        Exactly `info.frame_bytes` bytes. Modified in place; nothing outside of the rectangles
-        changes, but for the bits that `info.overlay_bits` names.
+    frames : writable Buffer
+        One frame or several that follow each other, of `info.frame_bytes` bytes each. Modified in
+        place; nothing outside of the rectangles changes, but for the bits that
+        `info.overlay_bits` names.
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
@@ -133,38 +138,90 @@ def fill(
     Raises
     ------
     InputError
-        The frame has another length than the header says, or can't be written to.
+        The frames have another length than the header says, or can't be written to.
     """
-    if memoryview(frame).readonly:
+    view = memoryview(frames)
+    if view.readonly:
         raise InputError("a native frame is filled in a buffer that can be written to")
+    if not view.nbytes or view.nbytes % info.frame_bytes:
+        raise InputError("a native frame has another length than the header says")
     values = [fill_value(info)] * len(rectangles) if colours is None else colours
     if info.photometric == "YBR_FULL_422":
         rectangles = snap_pairs(rectangles)
         rectangles[:, [0, 2]] //= 2
         values = [(luma, luma, *chroma) for luma, *chroma in values]
-    if info.words:
-        _fill_words(_flat(frame, info), info, rectangles, values)
-        return
-    view = samples(frame, info)
+    flat = np.frombuffer(view, np.uint8).reshape(-1, info.frame_bytes)
+    stored = flat if info.words else flat.view(_stored_dtype(info))
     if info.overlay_bits:
-        view &= np.array(~info.overlay_bits & ((1 << info.bits_allocated) - 1)).astype(view.dtype)
-    paint(view, values, rectangles)
+        mask = np.array(~info.overlay_bits & ((1 << info.bits_allocated) - 1))
+        stored &= mask.astype(stored.dtype)
+    for plane, at in _planes(stored, info):
+        part = [value[at] for value in values]
+        if not info.words:
+            _paint_rows(plane, part, rectangles)
+        elif plane.shape[-1] % 2 == 0:
+            _paint_pairs(plane, part, rectangles)
+        else:
+            _paint_pairs_by_address(stored, plane, part, rectangles)
 
 
-def _fill_words(
-    stored: npt.NDArray[np.uint8], info: CineInfo, rectangles: Boxes, values: Colours
-) -> None:
-    """Fill 8-bit samples whose byte pairs are swapped: sample i lies at byte i ^ 1."""
-    if info.overlay_bits:
-        stored &= np.uint8(~info.overlay_bits & 0xFF)
-    view = _shaped(stored, info)
-    rows, columns, *rest = (
-        np.arange(size) * step for size, step in zip(view.shape, view.strides, strict=True)
-    )
-    within = rest[0] if rest else np.zeros(1, np.intp)
+def _planes(stored: npt.NDArray[Any], info: CineInfo) -> Iterator[tuple[npt.NDArray[Any], slice]]:
+    """Yield views (frames, rows, samples of a row), and which samples of a pixel lie in them."""
+    count = len(stored)
+    if info.planar and info.samples > 1:
+        planes = stored.reshape(count, info.samples, info.rows, info.columns)
+        for i in range(info.samples):
+            yield planes[:, i], slice(i, i + 1)
+    else:
+        yield stored.reshape(count, info.rows, -1), slice(None)
+
+
+def _paint_rows(rows: npt.NDArray[Any], values: Colours, rectangles: Boxes) -> None:
+    """Fill rectangles of rows, (..., H, samples of a row), whose pixels' samples lie together."""
     for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
-        at = rows[y0:y1, None, None] + columns[x0:x1, None] + within
-        stored[at ^ 1] = np.array(value).astype(np.uint8)
+        step = len(value)
+        part = rows[..., y0:y1, x0 * step : x1 * step]
+        # A row of samples at a time: NumPy is five times as slow at spreading triples.
+        part[:] = value[0] if len(set(value)) == 1 else _row(value, part)
+
+
+def _row(value: tuple[int, ...], part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.tile(np.array(value).astype(part.dtype), part.shape[-1] // len(value))
+
+
+def _paint_pairs(rows: npt.NDArray[np.uint8], values: Colours, rectangles: Boxes) -> None:
+    """As :func:`_paint_rows` where byte pairs are swapped: sample i of a row lies at byte i ^ 1.
+
+    Rows have even lengths.
+    """
+    for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
+        start = min(x0 * len(value), rows.shape[-1])
+        stop = max(start, min(x1 * len(value), rows.shape[-1]))
+        row = _row(value, rows[..., start:stop])
+        part = rows[..., y0:y1, :]
+        first, last = start + start % 2, stop - stop % 2
+        if start < first and start < stop:
+            part[..., start - 1] = row[0]
+        if last < stop and first <= last:
+            part[..., last + 1] = row[-1]
+        pairs = row[first - start : last - start].reshape(-1, 2)
+        part[..., first:last] = pairs[:, ::-1].reshape(-1)
+
+
+def _paint_pairs_by_address(
+    stored: npt.NDArray[np.uint8],
+    plane: npt.NDArray[np.uint8],
+    values: Colours,
+    rectangles: Boxes,
+) -> None:
+    """As :func:`_paint_pairs` for rows of odd lengths, whose pairs reach from row to row."""
+    base = plane[0].__array_interface__["data"][0] - stored.__array_interface__["data"][0]
+    _, high, wide = plane.shape
+    for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
+        step = len(value)
+        columns = np.arange(min(x0 * step, wide), min(x1 * step, wide))
+        at = base + np.arange(y0, min(y1, high))[:, None] * wide + columns
+        stored[:, at ^ 1] = np.tile(np.array(value).astype(np.uint8), len(columns) // step)
 
 
 def has_unused_bits(samples: npt.NDArray[Any], bits_stored: int) -> bool:
@@ -188,16 +245,8 @@ def paint(target: npt.NDArray[Any], values: Colours, rectangles: Boxes) -> None:
     rectangles : (n, 4) int32 array
         x0, y0, x1, y1 in pixels, ends exclusive; clipped here.
     """
-    samples = target.shape[2] if target.ndim == 3 else 1
-    # By rows where samples lie side by side: NumPy is five times as slow at spreading triples.
-    rows = target.reshape(target.shape[0], -1) if target.flags.c_contiguous else None
+    if target.flags.c_contiguous:
+        _paint_rows(target.reshape(target.shape[0], -1), values, rectangles)
+        return
     for (x0, y0, x1, y1), value in zip(np.maximum(rectangles, 0).tolist(), values, strict=True):
-        colour = np.array(value, target.dtype)
-        if rows is not None:
-            part = rows[y0:y1, x0 * samples : x1 * samples]
-            uniform = len(set(value)) == 1
-            part[:] = colour[0] if uniform else np.tile(colour, part.shape[1] // samples)
-        elif target.ndim == 3:
-            target[y0:y1, x0:x1] = colour
-        else:
-            target[y0:y1, x0:x1] = colour[0]
+        target[y0:y1, x0:x1] = np.array(value, target.dtype) if target.ndim == 3 else value[0]

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from cinescrub.errors import InputError
-from cinescrub.pixels import jpeg, jpeg_core
+from cinescrub.pixels import jpeg, jpeg_core, jpeg_markers
 from cinescrub.pixels.apply import redact, snap
 from cinescrub.pixels.decode import Viewer
 from cinescrub.pixels.jpeg import mcu_size
+from cinescrub.testing.jpeg_reader import read_coefficients
 from cinescrub.types import CineInfo
 
 U8 = npt.NDArray[np.uint8]
@@ -102,6 +103,26 @@ def test_covered_blocks_become_black_and_no_other_coefficient_changes(
     edge = 0 if sampling == "4:4:4" else 1
     far = ~mask(frame, COLOUR, rectangles, ring=edge)
     assert np.array_equal(after[far], before[far])
+    kept, filled = coefficients(frame, result, rectangles)
+    assert kept
+    assert filled
+
+
+def coefficients(frame: bytes, result: bytes, rectangles: Any) -> tuple[bool, bool]:
+    """Say whether all coefficients outside of the covered MCUs are the same, and flat inside.
+
+    Both streams are read by an independent reader.
+    """
+    width, height = mcu_size(frame, COLOUR)
+    covered = mask(frame, COLOUR, rectangles)[::height, ::width]
+    kept = filled = True
+    pairs = zip(read_coefficients(frame), read_coefficients(result), strict=True)
+    for before, after in pairs:
+        inside = np.repeat(np.repeat(covered, before.v, axis=0), before.h, axis=1)
+        kept &= np.array_equal(after.blocks[~inside], before.blocks[~inside])
+        filled &= not after.blocks[inside][:, 1:].any()
+        filled &= len(np.unique(after.blocks[inside][:, 0])) == 1
+    return kept, filled
 
 
 @pytest.mark.parametrize("sampling", SAMPLING)
@@ -219,6 +240,8 @@ def test_a_scan_for_each_component(
     covered = mask(frame, COLOUR, rectangle)
     assert np.array_equal(after[~covered][:, 0], before[~covered][:, 0])
     assert not after[covered][:, 0].any()
+    if restart == 0 and sampling == (0x11, 0x11, 0x11):  # else blocks that pad an MCU aren't coded
+        assert coefficients(frame, result, rectangle) == (True, True)
     inner = mask(frame, COLOUR, boxes((24, 12, 36, 16)), ring=-4)
     assert (after[inner & covered][:, 1:] == 128).all()
 
@@ -335,10 +358,64 @@ def test_another_colour_than_black(sampling: str, restart: int) -> None:
     )
     rectangle = boxes((20, 10, 41, 22))
 
-    result = jpeg.redact(frame, COLOUR, rectangle, (70, 90, 200))
+    result = bytes(jpeg.redact(frame, COLOUR, rectangle, (70, 90, 200)))
 
     before, after = components(frame), components(result)
     covered = mask(frame, COLOUR, rectangle)
     assert np.array_equal(after[~covered][:, 0], before[~covered][:, 0])
     assert (after[covered][:, 0] == 70).all()
     assert (after[12:20, 24:36] == (70, 90, 200)).all()
+
+
+def remembered() -> None:
+    """Forget the heads that were read."""
+    jpeg_markers._remembered.cache_clear()
+    jpeg._opened.cache_clear()
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:0"])
+def test_a_head_that_is_remembered_gives_the_same_bytes(sampling: str) -> None:
+    """Frames of one head, of another quality, and of tables that lack the fill's codes, in turn."""
+    factor = {"IMWRITE_JPEG_SAMPLING_FACTOR": SAMPLING[sampling]}
+    frames = [
+        *(coded(picture(k), IMWRITE_JPEG_QUALITY=80, **factor) for k in range(2)),
+        coded(picture(), IMWRITE_JPEG_QUALITY=40, **factor),
+        coded(np.full((H, W, 3), 128, np.uint8), IMWRITE_JPEG_OPTIMIZE=1, **factor),
+    ]
+    rectangles = [boxes((20, 10, 41, 22)), boxes((0, 0, W, 9)), boxes((W, H, W + 9, H + 9))]
+    pairs = [(frame, box) for box in rectangles for frame in frames] * 2
+    alone = []
+    for frame, box in pairs:
+        remembered()
+        alone.append(redact(frame, COLOUR, box))
+
+    remembered()
+
+    assert [redact(frame, COLOUR, box) for frame, box in pairs] == alone
+
+
+def test_a_head_is_remembered_for_one_header_only() -> None:
+    frame = coded(picture())
+    redact(frame, COLOUR, boxes((20, 10, 41, 22)))
+
+    with pytest.raises(InputError, match="header says 70 x 46"):
+        redact(frame, replace(COLOUR, rows=H + 1), boxes((20, 10, 41, 22)))
+
+
+def test_a_frame_that_is_too_short_is_refused_though_its_head_is_known() -> None:
+    frame = coded(np.zeros((800, 800), np.uint8))
+    info = replace(GRAY, rows=800, columns=800)
+    redact(frame, info, boxes((0, 0, 16, 16)))
+
+    with pytest.raises(InputError, match="too short"):
+        redact(frame[:400], info, boxes((0, 0, 16, 16)))
+
+
+@pytest.mark.parametrize("extra", [b"\xff\xda", b"\xff\xda\x00\x04", b"\xff\xda" + bytes(5000)])
+def test_bytes_that_look_like_a_scan_are_none(extra: bytes) -> None:
+    frame = coded(picture())
+    planted = frame[:2] + b"\xff\xe1" + struct.pack(">H", len(extra) + 2) + extra + frame[2:]
+
+    for _ in range(2):
+        result = redact(planted, COLOUR, boxes((20, 10, 41, 22)))
+        assert result == redact(frame, COLOUR, boxes((20, 10, 41, 22)))

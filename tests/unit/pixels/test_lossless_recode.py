@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 
 from cinescrub.errors import RedactionError
-from cinescrub.pixels import rle
+from cinescrub.pixels import codecs, lossless, native, rle
 from cinescrub.pixels.apply import clean, redact
-from cinescrub.pixels.codestream import read_j2k, read_jpeg
+from cinescrub.pixels.codestream import Stream, read_j2k, read_jpeg
 from cinescrub.pixels.compare import check_frame
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.native import fill_value
@@ -218,3 +218,35 @@ def test_an_encoder_that_writes_other_samples_is_refused(monkeypatch: pytest.Mon
 
     with pytest.raises(RedactionError, match="differs"):
         redact(frame, info, RECTANGLE)
+
+
+DECODED = [
+    pytest.param(".4.70", jpeg(noise(8, COLOUR), 8), id="jpeg lossless"),
+    pytest.param(".4.80", bytes(imagecodecs.jpegls_encode(noise(8, COLOUR))), id="jpeg-ls"),
+    pytest.param(".4.90", j2k(noise(8, COLOUR), 8), id="jpeg 2000"),
+    pytest.param(".4.201", htj2k(noise(8, COLOUR)), id="htj2k"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "frame"), DECODED)
+def test_the_pixels_of_a_decoded_frame_exist_once(
+    suffix: str, frame: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[npt.NDArray[Any]] = []
+    painted: list[npt.NDArray[Any]] = []
+
+    def decode(*given: Any) -> tuple[npt.NDArray[Any], Stream]:
+        raw, stream = codecs.decode_raw(*given)
+        decoded.append(raw)
+        return raw, stream
+
+    def paint(target: npt.NDArray[Any], *given: Any) -> None:
+        painted.append(target)
+        native.paint(target, *given)
+
+    monkeypatch.setattr(lossless, "decode_raw", decode)
+    monkeypatch.setattr(lossless, "paint", paint)
+
+    redact(frame, replace(RGB, transfer_syntax=ROOT + suffix), RECTANGLE)
+
+    assert np.shares_memory(decoded[0], painted[0])

@@ -79,6 +79,16 @@ def test_a_truncated_head_is_refused(kind: str) -> None:
         clean(frame[:20], info)
 
 
+def test_text_between_two_scans_goes() -> None:
+    info, frame = FRAMES["jpeg"]
+    planted = frame.removesuffix(b"\xff\xd9") + segment(0xFFE0, b"JFIF\0" + NEEDLE) + b"\xff\xd9"
+
+    cleaned = bytes(clean(planted, info))
+
+    assert NEEDLE not in cleaned
+    assert cleaned == bytes(clean(frame, info)) + bytes(len(frame) % 2)
+
+
 def test_a_jfif_header_loses_its_thumbnail_and_stays() -> None:
     info, frame = FRAMES["jpeg"]
     body = b"JFIF\0\1\1\0\0\1\0\1\2\2" + NEEDLE + bytes(4)
