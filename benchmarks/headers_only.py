@@ -60,9 +60,7 @@ def scrub_headers(path: Path, target: Path, *, audited: bool = True) -> None:
             )
             output.finish()
             if audited:
-                found = audit_file(
-                    output.path, outcome.identifiers, profile=profile, uids=outcome.uids
-                )
+                found = audit_file(output.path, outcome.search, profile=profile, uids=outcome.uids)
                 if found:
                     raise ScrubError("; ".join(found))
             output.commit()

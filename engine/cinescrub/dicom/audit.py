@@ -65,7 +65,7 @@ _META: Final = (0x00020000, 0x00020001, _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTAT
 
 def audit(
     dataset: Dataset,
-    identifiers: Iterable[HeaderIdentifier],
+    identifiers: Iterable[HeaderIdentifier] | IdentifierSearch,
     *,
     profile: Profile,
     uids: frozenset[str] = frozenset(),
@@ -76,7 +76,7 @@ def audit(
     ----------
     dataset : Dataset
         The output's header; borrowed.
-    identifiers : iterable of HeaderIdentifier
+    identifiers : iterable of HeaderIdentifier, or IdentifierSearch
         Of the input. How each is judged is said in `cinescrub.dicom.search`.
     profile : Profile
         That the scrub applied.
@@ -95,13 +95,19 @@ def audit(
     InputError
         The dataset can't be read.
     """
-    judge = _Judge.of(profile, first_text(dataset, _SOP_CLASS), identifiers, uids)
+    judge = _Judge.of(profile, first_text(dataset, _SOP_CLASS), _search_of(identifiers), uids)
     judged = 0
     for value in _held(dataset, Level()):
         for fault in judge.faults(value):
             raise ScrubError(fault)
         judged += 1
     return judged
+
+
+def _search_of(identifiers: Iterable[HeaderIdentifier] | IdentifierSearch) -> IdentifierSearch:
+    if isinstance(identifiers, IdentifierSearch):
+        return identifiers
+    return IdentifierSearch(identifiers)
 
 
 def _held(dataset: Dataset, level: Level) -> Iterator[Value]:
@@ -121,7 +127,7 @@ def _held(dataset: Dataset, level: Level) -> Iterator[Value]:
 
 def audit_file(
     path: Path,
-    identifiers: Iterable[HeaderIdentifier] = (),
+    identifiers: Iterable[HeaderIdentifier] | IdentifierSearch = (),
     *,
     profile: Profile,
     uids: frozenset[str] = frozenset(),
@@ -138,8 +144,8 @@ def audit_file(
     ----------
     path : Path
         A file of ours, finished; only read.
-    identifiers : iterable of HeaderIdentifier
-        Of the input, where it is at hand.
+    identifiers : iterable of HeaderIdentifier, or IdentifierSearch
+        Of the input, where it is at hand; or the search for them, where there is one.
     profile : Profile
         That the scrub applied.
     uids : frozenset of str
@@ -151,8 +157,7 @@ def audit_file(
         What was found, a line each; empty for a clean file. After bytes that can't be read no
         further ones are.
     """
-    known = tuple(identifiers)
-    auditor = _Auditor(profile, known, uids)
+    auditor = _Auditor(profile, _search_of(identifiers), uids)
     found: list[str] = []
     with path.open("rb") as file:
         try:
@@ -172,7 +177,7 @@ class _Auditor:
     """One file's audit, and what of it is known so far."""
 
     profile: Profile
-    identifiers: tuple[HeaderIdentifier, ...]
+    search: IdentifierSearch
     uids: frozenset[str]
     meta: dict[int, str] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
@@ -181,7 +186,7 @@ class _Auditor:
     """First values of the root's US elements."""
 
     def findings(self, descriptor: int) -> Iterator[str]:
-        header = Needles(self.identifiers)
+        header = self.search.needles
         cursor = SearchedCursor(file_blocks(descriptor), header)
         yield from self._container(cursor)
         syntax = self.meta.get(_SYNTAX, "")
@@ -193,7 +198,7 @@ class _Auditor:
             if (end - start) % 2:
                 yield "the deflated dataset has an odd length"
             cursor = SearchedCursor(inflated_blocks(descriptor, start), header)
-        judge = _Judge.of(self.profile, self.meta.get(_CLASS, ""), self.identifiers, self.uids)
+        judge = _Judge.of(self.profile, self.meta.get(_CLASS, ""), self.search, self.uids)
         walker = Walker(cursor, encoding, judge.private_representation)
         tables = []
         for value in walker.walk():
@@ -277,11 +282,11 @@ class _Judge:
         cls,
         profile: Profile,
         sop_class: str,
-        identifiers: Iterable[HeaderIdentifier],
+        search: IdentifierSearch,
         uids: frozenset[str],
     ) -> _Judge:
         rules, own = profile.for_object(sop_class), own_texts(profile.edition)
-        return cls(profile, rules, IdentifierSearch(identifiers), uids, own)
+        return cls(profile, rules, search, uids, own)
 
     def private_representation(self, creator: str, tag: int) -> str:
         return safe_representation(creator, tag, None, self.profile.options)

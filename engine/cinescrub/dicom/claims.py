@@ -7,6 +7,7 @@ never added to: whether an earlier `Clean Pixel Data` is true can't be seen from
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pydicom import Dataset, config
@@ -88,6 +89,7 @@ def stamp(
         _mark_derived(dataset)
 
 
+@lru_cache(maxsize=8)  # editions
 def own_texts(edition: str) -> frozenset[str]:
     """Return the texts that `stamp` may write: the audit doesn't search our own words."""
     written = {_DERIVATION, *BASIC, *PIXELS, *(text for code in CODES.values() for text in code)}

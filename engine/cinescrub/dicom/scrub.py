@@ -149,12 +149,14 @@ def scrub(
             break
         renamed |= clashing
     stamp(scrubbed, claims, profile, profile.options - (set() if cleans else _TEXT_OPTIONS))
+    absent = cleaning.still_hidden(hidden)
     return ScrubOutcome(
         scrubbed,
         MappingProxyType(scrubber.done),
         tuple(scrubber.unfit),
         tuple(found),
-        cleaning.still_hidden(hidden),
+        absent,
+        search if absent is hidden else IdentifierSearch(absent),
         # With UIDs retained, one that is replaced somewhere may well be kept elsewhere.
         frozenset() if Option.RETAIN_UIDS in profile.options else frozenset(scrubber.uids),
         Links(
