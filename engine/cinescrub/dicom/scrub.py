@@ -487,11 +487,17 @@ def fresh_file_meta(*, sop_class: str, sop_instance: str, transfer_syntax: str) 
     The input's is not read: its application entity titles, presentation addresses and private
     information name the site.
     """
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance)
-    meta.TransferSyntaxUID = UID(transfer_syntax)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION
-    return meta
+    elements = (
+        (0x00020001, "OB", b"\x00\x01"),
+        (0x00020002, "UI", UID(sop_class)),
+        (0x00020003, "UI", UID(sop_instance)),
+        (0x00020010, "UI", UID(transfer_syntax)),
+        (0x00020012, "UI", UID(IMPLEMENTATION_CLASS_UID)),
+        (0x00020013, "SH", IMPLEMENTATION_VERSION),
+    )
+    return FileMetaDataset(
+        {
+            BaseTag(t): DataElement(BaseTag(t), vr, v, already_converted=True)
+            for t, vr, v in elements
+        }
+    )
