@@ -8,7 +8,7 @@ found names the element, never the value.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -291,26 +291,26 @@ class _Judge:
     def private_representation(self, creator: str, tag: int) -> str:
         return safe_representation(creator, tag, None, self.profile.options)
 
-    def faults(self, value: Value) -> Iterator[str]:
-        if value.tag >> 16 & 1:
-            yield from self._private_faults(value)
-            return
-        tag, element = value.tag, value.element
-        stamped = value.parent == ROOT and tag in STAMPED
-        action = self.rules.decide(tag, value.parent).action
+    def faults(self, value: Value) -> Sequence[str]:
+        tag, element, parent = value.tag, value.element, value.parent
+        if tag >> 16 & 1:
+            return self._private_faults(value)
+        stamped = tag in STAMPED and parent == ROOT
+        action = self.rules.decide(tag, parent).action
         if action is Action.REMOVE and not stamped:
-            yield f"{value.place} is still there, which the profile removes"
-            return
+            return (f"{value.place} is still there, which the profile removes",)
         vr = representation(element, tag, signed=element.VR == "SS")
         if not vr:
-            yield f"{value.place} has a value representation that can hold anything"
-        elif vr != "SQ":
-            kept = stamped or self._is_as_told(action, value, vr)
-            if not kept:
-                yield f"{value.place} has a value that the profile replaces"
-            yield from self._value_faults(value, vr)
+            return (f"{value.place} has a value representation that can hold anything",)
+        if vr == "SQ":
+            return ()
+        found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
+        faults = self._value_faults(value, vr, found)
+        if not (stamped or self._is_as_told(action, value, vr, found)):
+            faults.insert(0, f"{value.place} has a value that the profile replaces")
+        return faults
 
-    def _private_faults(self, value: Value) -> Iterator[str]:
+    def _private_faults(self, value: Value) -> Sequence[str]:
         """Judge a private element: a safe one by its list, or the creator of such."""
         tag, element, options = value.tag, value.element, self.profile.options
         if tag & 0xFFFF <= 0xFF:
@@ -320,23 +320,28 @@ class _Judge:
             stated = None if element.VR is None else str(element.VR)
             safe = safe_representation(value.creator, tag, stated, options)
         if not safe:
-            yield f"{value.place} is still there, which the profile removes"
-        elif safe != "SQ":
-            yield from self._value_faults(value, safe)
+            return (f"{value.place} is still there, which the profile removes",)
+        if safe == "SQ":
+            return ()
+        found = texts(element, safe, value.charset) if safe in STRING_VRS else ()
+        return self._value_faults(value, safe, found)
 
-    def _value_faults(self, value: Value, vr: str) -> Iterator[str]:
-        tag, element = value.tag, value.element
+    def _value_faults(self, value: Value, vr: str, found: tuple[str, ...]) -> list[str]:
+        tag, element, faults = value.tag, value.element, []
         if not (fits(element, vr, tag) and decoded(element, vr, value.charset)):
-            yield f"{value.place} has a value that isn't one of its representation"
-        found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
-        if any(self._leaks(text, tag, vr) for text in found if text not in self.own):
-            yield f"an identifier of this file is still in {value.place}"
+            faults.append(f"{value.place} has a value that isn't one of its representation")
+        for text in found:
+            if text not in self.own and self._leaks(text, tag, vr):
+                faults.append(f"an identifier of this file is still in {value.place}")
+                break
         if vr in BULK_VRS and self.search.finds_in_bytes(data(element)):
-            yield f"an identifier of this file is in the bytes of {value.place}"
+            faults.append(f"an identifier of this file is in the bytes of {value.place}")
+        return faults
 
-    def _is_as_told(self, action: Action, value: Value, vr: str) -> bool:
+    def _is_as_told(self, action: Action, value: Value, vr: str, found: tuple[str, ...]) -> bool:
         """Whether a value is what the profile's action makes of any."""
-        found = texts(value.element, vr, value.charset) if vr in STRING_VRS else ()
+        if action is Action.KEEP and vr != "UI":
+            return True
         if value.tag == CHARSET_TAG or is_empty(value.element, vr):
             return True
         if vr == "UI" and action not in (Action.KEEP, Action.CLEAN):

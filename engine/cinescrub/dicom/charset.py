@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["DEFAULT_CHARSET", "TEXT_VRS", "Charset", "charset_of_terms", "decode", "readings"]
+__all__ = [
+    "DEFAULT_CHARSET",
+    "TEXT_VRS",
+    "Charset",
+    "charset_of_terms",
+    "decode",
+    "is_plain",
+    "readings",
+]
 
 TEXT_VRS: Final = frozenset({"LO", "SH", "PN", "UC", "LT", "ST", "UT"})
 """VRs to which the character set applies; the others are ASCII (PS3.5 6.1.2.2)."""
@@ -117,6 +125,11 @@ def _codec(term: str) -> str:
     return _ALONE.get(term) or _SINGLE.get(number, "") or _MULTI.get(number, "")
 
 
+def is_plain(value: bytes) -> bool:
+    """Whether a value is ASCII without escape sequences, and so the same in every character set."""
+    return value.isascii() and b"\x1b" not in value
+
+
 def decode(value: bytes, vr: str, charset: Charset, errors: str = "strict") -> str:
     """Decode a value, delimiters and padding included.
 
@@ -138,7 +151,7 @@ def decode(value: bytes, vr: str, charset: Charset, errors: str = "strict") -> s
     UnicodeError
         The value isn't valid in its character set, and `errors` is `strict`.
     """
-    if value.isascii() and b"\x1b" not in value:
+    if is_plain(value):
         return value.decode("ascii")
     try:
         return _strict(value, charset) if vr in TEXT_VRS else value.decode("ascii")

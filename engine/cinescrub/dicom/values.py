@@ -27,6 +27,7 @@ from cinescrub.dicom.charset import (
     Charset,
     charset_of_terms,
     decode,
+    is_plain,
 )
 from cinescrub.dicom.header import guarded, quiet
 from cinescrub.dicom.structure import Encoding, elements, label
@@ -168,6 +169,8 @@ def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
     """Return the values of a string element, without padding; what isn't valid text too."""
     if isinstance(element, RawDataElement):
         text = decode(element.value or b"", vr, charset, "replace")
+        if "\\" not in text:
+            return (text.strip("\0 "),)
         values = [text] if vr in _SINGLE else text.split("\\")
     else:
         values = _converted(element)
@@ -229,6 +232,8 @@ def decoded(element: Stored, vr: str, charset: Charset) -> bool:
     """Whether a text is valid in its character set."""
     if not isinstance(element, RawDataElement) or vr not in TEXT_VRS:
         return True
+    if is_plain(element.value or b""):
+        return True
     try:
         decode(element.value or b"", vr, charset)
     except UnicodeError:
@@ -254,6 +259,8 @@ def fits(element: Stored, vr: str, tag: int) -> bool:
     grammar = _GRAMMARS.get(vr)
     if grammar is None:
         return True
+    if b"\\" not in value:
+        return grammar.fullmatch(value.strip(b"\0 ")) is not None
     return all(grammar.fullmatch(part.strip(b"\0 ")) for part in value.split(b"\\"))
 
 

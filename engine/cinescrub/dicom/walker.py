@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
@@ -52,8 +52,7 @@ class Cursor(Protocol):
         """Read `size` bytes; fewer at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):  # made for each element: several times as fast as a frozen class
     """An element with its bytes."""
 
     place: str
@@ -97,7 +96,8 @@ class Level:
 
     def value(self, place: str, tag: int, element: Stored) -> Value:
         """Return an element of this level."""
-        return Value(place, tag, self.parent, element, self.charset, self.creator(tag))
+        creator = self.creator(tag) if tag >> 16 & 1 else ""
+        return Value(place, tag, self.parent, element, self.charset, creator)
 
 
 class Walker:
