@@ -13,6 +13,7 @@ from typing import Final
 from pydicom import Dataset, config
 from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 from cinescrub import __version__
 from cinescrub.dicom.options import BASIC, CODES, PIXELS, Option
@@ -126,13 +127,11 @@ def _mark_derived(dataset: Dataset) -> None:
 
 
 def _code(value: str, meaning: str) -> Dataset:
-    item = Dataset()
-    _put(item, 0x00080100, "SH", value)
-    _put(item, 0x00080102, "SH", "DCM")
-    _put(item, 0x00080104, "LO", meaning)
-    return item
+    named = ((0x00080100, "SH", value), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning))
+    made = [DataElement(BaseTag(t), vr, text, already_converted=True) for t, vr, text in named]
+    return Dataset({element.tag: element for element in made})
 
 
 def _put(dataset: Dataset, tag: int, vr: str, value: str | list[str] | Sequence) -> None:
     # Not validated: the further values of an ImageType are the input's, kept as they were.
-    dataset[tag] = DataElement(tag, vr, value, validation_mode=config.IGNORE)
+    dataset[BaseTag(tag)] = DataElement(BaseTag(tag), vr, value, validation_mode=config.IGNORE)

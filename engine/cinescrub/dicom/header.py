@@ -187,6 +187,7 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
     """Read group 0002: always Explicit VR Little Endian (PS3.10 7.1)."""
     file.seek(start)
     stop = start
+    found: list[RawDataElement] = []
     while file.read(2) == b"\x02\x00":
         file.seek(stop)
         element = next(elements(file, Encoding(implicit=False, little=True), size))
@@ -195,13 +196,12 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
         stop = element.value + element.length
         if stop - start > BULK_BYTES:
             raise InputError("the file meta information is longer than 1 MiB: refused")
-        file.seek(stop)
-    file.seek(start)
+        file.seek(element.value)
+        value = file.read(element.length)
+        tag, vr, length, _, at = element
+        found.append(RawDataElement(BaseTag(tag), vr, length, value, at, False, True))
     with guarded("malformed: the file meta information can't be read"):
-        meta = FileMetaDataset()
-        if stop > start:
-            meta.update(read_dataset(file, False, True, bytelength=stop - start))
-    return meta, stop
+        return FileMetaDataset({raw.tag: raw for raw in found}), stop
 
 
 def _uid(dataset: Dataset, tag: int) -> str:

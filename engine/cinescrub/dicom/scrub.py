@@ -290,11 +290,11 @@ class _Scrubber:
             return Action.EMPTY, empty(tag, vr), _UNFIT
         if vr == "UI":
             return self._kept_uid(element, tag, charset)
-        if vr in values.STRING_VRS and (
-            any(self.search.finds(text, vr, tag) for text in values.texts(element, vr, charset))
-        ):
-            clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
-            return Action.CLEAN, clean, _HELD
+        if vr in values.STRING_VRS:
+            for text in values.texts(element, vr, charset):
+                if self.search.finds(text, vr, tag):
+                    clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
+                    return Action.CLEAN, clean, _HELD
         if vr in values.BULK_VRS and self.search.finds_in_bytes(values.data(element)):
             return Action.REMOVE, None, _HELD
         if vr == "AS" and any(_is_old(age) for age in values.texts(element, vr, charset)):
@@ -321,8 +321,9 @@ class _Scrubber:
             # the values of a sequence item nobody can say what they were.
             self.unfit.append(tag)
             return Action.EMPTY, empty(tag, vr), _UNFIT
-        raw = element._replace(VR=vr, is_implicit_VR=implicit, is_little_endian=little)
-        return Action.KEEP, raw, ""
+        if vr != element.VR or implicit != element.is_implicit_VR or swapped:
+            element = element._replace(VR=vr, is_implicit_VR=implicit, is_little_endian=little)
+        return Action.KEEP, element, ""
 
     def _cleaned(
         self,
@@ -364,7 +365,10 @@ class _Scrubber:
         )
         if not new:
             return Action.UID, empty(tag, vr), ""
-        return Action.UID, DataElement(tag, vr, new[0] if len(new) == 1 else new), ""
+        if len(new) > 1:
+            return Action.UID, DataElement(tag, vr, new), ""
+        uid = UID(new[0], validation_mode=config.IGNORE)  # ours, or one of the standard
+        return Action.UID, DataElement(BaseTag(tag), vr, uid, already_converted=True), ""
 
     def _replaced(
         self, source: Dataset, element: Stored, tag: int, vr: str, action: Action, charset: Charset

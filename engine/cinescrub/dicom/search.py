@@ -85,12 +85,12 @@ class IdentifierSearch:
                 whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
                 words |= single
-        forms = {form for form in forms if _weight(form) >= SHORTEST} - PLACEHOLDERS
-        words = {word for word in words if _weight(word) >= SHORTEST} - PLACEHOLDERS
+        forms = set(_weighing(SHORTEST, forms)) - PLACEHOLDERS
+        words = set(_weighing(SHORTEST, words)) - PLACEHOLDERS
         self._numbers = frozenset(f for f in forms if f.isdecimal() and len(f) >= NUMBER)
         self._words = frozenset(words)
         self._forms = frozenset(forms)
-        self._long = tuple(sorted(f for f in forms | words if _weight(f) >= ANYWHERE))
+        self._long = tuple(sorted(_weighing(ANYWHERE, forms | words)))
         self._least = min(map(len, self._long), default=ANYWHERE)
         self._shortest = min(map(len, self._forms | self._words), default=0)
         self._long_forms = tuple(f for f in self._long if f in forms or f not in everyday_words())
@@ -178,9 +178,11 @@ def _joined(pieces: list[str]) -> Iterable[str]:
             yield joined
 
 
+def _weighing(least: int, forms: Iterable[str]) -> list[str]:
+    return [f for f in forms if (len(f) if f.isascii() else _weight(f)) >= least]
+
+
 def _weight(form: str) -> int:
-    if form.isascii():
-        return len(form)
     return sum(2 if ord(c) >= _WIDE else 1 for c in form)
 
 
@@ -188,7 +190,7 @@ def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
     """Return the forms of a whole value, and single words of it."""
     if kind in (PhiKind.PERSON, PhiKind.STAFF):
         whole, single = _name_forms(value)
-        spelt = value.translate(_SPELT_OUT)
+        spelt = value if value.isascii() else value.translate(_SPELT_OUT)
         if spelt != value:
             more, words = _name_forms(spelt)
             whole, single = whole | more, single | words
