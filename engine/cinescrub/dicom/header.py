@@ -16,9 +16,10 @@ from threading import Lock
 from typing import BinaryIO
 
 from pydicom import Dataset, config
-from pydicom.dataelem import RawDataElement
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import FileMetaDataset
-from pydicom.filereader import read_dataset
+from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
@@ -60,6 +61,7 @@ MAX_HEADER_BYTES = 1 << 26
 
 _DICOMDIR = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.6 table A-1
 _SOP_CLASS = 0x00080016
+_CHARSET = 0x00080005
 _STANDARD_ROOT = b"1.2.840.10008."
 _NO_META = (
     (IMPLICIT_LITTLE, True, True),
@@ -318,15 +320,13 @@ def _left_out(element: Element) -> bool:
     return private_bulk and not (element.length == UNDEFINED and element.vr in ("SQ", "UN"))
 
 
-def read_header(file: BinaryIO, start: int, layout: Layout) -> tuple[Dataset, tuple[int, ...]]:
+def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...]]:
     """Read what `layout` lists into a pydicom dataset.
 
     Parameters
     ----------
     file : binary file
         Borrowed.
-    start : int
-        Offset of the dataset in it.
     layout : Layout
         From `lay_out` of the same bytes.
 
@@ -337,24 +337,30 @@ def read_header(file: BinaryIO, start: int, layout: Layout) -> tuple[Dataset, tu
     left_out : tuple of int
         Tags of private elements over `BULK_BYTES`, which were not read.
     """
-    file.seek(start)
+    implicit, little = layout.encoding.implicit, layout.encoding.little
+    held: dict[BaseTag, RawDataElement | DataElement] = {}
+    codecs: str | list[str] = default_encoding
+    left_out = []
     with guarded("malformed: the header can't be read"):
-        dataset = read_dataset(
-            file,
-            layout.encoding.implicit,
-            layout.encoding.little,
-            stop_when=lambda tag, _vr, _length: tag in PIXEL_TAGS,
-            defer_size=BULK_BYTES,
-        )
-    if set(dataset.keys()) != {element.tag for element in layout.header}:
-        raise InputError("malformed: the header can be read in two ways")
-    for element in layout.header:
-        if _left_out(element):
-            dataset.pop(BaseTag(element.tag), None)
-        elif element.length > BULK_BYTES and element.length != UNDEFINED:
-            file.seek(element.value)
-            _fill(dataset, element.tag, file.read(element.length))
-    return dataset, tuple(e.tag for e in layout.header if _left_out(e))
+        for element in layout.header:
+            tag, vr, length, at, value_at = element
+            if _left_out(element):
+                left_out.append(tag)
+                continue
+            key = BaseTag(tag)
+            if length == UNDEFINED:
+                file.seek(at)
+                held[key] = next(data_element_generator(file, implicit, little, encoding=codecs))
+                continue
+            file.seek(value_at)
+            stated, value = None if implicit else vr, file.read(length)
+            raw = RawDataElement(key, stated, length, value, value_at, implicit, little)
+            held[key] = raw
+            if tag == _CHARSET:
+                codecs = convert_encodings(convert_raw_data_element(raw).value)
+        dataset = Dataset(held)
+        dataset.set_original_encoding(implicit, little, codecs)
+    return dataset, tuple(left_out)
 
 
 def raw_element(dataset: Dataset, tag: int) -> RawDataElement | None:
@@ -364,10 +370,3 @@ def raw_element(dataset: Dataset, tag: int) -> RawDataElement | None:
     # pydicom's annotation says DataElement, which this is only once it was converted
     element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
     return element if isinstance(element, RawDataElement) else None
-
-
-def _fill(dataset: Dataset, tag: int, value: bytes) -> None:
-    """Put the value of a deferred element in place."""
-    raw = raw_element(dataset, tag)
-    if raw is not None:
-        dataset[BaseTag(tag)] = raw._replace(value=value)
