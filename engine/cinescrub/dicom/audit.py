@@ -34,6 +34,7 @@ from cinescrub.dicom.structure import Encoding, label
 from cinescrub.dicom.values import (
     BULK_VRS,
     CHARSET_TAG,
+    NUMBER_VRS,
     STRING_VRS,
     charset_of,
     data,
@@ -302,7 +303,7 @@ class _Judge:
         vr = representation(element, tag, signed=element.VR == "SS")
         if not vr:
             return (f"{value.place} has a value representation that can hold anything",)
-        if vr == "SQ":
+        if vr == "SQ" or (vr in NUMBER_VRS and fits(element, vr, tag)):
             return ()
         found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
         faults = self._value_faults(value, vr, found)
@@ -327,7 +328,8 @@ class _Judge:
         return self._value_faults(value, safe, found)
 
     def _value_faults(self, value: Value, vr: str, found: tuple[str, ...]) -> list[str]:
-        tag, element, faults = value.tag, value.element, []
+        tag, element = value.tag, value.element
+        faults: list[str] = []
         if not (fits(element, vr, tag) and decoded(element, vr, value.charset)):
             faults.append(f"{value.place} has a value that isn't one of its representation")
         for text in found:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -90,6 +91,11 @@ def charset_of_terms(stored: Sequence[str]) -> Charset:
     stored : sequence of str
         As read, without padding. A first value that is empty is the default repertoire.
     """
+    return _charset_of(tuple(stored))
+
+
+@lru_cache(maxsize=256)  # what devices write is one of few
+def _charset_of(stored: tuple[str, ...]) -> Charset:
     if not any(stored):
         return DEFAULT_CHARSET
     terms = [_term(term) for term in stored]

@@ -8,6 +8,7 @@ beyond what finding the dataset and its encoding needs.
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ _DICOMDIR = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.6 tab
 _SOP_CLASS = 0x00080016
 _CHARSET = 0x00080005
 _STANDARD_ROOT = b"1.2.840.10008."
+_UID = re.compile(rb"[0-9.]{1,64}[\0 ]?")
 _NO_META = (
     (IMPLICIT_LITTLE, True, True),
     (EXPLICIT_LITTLE, False, True),
@@ -208,6 +210,9 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
 
 def _uid(dataset: Dataset, tag: int) -> str:
     """Return a single-valued UID, or nothing."""
+    raw = raw_element(dataset, tag)
+    if raw is not None and raw.VR == "UI" and raw.value and _UID.fullmatch(raw.value):
+        return str(raw.value.rstrip(b"\0 ").decode("ascii"))
     with guarded(f"malformed: {label(tag)} can't be read"):
         value: object = dataset[BaseTag(tag)].value if BaseTag(tag) in dataset else None
     return str(value).strip("\0 ") if isinstance(value, str) else ""

@@ -75,7 +75,7 @@ class Needles:
 
     def no_shorter_than(self, shortest: int) -> Needles:
         """Return those of the forms that have `shortest` bytes or more."""
-        fewer = Needles(())
+        fewer = object.__new__(Needles)
         fewer._set(self._forms, shortest)
         return fewer
 

@@ -113,14 +113,15 @@ def scrub(
     """
     parsed: values.Parsed = {}
     found = collect_with_tags(dataset, parsed)
-    rules = profile.for_object(values.first_text(dataset, _SOP_CLASS))
+    charset = values.charset_of(dataset, DEFAULT_CHARSET)
+    rules = profile.for_object(values.first_text(dataset, _SOP_CLASS, charset))
     hidden = tuple(
         identifier
         for identifier, tags in found.items()
         if not any(rules.decide(tag, None).action is Action.KEEP for tag in tags)
     )
     implicit, little = dataset.original_encoding
-    patient = _identity(dataset)
+    patient = _identity(dataset, charset)
     search = IdentifierSearch(hidden)
     moves = Option.RETAIN_MODIFIED_DATES in profile.options
     shift = DateShift(pseudonyms.shift(*patient)) if moves else None
@@ -161,18 +162,20 @@ def scrub(
         frozenset() if Option.RETAIN_UIDS in profile.options else frozenset(scrubber.uids),
         Links(
             (patient[0], patient[1], pseudonyms.patient_id(*patient[:2])),
-            values.first_text(dataset, _INSTANCE),
+            values.first_text(dataset, _INSTANCE, charset),
             MappingProxyType(scrubber.uids),
             int(shift.distance.total_seconds()) if shift is not None else None,
         ),
     )
 
 
-def _identity(dataset: Dataset) -> tuple[str, str, str]:
+def _identity(dataset: Dataset, charset: Charset) -> tuple[str, str, str]:
     """Return what tells patients apart: ID and issuer; of one without ID, name or study."""
-    identity = values.first_text(dataset, _PATIENT_ID)
-    issuer = values.first_text(dataset, _ISSUER)
-    name = values.first_text(dataset, _PATIENT_NAME) or values.first_text(dataset, _STUDY)
+    identity, issuer, name, study = (
+        values.first_text(dataset, tag, charset)
+        for tag in (_PATIENT_ID, _ISSUER, _PATIENT_NAME, _STUDY)
+    )
+    name = name or study
     return identity, issuer, "" if identity else name.casefold()
 
 
@@ -206,6 +209,7 @@ class _Scrubber:
         held = {int(key): element for key, element in source.items()}
         made: dict[BaseTag, Stored] = {}
         decide, done = self.rules.decide, self.done
+        private = [tag for tag in held if tag >> 16 & 1]
         for tag in sorted(held):
             if tag >> 16 & 1:
                 continue
@@ -214,12 +218,13 @@ class _Scrubber:
             done[action.value, tag, why or decision.reason] += 1
             if element is not None:
                 made[BaseTag(tag)] = element
-        private = self._private(source, [t for t in held if t >> 16 & 1], charset, depth)
-        result = Dataset(made | private, parent_encoding=list(inherited.codecs))
+        if private:
+            made |= self._private(source, private, charset, depth)
+        result = Dataset(made, parent_encoding=list(inherited.codecs))
         if self.encoding is not None:  # then pydicom writes raw values as they are
             result.set_original_encoding(*self.encoding, list(charset.codecs))
-        undefined = getattr(source, "is_undefined_length_sequence_item", False)
-        result.is_undefined_length_sequence_item = undefined
+        if getattr(source, "is_undefined_length_sequence_item", False):
+            result.is_undefined_length_sequence_item = True
         return result
 
     def _element(
@@ -288,6 +293,8 @@ class _Scrubber:
         if not (values.fits(element, vr, tag) and values.decoded(element, vr, charset)):
             self.unfit.append(tag)
             return Action.EMPTY, empty(tag, vr), _UNFIT
+        if vr in values.NUMBER_VRS:
+            return self._as_stored(element, tag, vr)
         if vr == "UI":
             return self._kept_uid(element, tag, charset)
         if vr in values.STRING_VRS:
