@@ -89,10 +89,12 @@ class SearchedCursor:
 def file_blocks(descriptor: int, start: int = 0) -> Blocks:
     """Return a reader of a file's blocks by position, so that nobody else is disturbed."""
     at = start
+    end = os.fstat(descriptor).st_size
 
     def read() -> bytes:
         nonlocal at
-        block = os.pread(descriptor, BLOCK, at)
+        # Not more than there is: what is read short is copied once more. At the end one byte asks.
+        block = os.pread(descriptor, min(BLOCK, max(1, end - at)), at)
         at += len(block)
         return block
 
