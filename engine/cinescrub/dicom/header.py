@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import BinaryIO
@@ -80,23 +78,28 @@ _quiet_users = 0
 _quiet_saved: warnings.catch_warnings[None] | None = None
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+class quiet:  # noqa: N801 - reads as a word: `with quiet():`
     """Ignore warnings while pydicom reads: they hold values.
 
     Counted, as `warnings.catch_warnings` alone restores another thread's filters: the first one
     in saves them, the last one out restores them.
     """
-    global _quiet_users, _quiet_saved
-    with _quiet_lock:
-        if _quiet_users == 0:
-            _quiet_saved = warnings.catch_warnings()
-            _quiet_saved.__enter__()
-            warnings.simplefilter("ignore")
-        _quiet_users += 1
-    try:
-        yield
-    finally:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        global _quiet_users, _quiet_saved
+        with _quiet_lock:
+            if _quiet_users == 0:
+                _quiet_saved = warnings.catch_warnings()
+                _quiet_saved.__enter__()
+                warnings.simplefilter("ignore")
+            _quiet_users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        global _quiet_users, _quiet_saved
         with _quiet_lock:
             _quiet_users -= 1
             if _quiet_users == 0 and _quiet_saved is not None:
@@ -104,19 +107,24 @@ def quiet() -> Iterator[None]:
                 _quiet_saved = None
 
 
-@contextmanager
-def guarded(message: str) -> Iterator[None]:
+class guarded(quiet):  # noqa: N801 - reads as a word
     """Turn whatever pydicom raises on malformed input into an InputError with a fixed message.
 
     The cause is dropped on purpose: its text can hold a value of the dataset.
     """
-    try:
-        with quiet():
-            yield
-    except CinescrubError:
-        raise
-    except Exception:  # pydicom raises a dozen kinds, from RecursionError to struct.error
-        raise InputError(message) from None
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        # pydicom raises a dozen kinds, from RecursionError to struct.error
+        if isinstance(error, Exception) and not isinstance(error, CinescrubError):
+            raise InputError(self._message) from None
 
 
 @dataclass(frozen=True, slots=True)
