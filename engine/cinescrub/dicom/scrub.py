@@ -60,6 +60,8 @@ _PATIENT_ID: Final = 0x00100020
 _ISSUER: Final = 0x00100021
 _SOP_CLASS: Final = 0x00080016
 _INSTANCE: Final = 0x00080018
+_CLASSES: Final = frozenset({_SOP_CLASS, 0x00081150})
+"""Of an object and of references. Nothing else can stand for them."""
 _STUDY: Final = 0x0020000D
 _SIGNED: Final = 0x00280103
 
@@ -292,6 +294,9 @@ class _Scrubber:
     def _kept(self, element: Stored, tag: int, vr: str, charset: Charset) -> Outcome:
         if not (values.fits(element, vr, tag) and values.decoded(element, vr, charset)):
             self.unfit.append(tag)
+            if vr == "UI" and tag not in _CLASSES:  # most are required, and references have to hold
+                action, replaced, _ = self._uid(element, tag, vr, charset)
+                return action, replaced, _UNFIT
             return Action.EMPTY, empty(tag, vr), _UNFIT
         if vr in values.NUMBER_VRS:
             return self._as_stored(element, tag, vr)

@@ -145,8 +145,13 @@ class IdentifierSearch:
         return len(squeezed) >= self._least and any(form in squeezed for form in forms)
 
     def finds_in_uid(self, uid: str) -> bool:
-        """Whether a component of a UID is a number that identifies."""
-        return any(component in self._numbers for component in uid.split("."))
+        """Whether a component of a UID is a number that identifies, or an ID is a part of it.
+
+        Some machines make both of the time: an ID `20170302.172449` is in their UIDs as it is.
+        """
+        if any(component in self._numbers for component in uid.split(".")):
+            return True
+        return self.needles.occur_in(uid.encode("utf-8", "replace"))
 
     def finds_in_bytes(self, data: bytes) -> bool:
         """Whether binary data holds a long form as text, in whatever encoding."""
