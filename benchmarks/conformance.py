@@ -39,7 +39,7 @@ def main() -> int:
     options = _options()
     work = Path(tempfile.mkdtemp(prefix="conformance-"))
     try:
-        profile = load_profile(options.profile, ())
+        profile = load_profile(options.profile, tuple(options.option))
         paths = sorted(p for p in options.folder.rglob("*") if p.is_file())
         result = {"profile": profile.name} | compare(paths, work, profile)
     finally:
@@ -134,6 +134,7 @@ def _without_values(line: str) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="real files")
+    parser.add_argument("--option", action="append", default=[], help="an option by its name")
     parser.add_argument("--profile", default="basic", help="a ready profile, or a TOML file")
     parser.add_argument("--json", type=Path, help="where the figures go")
     return parser.parse_args()
