@@ -27,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.headers_only import scrub_headers
 
+from cinescrub.dicom.profile import Profile
+from cinescrub.dicom.profiles import load_profile
 from cinescrub.errors import CinescrubError
 
 _VALUE = re.compile(r"<[^>]*>|'[^']*'|\[[^\]]*\]|\b\d+\b")
@@ -37,7 +39,9 @@ def main() -> int:
     options = _options()
     work = Path(tempfile.mkdtemp(prefix="conformance-"))
     try:
-        result = compare(sorted(p for p in options.folder.rglob("*") if p.is_file()), work)
+        profile = load_profile(options.profile, tuple(options.option))
+        paths = sorted(p for p in options.folder.rglob("*") if p.is_file())
+        result = {"profile": profile.name} | compare(paths, work, profile)
     finally:
         shutil.rmtree(work)
     for message, count in result["new_errors"].items():
@@ -52,7 +56,7 @@ def main() -> int:
     return 1 if result["new_errors"] else 0
 
 
-def compare(paths: list[Path], work: Path) -> dict[str, Any]:
+def compare(paths: list[Path], work: Path, profile: Profile) -> dict[str, Any]:
     """Scrub and check each file; return counts and the errors that outputs add."""
     new: Counter[str] = Counter()
     gone: Counter[str] = Counter()
@@ -61,7 +65,7 @@ def compare(paths: list[Path], work: Path) -> dict[str, Any]:
     for path in paths:
         target = work / "out.dcm"
         try:
-            scrub_headers(path, target)
+            scrub_headers(path, target, profile=profile)
         except CinescrubError:
             refused += 1
             continue
@@ -130,6 +134,8 @@ def _without_values(line: str) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="real files")
+    parser.add_argument("--option", action="append", default=[], help="an option by its name")
+    parser.add_argument("--profile", default="basic", help="a ready profile, or a TOML file")
     parser.add_argument("--json", type=Path, help="where the figures go")
     return parser.parse_args()
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.dicom.audit import audit_file
-from cinescrub.dicom.profile import basic_profile
+from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import Claims, fresh_file_meta, scrub
 from cinescrub.dicom.source import open_source
@@ -28,7 +28,9 @@ __all__ = ["KEY", "scrub_headers"]
 KEY = Pseudonyms(bytes(range(32)))
 
 
-def scrub_headers(path: Path, target: Path, *, audited: bool = True) -> None:
+def scrub_headers(
+    path: Path, target: Path, *, audited: bool = True, profile: Profile | None = None
+) -> None:
     """Scrub one file's header, clean its pixel stream, write, audit and commit.
 
     Raises
@@ -36,7 +38,7 @@ def scrub_headers(path: Path, target: Path, *, audited: bool = True) -> None:
     CinescrubError
         As in a run: the file is refused, or its audit found something.
     """
-    profile = basic_profile()
+    profile = profile or basic_profile()
     with open_source(path) as source:
         info = source.info
         registry.check(info)
@@ -60,9 +62,7 @@ def scrub_headers(path: Path, target: Path, *, audited: bool = True) -> None:
             )
             output.finish()
             if audited:
-                found = audit_file(
-                    output.path, outcome.identifiers, profile=profile, uids=outcome.uids
-                )
+                found = audit_file(output.path, outcome.search, profile=profile, uids=outcome.uids)
                 if found:
                     raise ScrubError("; ".join(found))
             output.commit()

@@ -16,6 +16,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.tag import BaseTag
 
 from cinescrub.dicom.audit import audit
+from cinescrub.dicom.encode import encoded_dataset
 from cinescrub.dicom.options import Option
 from cinescrub.dicom.profile import Action, Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
@@ -114,6 +115,7 @@ def test_no_option_lets_a_name_of_this_file_through(
     data = encoded(outcome.dataset)
     assert MARK.encode() not in data
     assert audit(decoded(data), outcome.identifiers, profile=profile, uids=outcome.uids) > 0
+    assert encoded_dataset(outcome.dataset, implicit=False, little=True) == data
 
 
 @given(headers)

@@ -7,18 +7,41 @@ from __future__ import annotations
 
 import logging
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from cinescrub import __version__
+from cinescrub.cli import bench_commands
 from cinescrub.cli import profile as profile_commands
-from cinescrub.config import DetectorChoice, InspectMode, MaskScope, OnDoubt, Policy, Provider
+from cinescrub.cli.flags import (
+    CleanDescriptors,
+    CleanGraphics,
+    CleanStructured,
+    Config,
+    DetectorFlag,
+    FillFlag,
+    Inputs,
+    InspectFlag,
+    Json,
+    Key,
+    Models,
+    PolicyFlag,
+    ProfileFlag,
+    ProviderFlag,
+    RetainDates,
+    RetainDevice,
+    RetainInstitution,
+    RetainPatient,
+    RetainPrivate,
+    RetainUids,
+    Threads,
+    VocabularyFlag,
+    asked_options,
+)
+from cinescrub.config import MaskScope, OnDoubt, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
-from cinescrub.types import Fill
 
 __all__ = ["app", "main"]
 
@@ -31,64 +54,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Inputs = Annotated[
-    list[Path], typer.Argument(help="Files and folders; content decides, not the suffix.")
-]
-Models = Annotated[
-    Path | None, typer.Option("--models", help="Bundle folder; default: the user's cache.")
-]
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-PolicyFlag = Annotated[
-    Policy | None, typer.Option("--policy", help="What happens to burned-in text.")
-]
-FillFlag = Annotated[
-    Fill | None, typer.Option("--fill", help="What redacted rectangles are filled with.")
-]
-ProviderFlag = Annotated[
-    Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
-]
-Threads = Annotated[
-    int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
-]
-DetectorFlag = Annotated[
-    DetectorChoice | None, typer.Option("--detector", help="Which detectors look for text.")
-]
-InspectFlag = Annotated[
-    InspectMode | None,
-    typer.Option("--inspect", help="Look at each new piece of overlay once, or at every frame."),
-]
-VocabularyFlag = Annotated[
-    Path | None,
-    typer.Option("--vocabulary", help="File with more clinical terms, one a line."),
-]
-ProfileFlag = Annotated[
-    str | None,
-    typer.Option("--profile", help="basic, research-echo, public-release, or a TOML file."),
-]
-OptionNames = Annotated[
-    list[str] | None,
-    typer.Option("--option", help="An option that the run had, as retain-uids; repeatable."),
-]
-Key = Annotated[
-    Path | None,
-    typer.Option("--key", help="Key file of the pseudonyms; created 0600 on first use."),
-]
-
-
-class Dates(StrEnum):
-    """What `--retain-dates` may be."""
-
-    FULL = "full"
-    MODIFIED = "modified"
-
-
-class Private(StrEnum):
-    """What `--retain-private` may be."""
-
-    PS315 = "ps315"
-    TCIA = "tcia"
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -97,6 +62,7 @@ def _print_version(wanted: bool) -> None:
 
 
 app.add_typer(profile_commands.app, name="profile")
+app.add_typer(bench_commands.app, name="bench")
 
 
 @app.callback()
@@ -156,32 +122,15 @@ def run(
         bool, typer.Option("--fail-fast", help="Stop at the first input without an output.")
     ] = False,
     profile: ProfileFlag = None,
-    retain_dates: Annotated[
-        Dates | None, typer.Option("--retain-dates", help="Keep dates, or move all of a patient's.")
-    ] = None,
-    retain_patient: Annotated[
-        bool, typer.Option("--retain-patient", help="Keep age, sex, size, weight and the like.")
-    ] = False,
-    retain_device: Annotated[
-        bool, typer.Option("--retain-device", help="Keep serial numbers and station names.")
-    ] = False,
-    retain_institution: Annotated[
-        bool, typer.Option("--retain-institution", help="Keep name and address of the site.")
-    ] = False,
-    retain_uids: Annotated[bool, typer.Option("--retain-uids", help="Keep UIDs.")] = False,
-    retain_private: Annotated[
-        Private | None,
-        typer.Option("--retain-private", help="Keep private elements on a list of safe ones."),
-    ] = None,
-    clean_descriptors: Annotated[
-        bool, typer.Option("--clean-descriptors", help="Keep free text in which nothing is found.")
-    ] = False,
-    clean_structured: Annotated[
-        bool, typer.Option("--clean-structured", help="Keep structured content, cleaned.")
-    ] = False,
-    clean_graphics: Annotated[
-        bool, typer.Option("--clean-graphics", help="Keep graphic annotations, cleaned.")
-    ] = False,
+    retain_dates: RetainDates = None,
+    retain_patient: RetainPatient = False,
+    retain_device: RetainDevice = False,
+    retain_institution: RetainInstitution = False,
+    retain_uids: RetainUids = False,
+    retain_private: RetainPrivate = None,
+    clean_descriptors: CleanDescriptors = False,
+    clean_structured: CleanStructured = False,
+    clean_graphics: CleanGraphics = False,
     crosswalk: Annotated[
         Path | None,
         typer.Option("--crosswalk", help="Encrypted file of what leads back; outside of --out."),
@@ -196,7 +145,7 @@ def run(
     Ends with 0 when every input has an output or was no DICOM, else with the highest exit code
     of its errors.
     """
-    from cinescrub.cli.run import asked_options, run_inputs
+    from cinescrub.cli.run import run_inputs
     from cinescrub.config import load_config
 
     settings = load_config(
@@ -215,17 +164,15 @@ def run(
         threads=threads,
         profile=profile,
         options=asked_options(
-            dates=retain_dates,
-            private=retain_private,
-            flags={
-                "retain-patient-characteristics": retain_patient,
-                "retain-device-identity": retain_device,
-                "retain-institution-identity": retain_institution,
-                "retain-uids": retain_uids,
-                "clean-descriptors": clean_descriptors,
-                "clean-structured-content": clean_structured,
-                "clean-graphics": clean_graphics,
-            },
+            retain_dates,
+            retain_private,
+            retain_patient,
+            retain_device,
+            retain_institution,
+            retain_uids,
+            clean_descriptors,
+            clean_structured,
+            clean_graphics,
         ),
     )
     code = run_inputs(
@@ -252,6 +199,16 @@ def inspect(
     detector: DetectorFlag = None,
     inspect_mode: InspectFlag = None,
     vocabulary: VocabularyFlag = None,
+    profile: ProfileFlag = None,
+    retain_dates: RetainDates = None,
+    retain_patient: RetainPatient = False,
+    retain_device: RetainDevice = False,
+    retain_institution: RetainInstitution = False,
+    retain_uids: RetainUids = False,
+    retain_private: RetainPrivate = None,
+    clean_descriptors: CleanDescriptors = False,
+    clean_structured: CleanStructured = False,
+    clean_graphics: CleanGraphics = False,
     provider: ProviderFlag = None,
     config: Config = None,
     json: Json = False,
@@ -268,6 +225,18 @@ def inspect(
         inspect=inspect_mode,
         vocabulary=vocabulary,
         provider=provider,
+        profile=profile,
+        options=asked_options(
+            retain_dates,
+            retain_private,
+            retain_patient,
+            retain_device,
+            retain_institution,
+            retain_uids,
+            clean_descriptors,
+            clean_structured,
+            clean_graphics,
+        ),
     )
     inspect_file(file, settings, header_only=header_only, json=json)
 
@@ -283,7 +252,15 @@ def verify(
         bool, typer.Option("--pixels", help="Look for text in the frames too, with the models.")
     ] = False,
     profile: ProfileFlag = None,
-    options: OptionNames = None,
+    retain_dates: RetainDates = None,
+    retain_patient: RetainPatient = False,
+    retain_device: RetainDevice = False,
+    retain_institution: RetainInstitution = False,
+    retain_uids: RetainUids = False,
+    retain_private: RetainPrivate = None,
+    clean_descriptors: CleanDescriptors = False,
+    clean_structured: CleanStructured = False,
+    clean_graphics: CleanGraphics = False,
     models: Models = None,
     config: Config = None,
     json: Json = False,
@@ -298,7 +275,20 @@ def verify(
     from cinescrub.config import load_config
 
     settings = load_config(
-        config, models=models, profile=profile, options=tuple(options) if options else None
+        config,
+        models=models,
+        profile=profile,
+        options=asked_options(
+            retain_dates,
+            retain_private,
+            retain_patient,
+            retain_device,
+            retain_institution,
+            retain_uids,
+            clean_descriptors,
+            clean_structured,
+            clean_graphics,
+        ),
     )
     check = pixel_check(settings) if pixels else None
     code = verify_folder(
@@ -380,139 +370,6 @@ def demo(
     from cinescrub.cli.demo import demonstrate
 
     raise typer.Exit(demonstrate(out, models, provider or Provider.AUTO))
-
-
-class _SpeedUnlessNamed(TyperGroup):
-    """Takes `bench`, alone or with files and options, for `bench speed`."""
-
-    # typer's releases take their contexts from click or from a private copy of it.
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        if not args or args[0] not in {*self.list_commands(ctx), *ctx.help_option_names}:
-            args = ["speed", *args]
-        return super().parse_args(ctx, args)
-
-
-bench = typer.Typer(
-    cls=_SpeedUnlessNamed,
-    help="Measure speed (`bench [FILE...]`, as `bench speed`), accuracy, or detectors' work.",
-)
-app.add_typer(bench, name="bench")
-
-
-@bench.command()
-def speed(
-    inputs: Annotated[
-        list[Path] | None, typer.Argument(help="Files to measure; default: a made cine.")
-    ] = None,
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Made cine: frames.")] = 30,
-    rows: Annotated[int, typer.Option("--rows", min=96, help="Made cine: rows.")] = 480,
-    columns: Annotated[int, typer.Option("--columns", min=96, help="Made cine: columns.")] = 640,
-    syntax: Annotated[
-        str, typer.Option("--syntax", help="Made cine: jpeg, rle, native, jpegls, j2k.")
-    ] = "jpeg",
-    still: Annotated[
-        bool, typer.Option("--still", help="Made cine: the sector does not move.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Made cine: seed.")] = 1,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs; the median counts.")] = 1,
-    models: Models = None,
-    policy: PolicyFlag = None,
-    provider: ProviderFlag = None,
-    threads: Threads = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Measure frames/s, seconds by stage and peak memory of the main job."""
-    from cinescrub.cli.bench import MadeCine, measure
-    from cinescrub.config import load_config
-
-    settings = load_config(config, models=models, policy=policy, provider=provider, threads=threads)
-    made = MadeCine(frames, rows, columns, syntax, still, seed)
-    raise typer.Exit(measure(inputs or [], made, settings, repeat=repeat, json=json))
-
-
-@bench.command()
-def accuracy(
-    run_options: Annotated[
-        list[str] | None,
-        typer.Argument(help="After `--`: options of `cinescrub run`, which is measured."),
-    ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Cines of each group.")] = 1,
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each cine.")] = 5,
-    rows: Annotated[int, typer.Option("--rows", min=96, help="Rows, but in `size-` groups.")] = 480,
-    columns: Annotated[
-        int, typer.Option("--columns", min=96, help="Columns, but in `size-` groups.")
-    ] = 640,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group", help="Only this group, or pattern `jpeg-*`; repeatable."),
-    ] = None,
-    face: Annotated[
-        list[Path] | None,
-        typer.Option("--face", help="TrueType file: adds the group `face-NAME`; repeatable."),
-    ] = None,
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--peer",
-            help="Score this one, too: easyocr, easyocr-keyframes, rapidocr, tesseract, or `all`"
-            " that are installed; repeatable.",
-        ),
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Write all figures and every miss here.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw recall and text kept here, as PNG.")
-    ] = None,
-    work: Annotated[
-        Path | None, typer.Option("--work", help="Parent of the scratch folder.")
-    ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave cines and outputs there.")] = False,
-    explain: Annotated[
-        bool, typer.Option("--causes/--no-causes", help="Run missed cines again to say why.")
-    ] = True,
-) -> None:
-    """Measure what is left of identifiers, and of clinical text, on made cines with truth.
-
-    The figures are defined in `cinescrub.testing.score`.
-    """
-    from cinescrub.cli.accuracy import Choice, Targets, measure_accuracy
-
-    choice = Choice(seeds, frames, rows, columns, tuple(group or ()), tuple(face or ()))
-    targets = Targets(json, plot, work, keep)
-    code = measure_accuracy(choice, peer or (), run_options or (), targets, explain=explain)
-    raise typer.Exit(code)
-
-
-@bench.command()
-def work(
-    run_options: Annotated[
-        list[str] | None,
-        typer.Argument(help="After `--`: options of `cinescrub run`, which is measured."),
-    ] = None,
-    dynamic: Annotated[
-        list[str] | None,
-        typer.Option("--dynamic", help="What changes over the frames; repeatable."),
-    ] = None,
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each cine.")] = 120,
-    rows: Annotated[int, typer.Option("--rows", min=96, help="Rows of each cine.")] = 480,
-    columns: Annotated[int, typer.Option("--columns", min=96, help="Columns.")] = 640,
-    json: Json = False,
-) -> None:
-    """Measure how much of a cine the detectors ran on, of what every frame would cost."""
-    from cinescrub.cli.work import measure_work
-    from cinescrub.testing import Dynamic
-
-    known = {each.value: each for each in Dynamic}
-    for name in dynamic or ():
-        if name not in known:
-            raise typer.BadParameter(f"{name}: choose of {', '.join(known)}")
-    chosen = [known[name] for name in dynamic or ("static", "clock", "patient", "frozen")]
-    code = measure_work(
-        chosen, run_options or (), frames=frames, rows=rows, columns=columns, json=json
-    )
-    raise typer.Exit(code)
 
 
 def main() -> None:

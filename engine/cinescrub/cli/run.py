@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 
-__all__ = ["NO_INPUT", "asked_options", "cancel_on_signals", "run_inputs"]
+__all__ = ["NO_INPUT", "cancel_on_signals", "run_inputs"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NO_INPUT: Final = "no input found: give files or folders that hold files"
@@ -132,17 +132,6 @@ def _check_links(
             raise ConfigError(f"{name} leads back to patients: put it outside of --out")
         if any(_lies_in(path, given) for given in inputs):
             raise ConfigError(f"{name} would change an input or its folder: put it elsewhere")
-
-
-def asked_options(
-    *, dates: str | None, private: str | None, flags: Mapping[str, bool]
-) -> tuple[str, ...] | None:
-    """Return the options of PS3.15 that flags ask for, by name; None if there are none."""
-    names = [name for name, asked in flags.items() if asked]
-    names += [f"retain-{dates}-dates"] if dates is not None else []
-    if private is not None:
-        names.append("retain-tcia-private" if private == "tcia" else "retain-safe-private")
-    return tuple(names) or None
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -8,7 +8,7 @@ found names the element, never the value.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -34,6 +34,7 @@ from cinescrub.dicom.structure import Encoding, label
 from cinescrub.dicom.values import (
     BULK_VRS,
     CHARSET_TAG,
+    NUMBER_VRS,
     STRING_VRS,
     charset_of,
     data,
@@ -65,7 +66,7 @@ _META: Final = (0x00020000, 0x00020001, _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTAT
 
 def audit(
     dataset: Dataset,
-    identifiers: Iterable[HeaderIdentifier],
+    identifiers: Iterable[HeaderIdentifier] | IdentifierSearch,
     *,
     profile: Profile,
     uids: frozenset[str] = frozenset(),
@@ -76,7 +77,7 @@ def audit(
     ----------
     dataset : Dataset
         The output's header; borrowed.
-    identifiers : iterable of HeaderIdentifier
+    identifiers : iterable of HeaderIdentifier, or IdentifierSearch
         Of the input. How each is judged is said in `cinescrub.dicom.search`.
     profile : Profile
         That the scrub applied.
@@ -95,13 +96,19 @@ def audit(
     InputError
         The dataset can't be read.
     """
-    judge = _Judge.of(profile, first_text(dataset, _SOP_CLASS), identifiers, uids)
+    judge = _Judge.of(profile, first_text(dataset, _SOP_CLASS), _search_of(identifiers), uids)
     judged = 0
     for value in _held(dataset, Level()):
         for fault in judge.faults(value):
             raise ScrubError(fault)
         judged += 1
     return judged
+
+
+def _search_of(identifiers: Iterable[HeaderIdentifier] | IdentifierSearch) -> IdentifierSearch:
+    if isinstance(identifiers, IdentifierSearch):
+        return identifiers
+    return IdentifierSearch(identifiers)
 
 
 def _held(dataset: Dataset, level: Level) -> Iterator[Value]:
@@ -121,7 +128,7 @@ def _held(dataset: Dataset, level: Level) -> Iterator[Value]:
 
 def audit_file(
     path: Path,
-    identifiers: Iterable[HeaderIdentifier] = (),
+    identifiers: Iterable[HeaderIdentifier] | IdentifierSearch = (),
     *,
     profile: Profile,
     uids: frozenset[str] = frozenset(),
@@ -138,8 +145,8 @@ def audit_file(
     ----------
     path : Path
         A file of ours, finished; only read.
-    identifiers : iterable of HeaderIdentifier
-        Of the input, where it is at hand.
+    identifiers : iterable of HeaderIdentifier, or IdentifierSearch
+        Of the input, where it is at hand; or the search for them, where there is one.
     profile : Profile
         That the scrub applied.
     uids : frozenset of str
@@ -151,8 +158,7 @@ def audit_file(
         What was found, a line each; empty for a clean file. After bytes that can't be read no
         further ones are.
     """
-    known = tuple(identifiers)
-    auditor = _Auditor(profile, known, uids)
+    auditor = _Auditor(profile, _search_of(identifiers), uids)
     found: list[str] = []
     with path.open("rb") as file:
         try:
@@ -172,7 +178,7 @@ class _Auditor:
     """One file's audit, and what of it is known so far."""
 
     profile: Profile
-    identifiers: tuple[HeaderIdentifier, ...]
+    search: IdentifierSearch
     uids: frozenset[str]
     meta: dict[int, str] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
@@ -181,7 +187,7 @@ class _Auditor:
     """First values of the root's US elements."""
 
     def findings(self, descriptor: int) -> Iterator[str]:
-        header = Needles(self.identifiers)
+        header = self.search.needles
         cursor = SearchedCursor(file_blocks(descriptor), header)
         yield from self._container(cursor)
         syntax = self.meta.get(_SYNTAX, "")
@@ -193,7 +199,7 @@ class _Auditor:
             if (end - start) % 2:
                 yield "the deflated dataset has an odd length"
             cursor = SearchedCursor(inflated_blocks(descriptor, start), header)
-        judge = _Judge.of(self.profile, self.meta.get(_CLASS, ""), self.identifiers, self.uids)
+        judge = _Judge.of(self.profile, self.meta.get(_CLASS, ""), self.search, self.uids)
         walker = Walker(cursor, encoding, judge.private_representation)
         tables = []
         for value in walker.walk():
@@ -277,35 +283,35 @@ class _Judge:
         cls,
         profile: Profile,
         sop_class: str,
-        identifiers: Iterable[HeaderIdentifier],
+        search: IdentifierSearch,
         uids: frozenset[str],
     ) -> _Judge:
         rules, own = profile.for_object(sop_class), own_texts(profile.edition)
-        return cls(profile, rules, IdentifierSearch(identifiers), uids, own)
+        return cls(profile, rules, search, uids, own)
 
     def private_representation(self, creator: str, tag: int) -> str:
         return safe_representation(creator, tag, None, self.profile.options)
 
-    def faults(self, value: Value) -> Iterator[str]:
-        if value.tag >> 16 & 1:
-            yield from self._private_faults(value)
-            return
-        tag, element = value.tag, value.element
-        stamped = value.parent == ROOT and tag in STAMPED
-        action = self.rules.decide(tag, value.parent).action
+    def faults(self, value: Value) -> Sequence[str]:
+        tag, element, parent = value.tag, value.element, value.parent
+        if tag >> 16 & 1:
+            return self._private_faults(value)
+        stamped = tag in STAMPED and parent == ROOT
+        action = self.rules.decide(tag, parent).action
         if action is Action.REMOVE and not stamped:
-            yield f"{value.place} is still there, which the profile removes"
-            return
+            return (f"{value.place} is still there, which the profile removes",)
         vr = representation(element, tag, signed=element.VR == "SS")
         if not vr:
-            yield f"{value.place} has a value representation that can hold anything"
-        elif vr != "SQ":
-            kept = stamped or self._is_as_told(action, value, vr)
-            if not kept:
-                yield f"{value.place} has a value that the profile replaces"
-            yield from self._value_faults(value, vr)
+            return (f"{value.place} has a value representation that can hold anything",)
+        if vr == "SQ" or (vr in NUMBER_VRS and fits(element, vr, tag)):
+            return ()
+        found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
+        faults = self._value_faults(value, vr, found)
+        if not (stamped or self._is_as_told(action, value, vr, found)):
+            faults.insert(0, f"{value.place} has a value that the profile replaces")
+        return faults
 
-    def _private_faults(self, value: Value) -> Iterator[str]:
+    def _private_faults(self, value: Value) -> Sequence[str]:
         """Judge a private element: a safe one by its list, or the creator of such."""
         tag, element, options = value.tag, value.element, self.profile.options
         if tag & 0xFFFF <= 0xFF:
@@ -315,23 +321,29 @@ class _Judge:
             stated = None if element.VR is None else str(element.VR)
             safe = safe_representation(value.creator, tag, stated, options)
         if not safe:
-            yield f"{value.place} is still there, which the profile removes"
-        elif safe != "SQ":
-            yield from self._value_faults(value, safe)
+            return (f"{value.place} is still there, which the profile removes",)
+        if safe == "SQ":
+            return ()
+        found = texts(element, safe, value.charset) if safe in STRING_VRS else ()
+        return self._value_faults(value, safe, found)
 
-    def _value_faults(self, value: Value, vr: str) -> Iterator[str]:
+    def _value_faults(self, value: Value, vr: str, found: tuple[str, ...]) -> list[str]:
         tag, element = value.tag, value.element
+        faults: list[str] = []
         if not (fits(element, vr, tag) and decoded(element, vr, value.charset)):
-            yield f"{value.place} has a value that isn't one of its representation"
-        found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
-        if any(self._leaks(text, tag, vr) for text in found if text not in self.own):
-            yield f"an identifier of this file is still in {value.place}"
+            faults.append(f"{value.place} has a value that isn't one of its representation")
+        for text in found:
+            if text not in self.own and self._leaks(text, tag, vr):
+                faults.append(f"an identifier of this file is still in {value.place}")
+                break
         if vr in BULK_VRS and self.search.finds_in_bytes(data(element)):
-            yield f"an identifier of this file is in the bytes of {value.place}"
+            faults.append(f"an identifier of this file is in the bytes of {value.place}")
+        return faults
 
-    def _is_as_told(self, action: Action, value: Value, vr: str) -> bool:
+    def _is_as_told(self, action: Action, value: Value, vr: str, found: tuple[str, ...]) -> bool:
         """Whether a value is what the profile's action makes of any."""
-        found = texts(value.element, vr, value.charset) if vr in STRING_VRS else ()
+        if action is Action.KEEP and vr != "UI":
+            return True
         if value.tag == CHARSET_TAG or is_empty(value.element, vr):
             return True
         if vr == "UI" and action not in (Action.KEEP, Action.CLEAN):

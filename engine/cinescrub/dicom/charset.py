@@ -8,10 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["DEFAULT_CHARSET", "TEXT_VRS", "Charset", "charset_of_terms", "decode", "readings"]
+__all__ = [
+    "DEFAULT_CHARSET",
+    "TEXT_VRS",
+    "Charset",
+    "charset_of_terms",
+    "decode",
+    "is_plain",
+    "readings",
+]
 
 TEXT_VRS: Final = frozenset({"LO", "SH", "PN", "UC", "LT", "ST", "UT"})
 """VRs to which the character set applies; the others are ASCII (PS3.5 6.1.2.2)."""
@@ -82,6 +91,11 @@ def charset_of_terms(stored: Sequence[str]) -> Charset:
     stored : sequence of str
         As read, without padding. A first value that is empty is the default repertoire.
     """
+    return _charset_of(tuple(stored))
+
+
+@lru_cache(maxsize=256)  # what devices write is one of few
+def _charset_of(stored: tuple[str, ...]) -> Charset:
     if not any(stored):
         return DEFAULT_CHARSET
     terms = [_term(term) for term in stored]
@@ -117,6 +131,11 @@ def _codec(term: str) -> str:
     return _ALONE.get(term) or _SINGLE.get(number, "") or _MULTI.get(number, "")
 
 
+def is_plain(value: bytes) -> bool:
+    """Whether a value is ASCII without escape sequences, and so the same in every character set."""
+    return value.isascii() and b"\x1b" not in value
+
+
 def decode(value: bytes, vr: str, charset: Charset, errors: str = "strict") -> str:
     """Decode a value, delimiters and padding included.
 
@@ -138,7 +157,7 @@ def decode(value: bytes, vr: str, charset: Charset, errors: str = "strict") -> s
     UnicodeError
         The value isn't valid in its character set, and `errors` is `strict`.
     """
-    if value.isascii() and b"\x1b" not in value:
+    if is_plain(value):
         return value.decode("ascii")
     try:
         return _strict(value, charset) if vr in TEXT_VRS else value.decode("ascii")

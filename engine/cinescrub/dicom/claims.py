@@ -7,11 +7,13 @@ never added to: whether an earlier `Clean Pixel Data` is true can't be seen from
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pydicom import Dataset, config
 from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 from cinescrub import __version__
 from cinescrub.dicom.options import BASIC, CODES, PIXELS, Option
@@ -88,6 +90,7 @@ def stamp(
         _mark_derived(dataset)
 
 
+@lru_cache(maxsize=8)  # editions
 def own_texts(edition: str) -> frozenset[str]:
     """Return the texts that `stamp` may write: the audit doesn't search our own words."""
     written = {_DERIVATION, *BASIC, *PIXELS, *(text for code in CODES.values() for text in code)}
@@ -124,13 +127,11 @@ def _mark_derived(dataset: Dataset) -> None:
 
 
 def _code(value: str, meaning: str) -> Dataset:
-    item = Dataset()
-    _put(item, 0x00080100, "SH", value)
-    _put(item, 0x00080102, "SH", "DCM")
-    _put(item, 0x00080104, "LO", meaning)
-    return item
+    named = ((0x00080100, "SH", value), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning))
+    made = [DataElement(BaseTag(t), vr, text, already_converted=True) for t, vr, text in named]
+    return Dataset({element.tag: element for element in made})
 
 
 def _put(dataset: Dataset, tag: int, vr: str, value: str | list[str] | Sequence) -> None:
     # Not validated: the further values of an ImageType are the input's, kept as they were.
-    dataset[tag] = DataElement(tag, vr, value, validation_mode=config.IGNORE)
+    dataset[BaseTag(tag)] = DataElement(BaseTag(tag), vr, value, validation_mode=config.IGNORE)

@@ -35,6 +35,7 @@ class SearchedCursor:
         self._blocks = blocks
         self._needles = needles
         self._block = b""
+        self._held = 0
         self._base = 0
         self._at = 0
         self._searched = 0
@@ -47,11 +48,11 @@ class SearchedCursor:
 
     def read(self, size: int, /) -> bytes:
         """Read `size` bytes; fewer at the end."""
-        end = self._at + size
-        if end <= len(self._block):
-            data = self._block[self._at : end]
+        at = self._at
+        end = at + size
+        if end <= self._held:
             self._at = end
-            return data
+            return self._block[at:end]
         parts = []
         while size:
             part = self._block[self._at : self._at + size]
@@ -73,7 +74,7 @@ class SearchedCursor:
         self._search(len(self._block))
         block = self._blocks()
         self._base += len(self._block)
-        self._block, self._at, self._searched = block, 0, 0
+        self._block, self._held, self._at, self._searched = block, len(block), 0, 0
         return bool(block)
 
     def _search(self, end: int) -> None:
@@ -88,10 +89,12 @@ class SearchedCursor:
 def file_blocks(descriptor: int, start: int = 0) -> Blocks:
     """Return a reader of a file's blocks by position, so that nobody else is disturbed."""
     at = start
+    end = os.fstat(descriptor).st_size
 
     def read() -> bytes:
         nonlocal at
-        block = os.pread(descriptor, BLOCK, at)
+        # Not more than there is: what is read short is copied once more. At the end one byte asks.
+        block = os.pread(descriptor, min(BLOCK, max(1, end - at)), at)
         at += len(block)
         return block
 

@@ -5,16 +5,19 @@ Reads values of a header; opens nothing and decodes nothing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from cinescrub.dicom.header import guarded, syntax_name
+from cinescrub.dicom.header import guarded, raw_element, syntax_name
 from cinescrub.dicom.palette import read_palette
 from cinescrub.dicom.structure import label
+from cinescrub.dicom.values import dictionary_vr
 from cinescrub.errors import InputError
 from cinescrub.types import CineInfo, Palette, Region
 
@@ -171,11 +174,38 @@ def _single(header: Dataset, tag: int) -> object:
     """Return the value of an element that may have one; None where it is missing or empty."""
     if BaseTag(tag) not in header:
         return None
+    if (known := _plain(header, tag)) is not None:
+        return known
     with guarded(f"malformed: {label(tag)} can't be read"):
         value: object = header[BaseTag(tag)].value
     if isinstance(value, MultiValue | list):  # numbers come as a list, text as a MultiValue
         raise InputError(f"malformed: {label(tag)} has several values")
     return None if value in ("", b"") else value
+
+
+def _plain(header: Dataset, tag: int) -> int | str | None:
+    """Return a value that reads in one way only, and leave the element as it was read.
+
+    None for all others: those are pydicom's to convert.
+    """
+    raw = raw_element(header, tag)
+    value = None if raw is None else raw.value
+    if raw is None or not value:
+        return None
+    vr = raw.VR or dictionary_vr(tag)
+    if vr == "US":
+        return (
+            int.from_bytes(value, "little" if raw.is_little_endian else "big")
+            if len(value) == 2
+            else None
+        )
+    if vr in ("CS", "UI") and _WORD.fullmatch(value):
+        return value.rstrip(b"\0 ").decode("ascii")
+    return int(value) if vr == "IS" and _DIGITS.fullmatch(value) else None
+
+
+_WORD: Final = re.compile(rb"[A-Z0-9_.]+( [A-Z0-9_.]+)*[\0 ]?")
+_DIGITS: Final = re.compile(rb"[0-9]{1,9} ?")
 
 
 def _integer(
@@ -195,6 +225,9 @@ def _integer(
 
 def _text(header: Dataset, tag: int) -> str:
     """Return a single text value, empty where there is none or several."""
+    known = _plain(header, tag)
+    if known is not None:
+        return known if isinstance(known, str) else ""
     with guarded(f"malformed: {label(tag)} can't be read"):
         value: object = header[BaseTag(tag)].value if BaseTag(tag) in header else None
     return value.strip("\0 ") if isinstance(value, str) else ""

@@ -7,6 +7,7 @@ from typing import Final
 
 from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 __all__ = ["DATE", "PLACEHOLDERS", "TEXT", "dummy", "empty", "is_dummy"]
 
@@ -33,9 +34,13 @@ _DUMMIES: Final = MappingProxyType(
 )
 
 
+_CONVERTED: Final = frozenset({"AT", "DS", "IS", "PN"})
+"""VRs of whose values pydicom makes a type of its own."""
+
+
 def dummy(tag: int, vr: str) -> DataElement:
     """Return a new element with a value without meaning; `vr` is neither SQ nor UI."""
-    return DataElement(tag, vr, _DUMMIES[vr])
+    return DataElement(BaseTag(tag), vr, _DUMMIES[vr], already_converted=vr not in _CONVERTED)
 
 
 def is_dummy(text: str, vr: str) -> bool:
@@ -45,4 +50,5 @@ def is_dummy(text: str, vr: str) -> bool:
 
 def empty(tag: int, vr: str) -> DataElement:
     """Return a new element of zero length."""
-    return DataElement(tag, vr, Sequence() if vr == "SQ" else None)
+    value = Sequence() if vr == "SQ" else None
+    return DataElement(BaseTag(tag), vr, value, already_converted=True)

@@ -8,17 +8,17 @@ beyond what finding the dataset and its encoding needs.
 from __future__ import annotations
 
 import logging
+import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import BinaryIO
 
 from pydicom import Dataset, config
-from pydicom.dataelem import RawDataElement
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import FileMetaDataset
-from pydicom.filereader import read_dataset
+from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
@@ -60,7 +60,9 @@ MAX_HEADER_BYTES = 1 << 26
 
 _DICOMDIR = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.6 table A-1
 _SOP_CLASS = 0x00080016
+_CHARSET = 0x00080005
 _STANDARD_ROOT = b"1.2.840.10008."
+_UID = re.compile(rb"[0-9.]{1,64}[\0 ]?")
 _NO_META = (
     (IMPLICIT_LITTLE, True, True),
     (EXPLICIT_LITTLE, False, True),
@@ -76,23 +78,28 @@ _quiet_users = 0
 _quiet_saved: warnings.catch_warnings[None] | None = None
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+class quiet:  # noqa: N801 - reads as a word: `with quiet():`
     """Ignore warnings while pydicom reads: they hold values.
 
     Counted, as `warnings.catch_warnings` alone restores another thread's filters: the first one
     in saves them, the last one out restores them.
     """
-    global _quiet_users, _quiet_saved
-    with _quiet_lock:
-        if _quiet_users == 0:
-            _quiet_saved = warnings.catch_warnings()
-            _quiet_saved.__enter__()
-            warnings.simplefilter("ignore")
-        _quiet_users += 1
-    try:
-        yield
-    finally:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        global _quiet_users, _quiet_saved
+        with _quiet_lock:
+            if _quiet_users == 0:
+                _quiet_saved = warnings.catch_warnings()
+                _quiet_saved.__enter__()
+                warnings.simplefilter("ignore")
+            _quiet_users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        global _quiet_users, _quiet_saved
         with _quiet_lock:
             _quiet_users -= 1
             if _quiet_users == 0 and _quiet_saved is not None:
@@ -100,19 +107,24 @@ def quiet() -> Iterator[None]:
                 _quiet_saved = None
 
 
-@contextmanager
-def guarded(message: str) -> Iterator[None]:
+class guarded(quiet):  # noqa: N801 - reads as a word
     """Turn whatever pydicom raises on malformed input into an InputError with a fixed message.
 
     The cause is dropped on purpose: its text can hold a value of the dataset.
     """
-    try:
-        with quiet():
-            yield
-    except CinescrubError:
-        raise
-    except Exception:  # pydicom raises a dozen kinds, from RecursionError to struct.error
-        raise InputError(message) from None
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        # pydicom raises a dozen kinds, from RecursionError to struct.error
+        if isinstance(error, Exception) and not isinstance(error, CinescrubError):
+            raise InputError(self._message) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +199,7 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
     """Read group 0002: always Explicit VR Little Endian (PS3.10 7.1)."""
     file.seek(start)
     stop = start
+    found: list[RawDataElement] = []
     while file.read(2) == b"\x02\x00":
         file.seek(stop)
         element = next(elements(file, Encoding(implicit=False, little=True), size))
@@ -195,17 +208,19 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
         stop = element.value + element.length
         if stop - start > BULK_BYTES:
             raise InputError("the file meta information is longer than 1 MiB: refused")
-        file.seek(stop)
-    file.seek(start)
+        file.seek(element.value)
+        value = file.read(element.length)
+        tag, vr, length, _, at = element
+        found.append(RawDataElement(BaseTag(tag), vr, length, value, at, False, True))
     with guarded("malformed: the file meta information can't be read"):
-        meta = FileMetaDataset()
-        if stop > start:
-            meta.update(read_dataset(file, False, True, bytelength=stop - start))
-    return meta, stop
+        return FileMetaDataset({raw.tag: raw for raw in found}), stop
 
 
 def _uid(dataset: Dataset, tag: int) -> str:
     """Return a single-valued UID, or nothing."""
+    raw = raw_element(dataset, tag)
+    if raw is not None and raw.VR == "UI" and raw.value and _UID.fullmatch(raw.value):
+        return str(raw.value.rstrip(b"\0 ").decode("ascii"))
     with guarded(f"malformed: {label(tag)} can't be read"):
         value: object = dataset[BaseTag(tag)].value if BaseTag(tag) in dataset else None
     return str(value).strip("\0 ") if isinstance(value, str) else ""
@@ -318,15 +333,13 @@ def _left_out(element: Element) -> bool:
     return private_bulk and not (element.length == UNDEFINED and element.vr in ("SQ", "UN"))
 
 
-def read_header(file: BinaryIO, start: int, layout: Layout) -> tuple[Dataset, tuple[int, ...]]:
+def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...]]:
     """Read what `layout` lists into a pydicom dataset.
 
     Parameters
     ----------
     file : binary file
         Borrowed.
-    start : int
-        Offset of the dataset in it.
     layout : Layout
         From `lay_out` of the same bytes.
 
@@ -337,24 +350,30 @@ def read_header(file: BinaryIO, start: int, layout: Layout) -> tuple[Dataset, tu
     left_out : tuple of int
         Tags of private elements over `BULK_BYTES`, which were not read.
     """
-    file.seek(start)
+    implicit, little = layout.encoding.implicit, layout.encoding.little
+    held: dict[BaseTag, RawDataElement | DataElement] = {}
+    codecs: str | list[str] = default_encoding
+    left_out = []
     with guarded("malformed: the header can't be read"):
-        dataset = read_dataset(
-            file,
-            layout.encoding.implicit,
-            layout.encoding.little,
-            stop_when=lambda tag, _vr, _length: tag in PIXEL_TAGS,
-            defer_size=BULK_BYTES,
-        )
-    if set(dataset.keys()) != {element.tag for element in layout.header}:
-        raise InputError("malformed: the header can be read in two ways")
-    for element in layout.header:
-        if _left_out(element):
-            dataset.pop(BaseTag(element.tag), None)
-        elif element.length > BULK_BYTES and element.length != UNDEFINED:
-            file.seek(element.value)
-            _fill(dataset, element.tag, file.read(element.length))
-    return dataset, tuple(e.tag for e in layout.header if _left_out(e))
+        for element in layout.header:
+            tag, vr, length, at, value_at = element
+            if _left_out(element):
+                left_out.append(tag)
+                continue
+            key = BaseTag(tag)
+            if length == UNDEFINED:
+                file.seek(at)
+                held[key] = next(data_element_generator(file, implicit, little, encoding=codecs))
+                continue
+            file.seek(value_at)
+            stated, value = None if implicit else vr, file.read(length)
+            raw = RawDataElement(key, stated, length, value, value_at, implicit, little)
+            held[key] = raw
+            if tag == _CHARSET:
+                codecs = convert_encodings(convert_raw_data_element(raw).value)
+        dataset = Dataset(held)
+        dataset.set_original_encoding(implicit, little, codecs)
+    return dataset, tuple(left_out)
 
 
 def raw_element(dataset: Dataset, tag: int) -> RawDataElement | None:
@@ -364,10 +383,3 @@ def raw_element(dataset: Dataset, tag: int) -> RawDataElement | None:
     # pydicom's annotation says DataElement, which this is only once it was converted
     element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
     return element if isinstance(element, RawDataElement) else None
-
-
-def _fill(dataset: Dataset, tag: int, value: bytes) -> None:
-    """Put the value of a deferred element in place."""
-    raw = raw_element(dataset, tag)
-    if raw is not None:
-        dataset[BaseTag(tag)] = raw._replace(value=value)

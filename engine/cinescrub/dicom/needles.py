@@ -16,7 +16,7 @@ ramp. Shorter forms are the decoded values' to find
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Final
 
 import cv2
@@ -75,7 +75,7 @@ class Needles:
 
     def no_shorter_than(self, shortest: int) -> Needles:
         """Return those of the forms that have `shortest` bytes or more."""
-        fewer = Needles(())
+        fewer = object.__new__(Needles)
         fewer._set(self._forms, shortest)
         return fewer
 
@@ -169,8 +169,8 @@ _IGNORED: Final = PLACEHOLDERS
 
 def _is_ramp(text: str) -> bool:
     """Whether characters only rise or only fall: a palette holds `12345678`, as bytes and words."""
-    rising = sorted(text)
-    return list(text) in (rising, rising[::-1])
+    pairs = list(pairwise(text))
+    return all(a <= b for a, b in pairs) or all(a >= b for a, b in pairs)
 
 
 def _encoded(text: str) -> Iterator[bytes]:

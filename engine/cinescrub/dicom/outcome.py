@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag
 
 from cinescrub.dicom.dummies import empty
 from cinescrub.dicom.profile import Action
+from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.values import dictionary_vr
 from cinescrub.policy.identifiers import HeaderIdentifier
 
@@ -67,6 +68,8 @@ class ScrubOutcome:
     """Identifiers of the input: no frame may show one."""
     identifiers: tuple[HeaderIdentifier, ...] = field(repr=False)
     """Those of them that the output's header must not hold: all that no option retains."""
+    search: IdentifierSearch = field(repr=False)
+    """For these, ready."""
     uids: frozenset[str] = field(repr=False)
     """UIDs of the input that the output must not hold either."""
     links: Links = field(repr=False)

@@ -7,6 +7,7 @@ often wrong in explicit ones, and pydicom would have to guess.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -118,47 +119,60 @@ def _eight_bit(header: Dataset, tag: int, raw: bytes, *, little: bool) -> bytes:
     return np.frombuffer(raw[: len(raw) & ~1], ">u2").astype("<u2").tobytes()
 
 
+@dataclass(slots=True)
+class _Curve:
+    """A segmented table as lines from value to value; a discrete value is one of length 1."""
+
+    entries: int
+    """Values that the table has to have."""
+    stops: list[int] = field(default_factory=list)
+    """Last value of each line. It starts after the one before."""
+    lengths: list[int] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, stops: Sequence[int], length: int) -> None:
+        if length:
+            self.stops += stops
+            self.lengths += [length] * len(stops)
+            self.total += length * len(stops)
+
+    def values(self) -> Words:
+        """Return all values, (total,), rounded to even where they lie between (C.7.9.2.2)."""
+        stops, lengths = np.array(self.stops, np.int64), np.array(self.lengths, np.int64)
+        starts = np.concatenate([stops[:1], stops[:-1]])
+        step = np.arange(1, self.total + 1) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rise = np.repeat(stops - starts, lengths) * step / np.repeat(lengths, lengths)
+        return np.rint(np.repeat(starts, lengths) + rise).astype(np.int64)
+
+
 def _expand(data: Sequence[int], bits: int, entries: int) -> Words:
-    """Expand a segmented table, never to more than `entries` values (PS3.3 C.7.9.2)."""
-    out: list[int] = []
-    _segments(data, 0, None, bits, entries, out, indirect=True)
-    return np.array(out, dtype=np.int64)
+    """Expand a segmented table, never to more than one segment over `entries` (C.7.9.2)."""
+    curve = _Curve(entries)
+    _segments(data, 0, None, bits, curve, indirect=True)
+    return curve.values()
 
 
 def _segments(
-    data: Sequence[int],
-    at: int,
-    count: int | None,
-    bits: int,
-    entries: int,
-    out: list[int],
-    *,
-    indirect: bool,
+    data: Sequence[int], at: int, count: int | None, bits: int, out: _Curve, *, indirect: bool
 ) -> None:
-    """Append the values of `count` segments (None: of all) from index `at` to `out`."""
+    """Append `count` segments (None: all) from index `at` to `out`."""
     while (count is None or count > 0) and at + 1 < len(data):
         # the table ends at its descriptor's length: what follows is padding to even
-        if len(out) >= entries:
+        if out.total >= out.entries:
             return
         code, length = data[at], data[at + 1]
         if code == _DISCRETE:
-            values, at = list(data[at + 2 : at + 2 + length]), at + 2 + length
-        elif code == _LINEAR and out and at + 2 < len(data):
-            values = _ramp(out[-1], data[at + 2], length)
+            out.add(data[at + 2 : at + 2 + length], 1)
+            at += 2 + length
+        elif code == _LINEAR and out.stops and at + 2 < len(data):
+            out.add((data[at + 2],), length)
             at += 3
         elif code == _INDIRECT and indirect:
             target, at = _offset(data, at + 2, bits)
-            _segments(data, target, length, bits, entries, out, indirect=False)
-            values = []
+            _segments(data, target, length, bits, out, indirect=False)
         else:
             raise InputError("a segmented palette table holds a segment that is not one")
-        out += values
         count = None if count is None else count - 1
-
-
-def _ramp(start: int, stop: int, length: int) -> list[int]:
-    """Return `length` values after `start`, the last one being `stop` (C.7.9.2.2)."""
-    return [round(start + (stop - start) * (i + 1) / length) for i in range(length)]
 
 
 def _offset(data: Sequence[int], at: int, bits: int) -> tuple[int, int]:

@@ -137,7 +137,7 @@ class Profile:
     options: frozenset[Option] = frozenset()
     rules: Mapping[int, Rule] = field(default_factory=dict, repr=False)
     allow_list: bool = False
-    """Elements without a rule go, as far as the IOD lets them."""
+    """Elements without a rule go, but those that the IOD requires: they follow the table."""
     tables: str = ""
     """SHA-256 of the package data behind rows and `beyond`."""
     _objects: dict[str, Rules] = field(
@@ -210,7 +210,9 @@ class Profile:
             return Decision(Action.REMOVE, FULLY_REMOVED[group])
         if rule := self.rules.get(tag):
             return _ruled(rule, kind, f"profile {self.name}: {rule.reason}", tag)
-        if self.allow_list:
+        # What the IOD requires is treated by the Basic Profile: a dummy of a defined term or of a
+        # scale would not be conformant either.
+        if self.allow_list and kind != REQUIRED:
             return _resolved(_BY_TYPE, kind, f"profile {self.name}: not in its list", tag)
         if row := self.table.get(tag):
             return self._listed(row, kind, tag)

@@ -60,6 +60,8 @@ _PATIENT_ID: Final = 0x00100020
 _ISSUER: Final = 0x00100021
 _SOP_CLASS: Final = 0x00080016
 _INSTANCE: Final = 0x00080018
+_CLASSES: Final = frozenset({_SOP_CLASS, 0x00081150})
+"""Of an object and of references. Nothing else can stand for them."""
 _STUDY: Final = 0x0020000D
 _SIGNED: Final = 0x00280103
 
@@ -113,14 +115,15 @@ def scrub(
     """
     parsed: values.Parsed = {}
     found = collect_with_tags(dataset, parsed)
-    rules = profile.for_object(values.first_text(dataset, _SOP_CLASS))
+    charset = values.charset_of(dataset, DEFAULT_CHARSET)
+    rules = profile.for_object(values.first_text(dataset, _SOP_CLASS, charset))
     hidden = tuple(
         identifier
         for identifier, tags in found.items()
         if not any(rules.decide(tag, None).action is Action.KEEP for tag in tags)
     )
     implicit, little = dataset.original_encoding
-    patient = _identity(dataset)
+    patient = _identity(dataset, charset)
     search = IdentifierSearch(hidden)
     moves = Option.RETAIN_MODIFIED_DATES in profile.options
     shift = DateShift(pseudonyms.shift(*patient)) if moves else None
@@ -149,28 +152,32 @@ def scrub(
             break
         renamed |= clashing
     stamp(scrubbed, claims, profile, profile.options - (set() if cleans else _TEXT_OPTIONS))
+    absent = cleaning.still_hidden(hidden)
     return ScrubOutcome(
         scrubbed,
         MappingProxyType(scrubber.done),
         tuple(scrubber.unfit),
         tuple(found),
-        cleaning.still_hidden(hidden),
+        absent,
+        search if absent is hidden else IdentifierSearch(absent),
         # With UIDs retained, one that is replaced somewhere may well be kept elsewhere.
         frozenset() if Option.RETAIN_UIDS in profile.options else frozenset(scrubber.uids),
         Links(
             (patient[0], patient[1], pseudonyms.patient_id(*patient[:2])),
-            values.first_text(dataset, _INSTANCE),
+            values.first_text(dataset, _INSTANCE, charset),
             MappingProxyType(scrubber.uids),
             int(shift.distance.total_seconds()) if shift is not None else None,
         ),
     )
 
 
-def _identity(dataset: Dataset) -> tuple[str, str, str]:
+def _identity(dataset: Dataset, charset: Charset) -> tuple[str, str, str]:
     """Return what tells patients apart: ID and issuer; of one without ID, name or study."""
-    identity = values.first_text(dataset, _PATIENT_ID)
-    issuer = values.first_text(dataset, _ISSUER)
-    name = values.first_text(dataset, _PATIENT_NAME) or values.first_text(dataset, _STUDY)
+    identity, issuer, name, study = (
+        values.first_text(dataset, tag, charset)
+        for tag in (_PATIENT_ID, _ISSUER, _PATIENT_NAME, _STUDY)
+    )
+    name = name or study
     return identity, issuer, "" if identity else name.casefold()
 
 
@@ -204,6 +211,7 @@ class _Scrubber:
         held = {int(key): element for key, element in source.items()}
         made: dict[BaseTag, Stored] = {}
         decide, done = self.rules.decide, self.done
+        private = [tag for tag in held if tag >> 16 & 1]
         for tag in sorted(held):
             if tag >> 16 & 1:
                 continue
@@ -212,12 +220,13 @@ class _Scrubber:
             done[action.value, tag, why or decision.reason] += 1
             if element is not None:
                 made[BaseTag(tag)] = element
-        private = self._private(source, [t for t in held if t >> 16 & 1], charset, depth)
-        result = Dataset(made | private, parent_encoding=list(inherited.codecs))
+        if private:
+            made |= self._private(source, private, charset, depth)
+        result = Dataset(made, parent_encoding=list(inherited.codecs))
         if self.encoding is not None:  # then pydicom writes raw values as they are
             result.set_original_encoding(*self.encoding, list(charset.codecs))
-        undefined = getattr(source, "is_undefined_length_sequence_item", False)
-        result.is_undefined_length_sequence_item = undefined
+        if getattr(source, "is_undefined_length_sequence_item", False):
+            result.is_undefined_length_sequence_item = True
         return result
 
     def _element(
@@ -285,14 +294,19 @@ class _Scrubber:
     def _kept(self, element: Stored, tag: int, vr: str, charset: Charset) -> Outcome:
         if not (values.fits(element, vr, tag) and values.decoded(element, vr, charset)):
             self.unfit.append(tag)
+            if vr == "UI" and tag not in _CLASSES:  # most are required, and references have to hold
+                action, replaced, _ = self._uid(element, tag, vr, charset)
+                return action, replaced, _UNFIT
             return Action.EMPTY, empty(tag, vr), _UNFIT
+        if vr in values.NUMBER_VRS:
+            return self._as_stored(element, tag, vr)
         if vr == "UI":
             return self._kept_uid(element, tag, charset)
-        if vr in values.STRING_VRS and (
-            any(self.search.finds(text, vr, tag) for text in values.texts(element, vr, charset))
-        ):
-            clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
-            return Action.CLEAN, clean, _HELD
+        if vr in values.STRING_VRS:
+            for text in values.texts(element, vr, charset):
+                if self.search.finds(text, vr, tag):
+                    clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
+                    return Action.CLEAN, clean, _HELD
         if vr in values.BULK_VRS and self.search.finds_in_bytes(values.data(element)):
             return Action.REMOVE, None, _HELD
         if vr == "AS" and any(_is_old(age) for age in values.texts(element, vr, charset)):
@@ -319,8 +333,9 @@ class _Scrubber:
             # the values of a sequence item nobody can say what they were.
             self.unfit.append(tag)
             return Action.EMPTY, empty(tag, vr), _UNFIT
-        raw = element._replace(VR=vr, is_implicit_VR=implicit, is_little_endian=little)
-        return Action.KEEP, raw, ""
+        if vr != element.VR or implicit != element.is_implicit_VR or swapped:
+            element = element._replace(VR=vr, is_implicit_VR=implicit, is_little_endian=little)
+        return Action.KEEP, element, ""
 
     def _cleaned(
         self,
@@ -362,7 +377,10 @@ class _Scrubber:
         )
         if not new:
             return Action.UID, empty(tag, vr), ""
-        return Action.UID, DataElement(tag, vr, new[0] if len(new) == 1 else new), ""
+        if len(new) > 1:
+            return Action.UID, DataElement(tag, vr, new), ""
+        uid = UID(new[0], validation_mode=config.IGNORE)  # ours, or one of the standard
+        return Action.UID, DataElement(BaseTag(tag), vr, uid, already_converted=True), ""
 
     def _replaced(
         self, source: Dataset, element: Stored, tag: int, vr: str, action: Action, charset: Charset
@@ -485,11 +503,17 @@ def fresh_file_meta(*, sop_class: str, sop_instance: str, transfer_syntax: str) 
     The input's is not read: its application entity titles, presentation addresses and private
     information name the site.
     """
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance)
-    meta.TransferSyntaxUID = UID(transfer_syntax)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION
-    return meta
+    elements = (
+        (0x00020001, "OB", b"\x00\x01"),
+        (0x00020002, "UI", UID(sop_class)),
+        (0x00020003, "UI", UID(sop_instance)),
+        (0x00020010, "UI", UID(transfer_syntax)),
+        (0x00020012, "UI", UID(IMPLEMENTATION_CLASS_UID)),
+        (0x00020013, "SH", IMPLEMENTATION_VERSION),
+    )
+    return FileMetaDataset(
+        {
+            BaseTag(t): DataElement(BaseTag(t), vr, v, already_converted=True)
+            for t, vr, v in elements
+        }
+    )

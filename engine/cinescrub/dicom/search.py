@@ -53,6 +53,9 @@ _PIECES: Final = re.compile(r"[^\W\d_]+|\d+")
 _LOWER: Final = bytes(range(256)).lower()
 _NEITHER: Final = bytes(c for c in range(256) if not chr(c).isascii() or not chr(c).isalnum())
 """Bytes that are no letters or digits: separators, and the zeros of UTF-16."""
+_REMEMBERED: Final = 4096
+_REMEMBERED_LENGTH: Final = 256
+"""Texts whose answer is kept, and how long they may be: most of a header, and no bulk."""
 _CODED: Final = frozenset(
     {
         *(0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080104, 0x00080105, 0x00080112),
@@ -75,21 +78,30 @@ class IdentifierSearch:
         forms: set[str] = set()
         words: set[str] = set()
         self._identifiers = tuple(identifiers)
-        self._needles: Needles | None = None  # most files have no bytes to be searched
+        self._needles: Needles | None = None  # made when bytes are first to be searched
+        self._known: dict[tuple[str, bool, bool], bool] = {}
         for identifier in self._identifiers:
             for value in readings(identifier.value):
                 whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
                 words |= single
-        forms = {form for form in forms if _weight(form) >= SHORTEST} - PLACEHOLDERS
-        words = {word for word in words if _weight(word) >= SHORTEST} - PLACEHOLDERS
+        forms = set(_weighing(SHORTEST, forms)) - PLACEHOLDERS
+        words = set(_weighing(SHORTEST, words)) - PLACEHOLDERS
         self._numbers = frozenset(f for f in forms if f.isdecimal() and len(f) >= NUMBER)
         self._words = frozenset(words)
         self._forms = frozenset(forms)
-        self._long = tuple(sorted(f for f in forms | words if _weight(f) >= ANYWHERE))
+        self._long = tuple(sorted(_weighing(ANYWHERE, forms | words)))
         self._least = min(map(len, self._long), default=ANYWHERE)
+        self._shortest = min(map(len, self._forms | self._words), default=0)
         self._long_forms = tuple(f for f in self._long if f in forms or f not in everyday_words())
         self._bytes = tuple(f.encode("ascii") for f in self._long if f.isascii())
+
+    @property
+    def needles(self) -> Needles:
+        """The forms as bytes."""
+        if self._needles is None:
+            self._needles = Needles(self._identifiers)
+        return self._needles
 
     def finds(self, text: str, vr: str, tag: int = 0) -> bool:
         """Whether a text holds an identifier.
@@ -101,13 +113,23 @@ class IdentifierSearch:
         vr, tag : str, int
             Of its element; they say how it is judged.
         """
-        return any(self._finds(reading, vr, tag) for reading in readings(text))
+        number = vr in ("DS", "IS")
+        coded = not number and (vr == "CS" or tag in _CODED)
+        # Folding never makes an ASCII text longer: one that is shorter than every form holds none.
+        if text.isascii() and (len(text) < self._shortest or not self._shortest):
+            return False
+        key = text, number, coded
+        found = self._known.get(key)
+        if found is None:  # the scrub asks and the audit asks again
+            found = any(self._finds(each, number=number, coded=coded) for each in readings(text))
+            if len(text) <= _REMEMBERED_LENGTH and len(self._known) < _REMEMBERED:
+                self._known[key] = found
+        return found
 
-    def _finds(self, text: str, vr: str, tag: int) -> bool:
-        if vr in ("DS", "IS"):
-            return any(piece in self._numbers for piece in _pieces(text))
-        coded = vr == "CS" or tag in _CODED
+    def _finds(self, text: str, *, number: bool, coded: bool) -> bool:
         pieces = _pieces(text)
+        if number:
+            return any(piece in self._numbers for piece in pieces)
         squeezed = "".join(pieces)
         if self._holds_long(squeezed, self._long_forms if coded else self._long):
             return True
@@ -123,14 +145,17 @@ class IdentifierSearch:
         return len(squeezed) >= self._least and any(form in squeezed for form in forms)
 
     def finds_in_uid(self, uid: str) -> bool:
-        """Whether a component of a UID is a number that identifies."""
-        return any(component in self._numbers for component in uid.split("."))
+        """Whether a component of a UID is a number that identifies, or an ID is a part of it.
+
+        Some machines make both of the time: an ID `20170302.172449` is in their UIDs as it is.
+        """
+        if any(component in self._numbers for component in uid.split(".")):
+            return True
+        return self.needles.occur_in(uid.encode("utf-8", "replace"))
 
     def finds_in_bytes(self, data: bytes) -> bool:
         """Whether binary data holds a long form as text, in whatever encoding."""
-        if self._needles is None:
-            self._needles = Needles(self._identifiers)
-        if self._needles.occur_in(data):
+        if self.needles.occur_in(data):
             return True
         if not self._bytes:
             return False
@@ -158,9 +183,11 @@ def _joined(pieces: list[str]) -> Iterable[str]:
             yield joined
 
 
+def _weighing(least: int, forms: Iterable[str]) -> list[str]:
+    return [f for f in forms if (len(f) if f.isascii() else _weight(f)) >= least]
+
+
 def _weight(form: str) -> int:
-    if form.isascii():
-        return len(form)
     return sum(2 if ord(c) >= _WIDE else 1 for c in form)
 
 
@@ -168,7 +195,7 @@ def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
     """Return the forms of a whole value, and single words of it."""
     if kind in (PhiKind.PERSON, PhiKind.STAFF):
         whole, single = _name_forms(value)
-        spelt = value.translate(_SPELT_OUT)
+        spelt = value if value.isascii() else value.translate(_SPELT_OUT)
         if spelt != value:
             more, words = _name_forms(spelt)
             whole, single = whole | more, single | words

@@ -235,7 +235,7 @@ def _source(path: Path, file: BinaryIO, size: int) -> Source:
         inflated = InflateReader(file.fileno(), container.dataset)
         stream, start, end = cast(BinaryIO, inflated), 0, None  # it has all that is called
     layout = headers.lay_out(stream, start, container.encoding, end)
-    dataset, left_out = headers.read_header(stream, start, layout)
+    dataset, left_out = headers.read_header(stream, layout)
     notes = container.notes + layout.notes + _complete_identity(dataset, container.meta)
     pixels = _pixel_element(layout, dataset)
     extended = _take_extended_offsets(dataset)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
@@ -48,8 +48,7 @@ class Encoding:
     little: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):  # made for each element: several times as fast as a frozen class
     """One element of the root dataset."""
 
     tag: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Final, Literal, TypeAlias
 
@@ -27,6 +27,7 @@ from cinescrub.dicom.charset import (
     Charset,
     charset_of_terms,
     decode,
+    is_plain,
 )
 from cinescrub.dicom.header import guarded, quiet
 from cinescrub.dicom.structure import Encoding, elements, label
@@ -35,6 +36,7 @@ from cinescrub.errors import InputError
 __all__ = [
     "BULK_VRS",
     "DEFAULT_CHARSET",
+    "NUMBER_VRS",
     "STRING_VRS",
     "Charset",
     "Parsed",
@@ -60,6 +62,7 @@ Parsed: TypeAlias = dict[int, tuple[Stored, Sequence[Dataset]]]
 """Items of sequences by the identity of their element."""
 
 CHARSET_TAG: Final = 0x00080005
+_CHARSET_KEY: Final = BaseTag(CHARSET_TAG)
 
 _ORDER: Final[dict[bool, Literal["little", "big"]]] = {True: "little", False: "big"}
 _SINGLE: Final = frozenset({"LT", "ST", "UT", "UR"})
@@ -72,7 +75,8 @@ _SIZES: Final = {
     **{"US": 2, "SS": 2, "UL": 4, "SL": 4, "AT": 4, "FL": 4},
     **{"FD": 8, "SV": 8, "UV": 8, "OF": 4, "OD": 8, "OL": 4, "OV": 8, "OW": 2},
 }
-_NUMBER_VRS: Final = frozenset({"US", "SS", "UL", "SL", "AT", "FL", "FD", "SV", "UV"})
+NUMBER_VRS: Final = frozenset({"US", "SS", "UL", "SL", "AT", "FL", "FD", "SV", "UV"})
+"""VRs of as many numbers as the dictionary says. What they spell is found in the raw bytes."""
 
 # What may stand for another in real files without saying more than the dictionary allows.
 _ALIKE: Final = (
@@ -97,7 +101,7 @@ _GRAMMARS: Final = {
 
 def charset_of(dataset: Dataset, inherited: Charset) -> Charset:
     """Return the character set that holds in `dataset`; an item inherits (PS3.5 7.5.3)."""
-    if CHARSET_TAG not in dataset:
+    if _CHARSET_KEY not in dataset:
         return inherited
     element = stored(dataset, CHARSET_TAG)
     return charset_of_terms(texts(element, "CS", DEFAULT_CHARSET))
@@ -149,11 +153,15 @@ def representation(element: Stored, tag: int, *, signed: bool) -> str:
         Two letters; nothing where the dictionary doesn't know the tag, or where the element
         states a VR that can hold something else than the attribute does.
     """
+    return _representation(element.VR, tag, signed)
+
+
+@lru_cache(maxsize=1 << 14)
+def _representation(stated: str | None, tag: int, signed: bool) -> str:
     known = dictionary_vr(tag)
     if not known:
         return ""
     candidates = known.split(" or ")
-    stated = element.VR
     if stated in candidates:
         return str(stated)
     if stated in (None, "UN") or stated == known:
@@ -168,6 +176,8 @@ def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
     """Return the values of a string element, without padding; what isn't valid text too."""
     if isinstance(element, RawDataElement):
         text = decode(element.value or b"", vr, charset, "replace")
+        if "\\" not in text:
+            return (text.strip("\0 "),)
         values = [text] if vr in _SINGLE else text.split("\\")
     else:
         values = _converted(element)
@@ -186,7 +196,7 @@ def first_text(dataset: Dataset, tag: int, charset: Charset | None = None) -> st
     charset : Charset, optional
         That holds in `dataset`; read from it by default.
     """
-    if tag not in dataset:
+    if BaseTag(tag) not in dataset:
         return ""
     held = charset_of(dataset, DEFAULT_CHARSET) if charset is None else charset
     return "".join(texts(stored(dataset, tag), "LO", held)[:1])
@@ -229,6 +239,8 @@ def decoded(element: Stored, vr: str, charset: Charset) -> bool:
     """Whether a text is valid in its character set."""
     if not isinstance(element, RawDataElement) or vr not in TEXT_VRS:
         return True
+    if is_plain(element.value or b""):
+        return True
     try:
         decode(element.value or b"", vr, charset)
     except UnicodeError:
@@ -246,7 +258,7 @@ def fits(element: Stored, vr: str, tag: int) -> bool:
         value = element.value or b""
         if vr in _SIZES:
             count, rest = divmod(len(value), _SIZES[vr])
-            return not rest and (vr not in _NUMBER_VRS or count <= _most(tag))
+            return not rest and (vr not in NUMBER_VRS or count <= _most(tag))
     elif vr in _SIZES:
         return True  # pydicom made numbers of it
     else:
@@ -254,6 +266,8 @@ def fits(element: Stored, vr: str, tag: int) -> bool:
     grammar = _GRAMMARS.get(vr)
     if grammar is None:
         return True
+    if b"\\" not in value:
+        return grammar.fullmatch(value.strip(b"\0 ")) is not None
     return all(grammar.fullmatch(part.strip(b"\0 ")) for part in value.split(b"\\"))
 
 

@@ -19,10 +19,9 @@ from typing import BinaryIO, Self
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset, write_file_meta_info
 
-from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, quiet
+from cinescrub.dicom.encode import encoded_dataset, encoded_meta
+from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.source import Source
 from cinescrub.dicom.target import (
     check_target,
@@ -150,7 +149,8 @@ class OutputFile:
         syntax = str(file_meta.TransferSyntaxUID)
         self._implicit = syntax == IMPLICIT_LITTLE
         self._little = syntax != EXPLICIT_BIG
-        meta, body = _encode(file_meta, dataset, self._implicit, self._little)
+        meta = encoded_meta(file_meta)
+        body = encoded_dataset(dataset, implicit=self._implicit, little=self._little)
         with os_errors():
             file.write(bytes(128) + b"DICM" + meta)
             if syntax == DEFLATED:
@@ -392,20 +392,3 @@ def _write_all(descriptor: int, data: bytes, at: int) -> None:
     done = 0
     while done < len(data):
         done += os.pwrite(descriptor, data[done:], at + done)
-
-
-def _encode(
-    file_meta: FileMetaDataset, dataset: Dataset, implicit: bool, little: bool
-) -> tuple[bytes, bytes]:
-    """Encode group 0002 and the dataset. pydicom's messages hold values, so they are dropped."""
-    meta, body = DicomBytesIO(), DicomBytesIO()
-    body.is_implicit_VR, body.is_little_endian = implicit, little
-    copy = FileMetaDataset()
-    try:
-        with quiet():
-            copy.update(file_meta)
-            write_file_meta_info(meta, copy, enforce_standard=True)
-            write_dataset(body, dataset)
-    except Exception:  # pydicom raises a dozen kinds
-        raise ScrubError("the scrubbed header can't be encoded: a value is not of its VR") from None
-    return meta.getvalue(), body.getvalue()

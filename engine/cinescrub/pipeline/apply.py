@@ -54,6 +54,7 @@ def write_pixels(
     """
     if not source.info.native:
         threads = usable_cores(MAX_WORKERS) if workers is None else workers
+        threads = min(threads, source.info.frames)
         _encapsulated(output, source, plan, fill, token, tell, threads)
     elif source.transfer_syntax == _DEFLATED:
         _deflated(output, source, plan, fill, token, tell)
@@ -116,6 +117,8 @@ def _encapsulated(
         k, frame = item
         return memoryview(redact(frame, info, plan.at(k), fill) if changed else clean(frame, info))
 
+    if not changed:
+        workers = 1  # marker segments are looked through, mostly under the interpreter's lock
     large = source.extended_offsets or source.size > _LARGE_BYTES
     output.encapsulated(info.frames, extended=large)
     numbered = enumerate(source.frames_in_order())

@@ -344,7 +344,7 @@ class Engine:
                 output.finish()
             with job.timer.stage("audit"):
                 found = audit_file(
-                    output.path, outcome.identifiers, profile=self._profile, uids=outcome.uids
+                    output.path, outcome.search, profile=self._profile, uids=outcome.uids
                 )
                 if found:
                     raise ScrubError(f"the written file fails its audit: {found[0]}")

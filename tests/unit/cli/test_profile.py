@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Command
 from tests.unit.cli.conftest import made
+
+from cinescrub.pipeline import engine
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 
 
 def codes(path: Path) -> list[str]:
@@ -91,6 +95,71 @@ def test_options_are_flags_and_are_claimed(
     assert set(line["profile"]) == {"name", "sha256", "key"}
     assert line["versions"]["cinescrub"]
     assert {"tag", "action", "reason", "elements"} == set(line["header"][0])
+
+
+KEPT = ("--retain-dates", "modified", "--retain-patient", "--retain-institution")
+
+
+def test_a_finished_folder_is_verified_with_the_options_of_its_run(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    made(tmp_path / "in" / "a.dcm")
+    run = ("run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models)
+    assert cinescrub(*run, *KEPT).code == 0
+
+    alike = cinescrub("verify", tmp_path / "out", *KEPT, "--against", tmp_path / "in")
+    other = cinescrub("verify", tmp_path / "out")
+
+    assert alike.code == 0, alike.err
+    assert other.code == 7
+    assert "InstitutionName is still there" in other.err
+
+
+def test_a_finished_folder_is_verified_with_the_profile_of_its_run(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    made(tmp_path / "in" / "a.dcm")
+    run = ("run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models)
+    assert cinescrub(*run, "--profile", "research-echo").code == 0
+    settings = tmp_path / "settings.toml"
+    settings.write_text('profile = "research-echo"\n')
+
+    assert cinescrub("verify", tmp_path / "out", "--profile", "research-echo").code == 0
+    assert cinescrub("verify", tmp_path / "out", "--config", settings).code == 0
+    assert cinescrub("verify", tmp_path / "out", "--profile", "public-release").code == 7
+    assert cinescrub("verify", tmp_path / "out", "--profile", "unknown").code == 2
+
+
+def test_a_preview_counts_what_the_options_keep(cinescrub: Command, tmp_path: Path) -> None:
+    made(tmp_path / "a.dcm")
+    arguments = ("inspect", tmp_path / "a.dcm", "--header-only", "--json")
+
+    def kept(*options: str) -> int:
+        outcome = cinescrub(*arguments, *options)
+        assert outcome.code == 0, outcome.err
+        return int(json.loads(outcome.out)["scrubbed"]["K"])
+
+    assert kept() < kept("--retain-institution") < kept("--profile", "research-echo", *KEPT[2:])
+
+
+def test_what_an_option_keeps_in_the_header_is_still_searched_for_in_the_pixels(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path / "a.dcm")
+    institution = str(pydicom.dcmread(tmp_path / "a.dcm", stop_before_pixels=True).InstitutionName)
+    searched: list[str] = []
+
+    def spy(identifiers: Iterable[HeaderIdentifier]) -> IdentifierMatcher:
+        searched.extend(each.value for each in identifiers)
+        return IdentifierMatcher(identifiers)
+
+    monkeypatch.setattr(engine, "IdentifierMatcher", spy)
+    outcome = cinescrub(
+        "inspect", tmp_path / "a.dcm", "--models", fake_models, "--retain-institution"
+    )
+
+    assert outcome.code == 0, outcome.err
+    assert institution in searched
 
 
 def test_the_crosswalk_leads_back_and_a_run_without_one_keeps_nothing(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cinescrub.dicom.iods import OPTIONAL, REQUIRED
 from cinescrub.dicom.options import Option
 from cinescrub.dicom.profile import Action, basic_profile
 from cinescrub.dicom.profiles import READY, lines, load_profile
@@ -144,3 +145,15 @@ def test_every_row_of_the_table_is_shown_once() -> None:
 
     assert len(shown) == len(set(shown))
     assert len(shown) == 656 + len(basic_profile().beyond)
+
+
+def test_an_allow_list_leaves_what_the_object_requires_to_the_basic_profile() -> None:
+    """A dummy of a defined term, or 0 for a scale, would break the object."""
+    strict = load_profile("public-release")
+    contrast, presentation, station_name = 0x00089209, 0x00089205, 0x00081010
+
+    for tag in (contrast, presentation):
+        assert strict.decide(tag, REQUIRED).action is Action.KEEP
+        assert strict.decide(tag, OPTIONAL).action is Action.REMOVE
+    assert strict.decide(station_name, REQUIRED).action is Action.DUMMY
+    assert strict.decide(0x00100010, REQUIRED).action is not Action.KEEP

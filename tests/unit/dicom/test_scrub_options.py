@@ -13,6 +13,7 @@ from pydicom.dataelem import DataElement
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
+from pydicom.tag import BaseTag
 
 from cinescrub.dicom.audit import audit
 from cinescrub.dicom.options import parse_options
@@ -94,6 +95,28 @@ def cleaned(
 
 def codes(dataset: Dataset) -> list[str]:
     return [item.CodeValue for item in dataset.DeidentificationMethodCodeSequence]
+
+
+def test_a_retained_uid_that_holds_an_id_of_the_file_is_replaced() -> None:
+    holds = "1.2.840.1.4.20170302.172449.399"
+    given = header(PerformedProcedureStepID="20170302.172449", SeriesInstanceUID=holds)
+
+    outcome, back = cleaned(given, "retain-uids", "retain-full-dates")
+
+    assert back.SeriesInstanceUID.startswith("2.25.")
+    assert back.StudyInstanceUID == given.StudyInstanceUID
+    assert holds not in str(back)
+    assert outcome.search.finds_in_uid(holds)
+
+
+def test_a_retained_uid_that_is_none_is_replaced_and_not_dropped() -> None:
+    given, tag = header(), BaseTag(0x00080018)
+    broken = DataElement(tag, "UI", "dccc9599087131742838cc", validation_mode=config.IGNORE)
+    given[tag] = broken
+
+    _, back = cleaned(given, "retain-uids")
+
+    assert back.SOPInstanceUID.startswith("2.25.")
 
 
 def test_patient_characteristics_stay_and_nothing_else() -> None:

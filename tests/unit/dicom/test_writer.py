@@ -15,10 +15,10 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import generate_frames, parse_basic_offsets
-from pydicom.uid import UID
 
 from cinescrub.dicom import writer
 from cinescrub.dicom.header import quiet
+from cinescrub.dicom.scrub import fresh_file_meta
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.target import os_errors
 from cinescrub.dicom.writer import OutputFile, check_target, output_path
@@ -34,11 +34,9 @@ PIXELS = bytes(range(72))
 
 
 def _meta(syntax: str) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.3.1")
-    meta.MediaStorageSOPInstanceUID = UID("2.25.1")
-    meta.TransferSyntaxUID = UID(syntax)
-    return meta
+    return fresh_file_meta(
+        sop_class="1.2.840.10008.5.1.4.1.1.3.1", sop_instance="2.25.1", transfer_syntax=syntax
+    )
 
 
 def _header() -> Dataset:

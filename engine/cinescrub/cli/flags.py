@@ -1,0 +1,154 @@
+"""The options that several commands share, each said once. No command is here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cinescrub.config import DetectorChoice, InspectMode, Policy, Provider
+from cinescrub.types import Fill
+
+__all__ = [
+    "CleanDescriptors",
+    "CleanGraphics",
+    "CleanStructured",
+    "Config",
+    "Dates",
+    "DetectorFlag",
+    "FillFlag",
+    "Inputs",
+    "InspectFlag",
+    "Json",
+    "Key",
+    "Models",
+    "PolicyFlag",
+    "Private",
+    "ProfileFlag",
+    "ProviderFlag",
+    "RetainDates",
+    "RetainDevice",
+    "RetainInstitution",
+    "RetainPatient",
+    "RetainPrivate",
+    "RetainUids",
+    "Threads",
+    "VocabularyFlag",
+    "asked_options",
+]
+
+Inputs = Annotated[
+    list[Path], typer.Argument(help="Files and folders; content decides, not the suffix.")
+]
+Models = Annotated[
+    Path | None, typer.Option("--models", help="Bundle folder; default: the user's cache.")
+]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+PolicyFlag = Annotated[
+    Policy | None, typer.Option("--policy", help="What happens to burned-in text.")
+]
+FillFlag = Annotated[
+    Fill | None, typer.Option("--fill", help="What redacted rectangles are filled with.")
+]
+ProviderFlag = Annotated[
+    Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
+]
+DetectorFlag = Annotated[
+    DetectorChoice | None, typer.Option("--detector", help="Which detectors look for text.")
+]
+InspectFlag = Annotated[
+    InspectMode | None,
+    typer.Option("--inspect", help="Look at each new piece of overlay once, or at every frame."),
+]
+VocabularyFlag = Annotated[
+    Path | None,
+    typer.Option("--vocabulary", help="File with more clinical terms, one a line."),
+]
+ProfileFlag = Annotated[
+    str | None,
+    typer.Option("--profile", help="basic, research-echo, public-release, or a TOML file."),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Key file of the pseudonyms; created 0600 on first use."),
+]
+
+
+class Dates(StrEnum):
+    """What `--retain-dates` may be."""
+
+    FULL = "full"
+    MODIFIED = "modified"
+
+
+class Private(StrEnum):
+    """What `--retain-private` may be."""
+
+    PS315 = "ps315"
+    TCIA = "tcia"
+
+
+RetainDates = Annotated[
+    Dates | None, typer.Option("--retain-dates", help="Keep dates, or move all of a patient's.")
+]
+RetainPatient = Annotated[
+    bool, typer.Option("--retain-patient", help="Keep age, sex, size, weight and the like.")
+]
+RetainDevice = Annotated[
+    bool, typer.Option("--retain-device", help="Keep serial numbers and station names.")
+]
+RetainInstitution = Annotated[
+    bool, typer.Option("--retain-institution", help="Keep name and address of the site.")
+]
+RetainUids = Annotated[bool, typer.Option("--retain-uids", help="Keep UIDs.")]
+RetainPrivate = Annotated[
+    Private | None,
+    typer.Option("--retain-private", help="Keep private elements on a list of safe ones."),
+]
+CleanDescriptors = Annotated[
+    bool, typer.Option("--clean-descriptors", help="Keep free text in which nothing is found.")
+]
+CleanStructured = Annotated[
+    bool, typer.Option("--clean-structured", help="Keep structured content, cleaned.")
+]
+CleanGraphics = Annotated[
+    bool, typer.Option("--clean-graphics", help="Keep graphic annotations, cleaned.")
+]
+
+
+def asked_options(
+    dates: Dates | None, private: Private | None, *flags: bool
+) -> tuple[str, ...] | None:
+    """Return the options of PS3.15 that are asked for, by name; None if there are none.
+
+    Parameters
+    ----------
+    dates : Dates or None
+        Of `--retain-dates`.
+    private : Private or None
+        Of `--retain-private`.
+    *flags : bool
+        Of `_OPTIONS`, in that order.
+    """
+    names = [name for name, asked in zip(_OPTIONS, flags, strict=True) if asked]
+    names += [f"retain-{dates}-dates"] if dates is not None else []
+    if private is not None:
+        names.append("retain-tcia-private" if private is Private.TCIA else "retain-safe-private")
+    return tuple(names) or None
+
+
+_OPTIONS: Final = (
+    "retain-patient-characteristics",
+    "retain-device-identity",
+    "retain-institution-identity",
+    "retain-uids",
+    "clean-descriptors",
+    "clean-structured-content",
+    "clean-graphics",
+)
