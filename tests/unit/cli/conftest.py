@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.integration.conftest import Stammerer, Indifferent, ShineDetector, _contract
+from tests.integration.conftest import Indifferent, ShineDetector, Stammerer, _contract
 
 from cinescrub.bundle import Slot, save_contract
 from cinescrub.cli import main
