@@ -81,6 +81,8 @@ def _legible(part: Frame) -> npt.NDArray[np.uint8]:
     """
     luma = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
     ground = np.abs(luma - np.median(luma)) <= _SAME_LUMA
+    if not ground.any():  # half of it dark, half bright: luma shows all
+        return luma
     best = max(range(3), key=lambda channel: part[..., channel][ground].std())
     if part[..., best][ground].std() < _COLOURED:
         return luma

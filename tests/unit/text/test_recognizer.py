@@ -197,3 +197,22 @@ def test_a_line_wider_than_all_columns_is_read_alone() -> None:
     Recognizer(model, RecognizerSettings(batch_columns=64)).read([_crop(160, 9)] * 2)
 
     assert [shape[0] for shape in model.inputs] == [1, 1]
+
+
+def test_what_is_written_in_colour_alone_is_cut_out_of_the_channel_that_shows_it() -> None:
+    frame = np.full((40, 120, 3), 120, np.uint8)
+    frame[14:26, 20:100:6] = (216, 80, 110)  # luma 120 to a level, as that of the ground
+
+    (crop,) = crop_lines(frame, np.array([[10, 10, 110, 30]], np.int32))
+
+    assert np.ptp(crop) > 90
+
+
+@pytest.mark.parametrize("dark", [0, 90])
+def test_what_luma_shows_is_cut_out_of_luma(dark: int) -> None:
+    frame = np.full((40, 120, 3), dark, np.uint8)
+    frame[:, 60:] = (230, 230, 200)
+
+    (crop,) = crop_lines(frame, np.array([[10, 10, 110, 30]], np.int32))
+
+    assert set(np.unique(crop)) == {dark, 227}
