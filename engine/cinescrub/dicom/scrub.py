@@ -333,6 +333,10 @@ class _Scrubber:
             # the values of a sequence item nobody can say what they were.
             self.unfit.append(tag)
             return Action.EMPTY, empty(tag, vr), _UNFIT
+        value = element.value or b""
+        if len(value) % 2:  # PS3.5 7.1.1: lengths are even
+            value += b" " if vr in values.STRING_VRS and vr != "UI" else b"\0"
+            element = element._replace(value=value, length=len(value))
         if vr != element.VR or implicit != element.is_implicit_VR or swapped:
             element = element._replace(VR=vr, is_implicit_VR=implicit, is_little_endian=little)
         return Action.KEEP, element, ""

@@ -404,7 +404,9 @@ def test_the_character_set_stays_if_it_is_one(
 
     result = cleaned(header(), stored=stored).dataset
 
-    assert raw(result, "ManufacturerModelName").value == model
+    stored_model = raw(result, "ManufacturerModelName").value
+    assert stored_model is not None
+    assert stored_model.rstrip(b" ") == model
     assert result.get("SpecificCharacterSet") == expected
 
 
