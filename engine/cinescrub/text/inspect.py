@@ -23,7 +23,7 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
 from cinescrub.text.ink import unexplained_ink
-from cinescrub.text.lines import hidden_words, is_text, join_words
+from cinescrub.text.lines import LEGIBLE_PX, hidden_words, is_text, join_words
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
@@ -344,23 +344,24 @@ class CineInspection:
             empty = np.zeros(len(pending), np.bool_)
             for i in lines.told:
                 if lines.fresh[i] and self._policy is not Policy.ALL_TEXT:
-                    doubted = (
-                        detectors > 1
-                        and words.doubted(pending[i], detectors)
-                        and self._is_over_tissue(pending[i], strokes)
-                    )
-                    readings = self._readings[lines.keys[i]]
-                    empty[i] = not is_text(pending[i], readings, strokes, doubted=doubted)
+                    seen = not (detectors > 1 and words.doubted(pending[i], detectors))
+                    empty[i] = self._is_empty(pending[i], lines.keys[i], strokes, seen=seen)
             self.reasons.update([Reason.NO_TEXT] * int(empty.sum()))
             found.append(lines.only(~empty))
             hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
         return _Lines.joined(found)
 
-    def _is_over_tissue(self, box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
+    def _is_empty(
+        self, box: npt.NDArray[np.int32], key: bytes, strokes: Strokes, *, seen: bool
+    ) -> bool:
+        """Return whether a line that was read is no text; `seen`: every detector found it."""
         x0, y0, x1, y1 = box
-        inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
-        return bool(inside) or strokes.is_textured(box)
+        doubted = not seen or min(x1 - x0, y1 - y0) > LEGIBLE_PX
+        if doubted:
+            inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
+            doubted = bool(inside) or strokes.is_textured(box)
+        return not is_text(box, self._readings[key], strokes, doubted=doubted)
 
     def _is_beside_sector(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a line lies more than its height away from the sector, if there is one."""
@@ -434,7 +435,13 @@ class CineInspection:
         ink = unexplained_ink(strokes, explained, self._sector)
         if parts is not None:  # what lies elsewhere was judged in the frame where it was new
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
-        return _Lines.joined([lines, self._read_lines(frame, ink)]) if len(ink) else lines
+        if not len(ink):
+            return lines
+        found = self._read_lines(frame, ink)
+        empty = np.zeros(len(ink), np.bool_)
+        for i in found.told:
+            empty[i] = found.fresh[i] and self._is_empty(ink[i], found.keys[i], strokes, seen=False)
+        return _Lines.joined([lines, found.only(~empty)])
 
     def _is_explained(self, frame: Frame, boxes: Boxes, number: int) -> npt.NDArray[np.bool_]:
         """Return which lines of a written frame consist of what was judged in its source."""

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from cinescrub import geometry
 from cinescrub.policy.readings import Reading
-from cinescrub.text.strokes import GREATEST_PX, Shape, Strokes
+from cinescrub.text.strokes import GREATEST_PX, STRONG, Shape, Strokes
 from cinescrub.types import Boxes
 
-__all__ = ["LineSettings", "hidden_words", "is_text", "join_words", "split_boxes"]
+__all__ = ["LEGIBLE_PX", "LineSettings", "hidden_words", "is_text", "join_words", "split_boxes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,17 @@ class LineSettings:
     read_from: float = 0.4
     """Two glyphs read with this confidence make text. Of 2215 detections in 39 made cines none
     over tissue, tick or bar was read so by mistake but three of 346; of 740 texts 681 were."""
+    trace_from: float = 0.9
+    """Confidence from which even what looks like a trace is text: an ECG was read as `JJJ` with
+    0.6."""
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
     inside: float = 0.9
     """Share of a word in a line from which it hides in it."""
 
 
+LEGIBLE_PX: Final = 32
+"""Letters in a box of a greater height can be read, if they are any."""
 _DEFAULTS: Final = LineSettings()
 _LEAST_ROW_PX: Final = 4
 """Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
@@ -137,13 +142,17 @@ def is_text(
     strokes : Strokes
         Of the frame.
     doubted : bool
-        Whether it lies over tissue and a detector that looked as well did not find it: speckle has
-        strokes of its own, which one network takes for letters and the other does not.
+        Whether it lies over tissue, and a detector that looked as well did not find it or it is so
+        large that it could be read (`LEGIBLE_PX`): speckle and colour flow have strokes of their
+        own, which one network takes for letters and the other does not.
     settings : LineSettings
         Confidences.
     """
     said = [reading for reading in readings if not reading.confidence < settings.read_from]
-    if any(sum(map(str.isalnum, reading.text)) > 1 for reading in said):
+    worded = [reading for reading in said if sum(map(str.isalnum, reading.text)) > 1]
+    if worded and strokes.is_trace(box):
+        worded = [each for each in worded if not each.confidence < settings.trace_from]
+    if worded:
         return True
     if doubted or strokes.shape(box) is not Shape.STROKES:
         return False
@@ -169,31 +178,35 @@ def _parts(
     if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX or strokes.is_textured(box):
         yield box
         return
-    ink = strokes.ink(box)
-    for top, bottom in _rows(ink, settings):
-        for left, right in _columns(ink[top:bottom], settings):
+    ink, strong = strokes.ink(box), strokes.ink(box, share=STRONG)
+    for top, bottom in _rows(ink, strong, settings):
+        for left, right in _columns(strong[top:bottom], settings):
             yield box + np.array([left, top, right - ink.shape[1], bottom - ink.shape[0]], np.int32)
 
 
-def _rows(ink: npt.NDArray[np.bool_], settings: LineSettings) -> list[tuple[int, int]]:
+def _rows(
+    ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], settings: LineSettings
+) -> list[tuple[int, int]]:
     """Return the rows of a box, `(top, bottom)` each: they meet in the middle of the gaps.
 
     What reaches into the box from the row above or below is left out: it is that row's. So are
     blank rows, which would cover that row when they go.
     """
     whole = [(0, ink.shape[0])]
-    runs = _runs(np.asarray(ink.any(axis=1)))
+    runs = _runs(np.asarray(strong.any(axis=1)))
     tallest = max((end - start for start, end in runs), default=0)
     rows = [r for r in runs if r[1] - r[0] >= max(_LEAST_ROW_PX, _ROW_SHARE * tallest)]
     if not rows:
         return whole
     own = [run for run in runs if run[0] > 0 or run == rows[0]]
     own = [run for run in own if run[1] < ink.shape[0] or run == rows[-1]]
-    top = max(0, own[0][0] - _MARGIN_PX)
-    bottom = min(ink.shape[0], own[-1][1] + _MARGIN_PX)
+    inked = _runs(np.asarray(ink.any(axis=1)))  # with the faint edges of what is strong
+    top = max(0, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
+    bottom = min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX
+    bottom = min(ink.shape[0], bottom)
     whole = [(top, bottom)]
     if len(rows) < 2 or not any(
-        _extent(ink[start:end]) >= settings.row_ratio * (end - start) for start, end in rows
+        _extent(strong[start:end]) >= settings.row_ratio * (end - start) for start, end in rows
     ):
         return whole
     cuts = [top]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cinescrub.types import Frame
 
-__all__ = ["GREATEST_PX", "Shape", "Strokes", "bends", "is_long", "stroke_levels"]
+__all__ = ["GREATEST_PX", "STRONG", "Shape", "Strokes", "bends", "is_long", "stroke_levels"]
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Levels: TypeAlias = npt.NDArray[np.uint8]
@@ -54,6 +54,13 @@ _TEXTURE: Final = 2.0
 tissue or noise. Measured on 39 made cines and 24 real stills: 0 on the screens of all, 3 and more
 over tissue."""
 _AROUND_PX: Final = 10
+STRONG: Final = 0.3
+"""Share of the strongest ink in a box from which ink is sure to be drawn."""
+_HOLLOW: Final = 0.5
+"""Share of its box that a trace fills at most; a bar fills all."""
+_SPAN: Final = 0.8
+_MOST: Final = 0.85
+"""Shares of a box's width and ink that a trace has at least."""
 
 
 class Shape(Enum):
@@ -125,10 +132,40 @@ class Strokes:
         """Return whether a box `(4,)` lies over tissue or noise, not on a plain screen."""
         return any(self._around(each, box).deviation >= _TEXTURE for each in self.levels)
 
-    def ink(self, box: npt.NDArray[np.int32]) -> Mask:
-        """Return which pixels of a box `(4,)` stand out, dark or bright: `(h, w)` bool, owned."""
-        both = [_cut(levels, box) >= self._around(levels, box).threshold for levels in self.levels]
+    def ink(self, box: npt.NDArray[np.int32], *, share: float = 0.0) -> Mask:
+        """Return which pixels of a box `(4,)` stand out, dark or bright: `(h, w)` bool, owned.
+
+        Parameters
+        ----------
+        box : (4,) int32 array
+            Inside of the frame.
+        share : float
+            Only what has this share of the strongest ink of the box: what compression leaves
+            around letters has less than a fifth.
+        """
+        parts = [_cut(levels, box) for levels in self.levels]
+        top = max((float(np.percentile(part, 99)) for part in parts if part.size), default=0.0)
+        both = [
+            part >= max(self._around(levels, box).threshold, share * top)
+            for part, levels in zip(parts, self.levels, strict=True)
+        ]
         return both[0] | both[1]
+
+    def is_trace(self, box: npt.NDArray[np.int32]) -> bool:
+        """Return whether nearly all ink in a box `(4,)` is one long line that never turns back.
+
+        An ECG is read for letters at times, as `JJJ`. Gaps of a pixel or two count as closed.
+        """
+        ink = self.ink(box, share=STRONG).astype(np.uint8)
+        closed = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
+        whole = int(closed.sum())
+        return any(
+            is_long(piece)
+            and area < _HOLLOW * piece.size
+            and piece.shape[1] >= _SPAN * ink.shape[1]
+            and area >= _MOST * whole
+            for piece, area in _pieces(closed > 0)
+        )
 
     def _shape_of_large(self, box: npt.NDArray[np.int32]) -> Shape:
         """Look at a box with larger letters from further away: their strokes would be areas."""

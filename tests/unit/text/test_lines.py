@@ -141,6 +141,18 @@ def test_what_a_detector_does_not_see_over_tissue_is_no_text_unless_it_is_read()
     assert is_text(box, (Reading("QR", 0.5),), Strokes(frame), doubted=True)
 
 
+def test_a_trace_is_text_only_if_it_is_read_surely() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    xs = np.arange(20, 300)
+    ys = 120 - np.rint(30 * np.exp(-(((xs % 70) - 35) ** 2) / 8)).astype(int)
+    points = np.stack([xs, ys], axis=1).astype(np.int32)
+    cv2.polylines(frame, [points.reshape(-1, 1, 2)], isClosed=False, color=(0, 220, 0))
+    box = geometry.as_boxes([[15, 80, 305, 130]])[0]
+
+    assert not is_text(box, (Reading("JJJ", 0.6),), Strokes(frame), doubted=False)
+    assert is_text(box, (Reading("JILL", 0.95),), Strokes(frame), doubted=False)
+
+
 def test_a_mark_that_reads_as_a_sign_is_no_text() -> None:
     frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
     frame[96:105, 100] = frame[100, 96:105] = 255

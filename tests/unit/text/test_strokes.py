@@ -99,6 +99,18 @@ def test_a_trace_is_no_text() -> None:
     cv2.polylines(frame, [points.reshape(-1, 1, 2)], isClosed=False, color=(0, 220, 0))
 
     assert Strokes(frame).shape(box(15, 80, 305, 130)) is Shape.MARK
+    assert Strokes(frame).is_trace(box(15, 80, 305, 130))
+
+
+@pytest.mark.parametrize(
+    "text", ["JILL LILLI J. JEJLI", "lllIIIlll LLLL JJJ", "___ _ ____ ___ mmmmm"]
+)
+def test_no_text_is_a_trace(text: str) -> None:
+    frame = screen()
+
+    where = write(frame, text, TextStyle(14), (255, 255, 255))
+
+    assert not Strokes(frame).is_trace(where)
 
 
 @pytest.mark.parametrize("level", [0, 90, 255])
