@@ -1,0 +1,83 @@
+"""What one reading makes of another, and what a place beside the sector says of a short line."""
+
+from __future__ import annotations
+
+import pytest
+
+from cinescrub.policy import grammar
+from cinescrub.policy.decide import Line, decide
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.policy.readings import Reading, agree
+from cinescrub.types import PhiKind, Reason
+
+NOBODY = IdentifierMatcher([])
+
+
+def reason(*readings: tuple[str, float], beside: bool = False, known: str = "") -> Reason:
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, known)]) if known else NOBODY
+    longest = max(len(text) for text, _ in readings)
+    box = (100, 240, 100 + 10 * longest, 255)
+    line = Line(tuple(Reading(*each) for each in readings), box, beside=beside)
+    return decide([line], matcher=matcher, frame_size=(480, 640)).reasons[0]
+
+
+@pytest.mark.parametrize("text", ["OS", "PR", "LV", "ra"])
+def test_two_letters_beside_the_sector_may_be_an_operator(text: str) -> None:
+    assert reason((text, 0.95), (text, 0.95), beside=True) is Reason.BANNER
+    assert reason((text, 0.95), (text, 0.95)) is Reason.CLINICAL
+
+
+@pytest.mark.parametrize("text", ["2D", "A4C", "LV 4CH", "MI 1.1", "CCA", "65%"])
+def test_what_is_more_than_two_letters_stays_beside_the_sector(text: str) -> None:
+    assert reason((text, 0.95), (text, 0.95), beside=True) is Reason.CLINICAL
+
+
+@pytest.mark.parametrize(
+    ("clear", "other"),
+    [("2D G 69 dB", "20669 dB"), ("PRF 2834Hz", "PRF 2834H2"), ("D1 2.74 cm", "01274cm")],
+)
+def test_a_clear_measurement_explains_a_reading_of_its_shape(clear: str, other: str) -> None:
+    assert reason((other, 0.6), (clear, 0.87)) is Reason.CLINICAL
+    assert reason((other, 0.6)) is not Reason.CLINICAL
+
+
+def test_a_clear_measurement_explains_no_identifier_of_the_header() -> None:
+    assert reason(("20669 dB", 0.6), ("2D G 69 dB", 0.87), known="20669") is Reason.IDENTIFIER
+
+
+def test_a_clear_measurement_explains_no_reading_of_another_shape() -> None:
+    assert reason(("MRN 206691", 0.6), ("2D G 69 dB", 0.87)) is Reason.PATTERN
+
+
+def test_beside_a_certain_reading_a_doubtful_one_need_only_be_as_long() -> None:
+    assert reason(("NCX", 0.38), ("A2C", 0.96)) is Reason.CLINICAL
+    assert reason(("NCX", 0.38), ("A2C", 0.8)) is not Reason.CLINICAL
+    assert reason(("NCX", 0.45), ("A2C", 0.96)) is not Reason.CLINICAL
+
+
+def test_a_reading_without_confidence_is_none_beside_a_sure_one() -> None:
+    assert reason(("J", 0.01), ("+64.1", 0.83)) is Reason.CLINICAL
+    assert reason(("J", 0.2), ("+64.1", 0.83)) is not Reason.CLINICAL
+
+
+def test_of_single_glyphs_none_may_differ() -> None:
+    assert not agree("3", "N", edits=0.34)
+    assert not agree("3", "N", edits=0.34, doubtful=True)
+    assert agree("5", "S", edits=0.34)
+
+
+@pytest.mark.parametrize("text", ["0S", "0s", "5g"])
+def test_a_digit_with_a_letter_is_no_measurement(text: str) -> None:
+    parsed = grammar.parse(text)
+
+    assert parsed is None or not parsed.sufficient
+
+
+@pytest.mark.parametrize(
+    "text", ["Foc 7cm", "IC5-9-D", "Stage 2", "--0", "LV4CH", "RAB4-8-D", "-64.1"]
+)
+def test_settings_of_consoles_are_clinical(text: str) -> None:
+    parsed = grammar.parse(text)
+
+    assert parsed is not None
+    assert parsed.sufficient
