@@ -197,7 +197,7 @@ class Clinical:
 
     @property
     def brief(self) -> bool:
-        """Whether it is one or two letters and nothing else: OS, PR, RA are operators too."""
+        """Whether it is one or two letters and nothing else: PR, RR, RA are operators too."""
         others = self.numbers or self.codes or self.plain or self.weak or self.digits
         return self.slight and not others and self.letters + self.initials < _SHORTEST
 

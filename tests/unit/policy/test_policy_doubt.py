@@ -21,7 +21,7 @@ def reason(*readings: tuple[str, float], beside: bool = False, known: str = "") 
     return decide([line], matcher=matcher, frame_size=(480, 640)).reasons[0]
 
 
-@pytest.mark.parametrize("text", ["OS", "PR", "LV", "ra"])
+@pytest.mark.parametrize("text", ["RR", "PR", "LV", "ra"])
 def test_two_letters_beside_the_sector_may_be_an_operator(text: str) -> None:
     assert reason((text, 0.95), (text, 0.95), beside=True) is Reason.BANNER
     assert reason((text, 0.95), (text, 0.95)) is Reason.CLINICAL
