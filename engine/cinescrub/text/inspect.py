@@ -55,6 +55,8 @@ class InspectSettings:
     explained_share: float = 0.9
     """A line of the written file that lies in redacted and kept places to this share is nothing
     new: the pixels outside of the redactions are those that were judged in the same frame."""
+    explained_slack: float = 0.25
+    """So is one that sticks out of them by less than this share of its height: no letter fits."""
     known_share: float = 0.98
     """A line that lies in redacted rectangles to this share needs no reading: it goes anyway."""
 
@@ -447,9 +449,14 @@ class CineInspection:
         """Return which lines of a written frame consist of what was judged in its source."""
         kept = padded(self._kept.unchanged(frame), rows=frame.shape[0], columns=frame.shape[1])
         judged = np.concatenate([self._held, kept, self._kept_in.get(number, geometry.as_boxes())])
+        # What sticks out of a judged place by less than a letter holds none.
+        settings = self._inspector.settings
+        sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=1 << 30)
+        inset = np.floor(sides * settings.explained_slack).astype(np.int32)[:, None]
+        inner = np.concatenate([boxes[:, :2] + inset, boxes[:, 2:] - inset], axis=1)
         explained: npt.NDArray[np.bool_] = (
-            geometry.covered_share(boxes, judged) >= self._inspector.settings.explained_share
-        )
+            geometry.covered_share(boxes, judged) >= settings.explained_share
+        ) | (geometry.covered_share(inner, judged) >= settings.known_share)
         return explained
 
     def _is_fresh(self, frame: Frame, boxes: Boxes) -> npt.NDArray[np.bool_]:

@@ -74,7 +74,18 @@ def test_a_digit_with_a_letter_is_no_measurement(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Foc 7cm", "IC5-9-D", "Stage 2", "--0", "LV4CH", "RAB4-8-D", "-64.1"]
+    "text",
+    [
+        "Foc 7cm",
+        "IC5-9-D",
+        "Stage 2",
+        "--0",
+        "LV4CH",
+        "Low Dose",
+        "Peak stress",
+        "RAB4-8-D",
+        "-64.1",
+    ],
 )
 def test_settings_of_consoles_are_clinical(text: str) -> None:
     parsed = grammar.parse(text)

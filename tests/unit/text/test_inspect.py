@@ -233,6 +233,30 @@ def test_what_was_kept_in_a_frame_explains_what_the_check_finds_there(
     assert reader.crops == read
 
 
+def test_what_sticks_out_of_a_kept_place_by_less_than_a_letter_is_explained(
+    cine: CineInspection,
+) -> None:
+    cine.see(_frame(top=250), [0], Look.DETAIL)
+    cine.settle()
+    wider = _frame()
+    wider[0, 56:74, 42:158] = 240  # four pixels more on each side, as another size finds it
+
+    cine.check(wider, [0])
+
+    assert len(cine.rectangles) == 0
+
+
+def test_what_sticks_out_of_a_kept_place_by_a_letter_is_judged(cine: CineInspection) -> None:
+    cine.see(_frame(top=250), [0], Look.DETAIL)
+    cine.settle()
+    wider = _frame()
+    wider[0, 60:70, 50:180] = 240
+
+    cine.check(wider, [0])
+
+    assert len(cine.rectangles) == 1
+
+
 def test_what_was_kept_in_one_frame_explains_nothing_in_another(cine: CineInspection) -> None:
     cine.see(_frame(top=250), [0], Look.DETAIL)
     cine.settle()
