@@ -150,8 +150,8 @@ def is_text(
     """
     said = [reading for reading in readings if not reading.confidence < settings.read_from]
     worded = [reading for reading in said if sum(map(str.isalnum, reading.text)) > 1]
-    if worded and strokes.is_trace(box):
-        worded = [each for each in worded if not each.confidence < settings.trace_from]
+    if strokes.is_trace(box):
+        return any(not each.confidence < settings.trace_from for each in worded)
     if worded:
         return True
     if doubted or strokes.shape(box) is not Shape.STROKES:

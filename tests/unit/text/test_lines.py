@@ -150,6 +150,7 @@ def test_a_trace_is_text_only_if_it_is_read_surely() -> None:
     box = geometry.as_boxes([[15, 80, 305, 130]])[0]
 
     assert not is_text(box, (Reading("JJJ", 0.6),), Strokes(frame), doubted=False)
+    assert not is_text(box, UNREAD, Strokes(frame), doubted=False)
     assert is_text(box, (Reading("JILL", 0.95),), Strokes(frame), doubted=False)
 
 
