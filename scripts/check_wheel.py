@@ -4,7 +4,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-ALLOWED_SUFFIXES = {".py", ".pyi", ".typed", ".json", ".tsv", ".txt"}
+ALLOWED_SUFFIXES = {".py", ".pyi", ".typed", ".json", ".tsv", ".toml", ".txt"}
 
 
 def main(wheel: Path) -> int:
