@@ -15,6 +15,7 @@ __all__ = [
     "merge_overlapping",
     "overlap",
     "pad",
+    "runs",
 ]
 
 _SAME_LINE = 0.5
@@ -152,3 +153,9 @@ def group_lines(xyxy: Boxes, *, gap: float) -> list[npt.NDArray[np.intp]]:
     for i in order:
         lines.setdefault(root(int(i)), []).append(int(i))
     return [np.array(line, dtype=np.intp) for line in lines.values()]
+
+
+def runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where a row `(n,)` of marks is set: start and end (exclusive) of each run."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

@@ -25,7 +25,7 @@ from cinescrub.errors import ConfigError
 from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
-from cinescrub.policy.readings import Reading, agree
+from cinescrub.policy.readings import Reading, agree, seen_shape
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
@@ -312,7 +312,7 @@ def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSetting
 def _clear_shapes(seen: _Seen, settings: DecisionSettings) -> set[str]:
     """Return the shapes of readings that are measurements, surely, and hold no pattern."""
     return {
-        _shape(reading)
+        seen_shape(reading.text)
         for clinical, reading in zip(seen.vouching, seen.vouchers, strict=True)
         if clinical.measures
         and reading.confidence >= settings.clear
@@ -323,11 +323,7 @@ def _clear_shapes(seen: _Seen, settings: DecisionSettings) -> set[str]:
 def _is_explained(reading: Reading, clear: set[str], settings: DecisionSettings) -> bool:
     """Tell whether a reading has a clear shape; one that is doubtful may be a glyph off."""
     edits = int(reading.confidence < settings.sure)
-    return any(ocr.edits(_shape(reading), shape, edits) for shape in clear)
-
-
-def _shape(reading: Reading) -> str:
-    return ocr.shape(ocr.compact(ocr.fold(reading.text)))
+    return any(ocr.edits(seen_shape(reading.text), shape, edits) for shape in clear)
 
 
 def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:

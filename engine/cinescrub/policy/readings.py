@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cinescrub.policy import ocr
 
-__all__ = ["Reading", "agree"]
+__all__ = ["Reading", "agree", "seen_shape"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class Reading:
     holds any, and no reason to doubt the others."""
 
 
+def seen_shape(text: str) -> str:
+    """Return what texts share that recognisers may make of one another, blanks and case aside."""
+    return ocr.shape(ocr.compact(ocr.fold(text)))
+
+
 def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> bool:
     """Tell whether `read` may be a misreading of `meant`.
 
@@ -44,7 +49,7 @@ def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> boo
     doubtful : bool
         The recogniser hardly believes `read`: then only its length counts, but of single glyphs.
     """
-    a, b = (ocr.shape(ocr.compact(ocr.fold(text))) for text in (meant, read))
+    a, b = seen_shape(meant), seen_shape(read)
     longest = max(len(a), len(b))
     limit = max(int(longest > 1), int(edits * longest))
     if doubtful and longest > 1 and abs(len(a) - len(b)) <= limit:

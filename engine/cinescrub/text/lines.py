@@ -193,14 +193,14 @@ def _rows(
     blank rows, which would cover that row when they go.
     """
     whole = [(0, ink.shape[0])]
-    runs = _runs(np.asarray(strong.any(axis=1)))
+    runs = geometry.runs(np.asarray(strong.any(axis=1)))
     tallest = max((end - start for start, end in runs), default=0)
     rows = [r for r in runs if r[1] - r[0] >= max(_LEAST_ROW_PX, _ROW_SHARE * tallest)]
     if not rows:
         return whole
     own = [run for run in runs if run[0] > 0 or run == rows[0]]
     own = [run for run in own if run[1] < ink.shape[0] or run == rows[-1]]
-    inked = _runs(np.asarray(ink.any(axis=1)))  # with the faint edges of what is strong
+    inked = geometry.runs(np.asarray(ink.any(axis=1)))  # with the faint edges of what is strong
     top = max(0, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
     bottom = min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX
     bottom = min(ink.shape[0], bottom)
@@ -217,7 +217,7 @@ def _rows(
 
 def _columns(ink: npt.NDArray[np.bool_], settings: LineSettings) -> list[tuple[int, int]]:
     """Return the pieces of a row that stand apart, `(left, right)` each."""
-    runs = _runs(np.asarray(ink.any(axis=0)))
+    runs = geometry.runs(np.asarray(ink.any(axis=0)))
     if len(runs) < 2:
         return [(0, ink.shape[1])]
     # Of most pieces, not of all: one may be a rule between columns, or touch another row.
@@ -229,11 +229,6 @@ def _columns(ink: npt.NDArray[np.bool_], settings: LineSettings) -> list[tuple[i
             pieces.append((left, end + margin))
             left = start - margin
     return [*pieces, (left, ink.shape[1])]
-
-
-def _runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _extent(ink: npt.NDArray[np.bool_]) -> int:

@@ -118,7 +118,7 @@ def outside_rectangles(sector: Sector, rows: int, columns: int) -> Boxes:
     boxes: list[tuple[int, int, int, int]] = []
     begun: dict[tuple[int, int], int] = {}
     for y in range(rows + 1):
-        spans = _spans(outside[y]) if y < rows else set()
+        spans = set(geometry.runs(outside[y])) if y < rows else set()
         boxes += [(x0, begun.pop((x0, x1)), x1, y) for x0, x1 in set(begun) - spans]
         for span in spans:
             begun.setdefault(span, y)
@@ -187,8 +187,3 @@ def _hulls(mask: _Mask) -> _Mask:
     for outline in outlines:
         cv2.fillConvexPoly(canvas, np.asarray(cv2.convexHull(outline)), (1,))
     return canvas > 0
-
-
-def _spans(marked: _Mask) -> set[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return {(int(a), int(b)) for a, b in edges.reshape(-1, 2)}

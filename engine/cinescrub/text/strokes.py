@@ -98,6 +98,7 @@ class Strokes:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._levels: tuple[Levels, Levels] | None = None
+        self._measured: dict[bytes, tuple[_Around, ...]] = {}
 
     @property
     def levels(self) -> tuple[Levels, Levels]:
@@ -112,9 +113,9 @@ class Strokes:
             return self._shape_of_large(box)
         bars = 0
         found = Shape.NOTHING
-        for levels in self.levels:
+        for levels, around in zip(self.levels, self._around(box), strict=True):
             part = _cut(levels, box)
-            least = self._around(levels, box).threshold
+            least = around.threshold
             top = float(np.percentile(part, 99)) if part.size else 0.0
             for share in _TOP_SHARES:
                 here = 0
@@ -130,7 +131,7 @@ class Strokes:
 
     def is_textured(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a box `(4,)` lies over tissue or noise, not on a plain screen."""
-        return any(self._around(each, box).deviation >= _TEXTURE for each in self.levels)
+        return any(around.deviation >= _TEXTURE for around in self._around(box))
 
     def ink(self, box: npt.NDArray[np.int32], *, share: float = 0.0) -> Mask:
         """Return which pixels of a box `(4,)` stand out, dark or bright: `(h, w)` bool, owned.
@@ -146,8 +147,8 @@ class Strokes:
         parts = [_cut(levels, box) for levels in self.levels]
         top = max((float(np.percentile(part, 99)) for part in parts if part.size), default=0.0)
         both = [
-            part >= max(self._around(levels, box).threshold, share * top)
-            for part, levels in zip(parts, self.levels, strict=True)
+            part >= max(around.threshold, share * top)
+            for part, around in zip(parts, self._around(box), strict=True)
         ]
         return both[0] | both[1]
 
@@ -181,17 +182,12 @@ class Strokes:
         )
         return Strokes(small.reshape(size[1], size[0], -1)).shape(np.rint(inside).astype(np.int32))
 
-    def _around(self, levels: Levels, box: npt.NDArray[np.int32]) -> _Around:
-        """Measure what is around a box, as far as it is high, or wide where that is less."""
-        x0, y0, x1, y1 = (int(v) for v in box)
-        reach = max(_AROUND_PX, min(x1 - x0, y1 - y0))
-        left, top = max(0, x0 - reach), max(0, y0 - reach)
-        wide = levels[top : y1 + reach, left : x1 + reach]
-        outside = np.ones(wide.shape, np.bool_)
-        outside[y0 - top : y1 - top, x0 - left : x1 - left] = False
-        around = wide[outside] if outside.any() else wide.ravel()
-        median = float(np.median(around))
-        return _Around(median, float(np.median(np.abs(around - median))))
+    def _around(self, box: npt.NDArray[np.int32]) -> tuple[_Around, ...]:
+        """Return the surroundings of a box in both levels: measured once, asked for many times."""
+        key = box.tobytes()
+        if key not in self._measured:
+            self._measured[key] = tuple(_measure(levels, box) for levels in self.levels)
+        return self._measured[key]
 
 
 def stroke_levels(frame: Frame) -> tuple[Levels, Levels]:
@@ -260,3 +256,16 @@ def _pieces(ink: Mask) -> Iterator[tuple[Mask, int]]:
 def _cut(levels: Levels, box: npt.NDArray[np.int32]) -> Levels:
     x0, y0, x1, y1 = (int(v) for v in box)
     return levels[y0:y1, x0:x1]
+
+
+def _measure(levels: Levels, box: npt.NDArray[np.int32]) -> _Around:
+    """Measure what is around a box, as far as it is high, or wide where that is less."""
+    x0, y0, x1, y1 = (int(v) for v in box)
+    reach = max(_AROUND_PX, min(x1 - x0, y1 - y0))
+    left, top = max(0, x0 - reach), max(0, y0 - reach)
+    wide = levels[top : y1 + reach, left : x1 + reach]
+    outside = np.ones(wide.shape, np.bool_)
+    outside[y0 - top : y1 - top, x0 - left : x1 - left] = False
+    around = wide[outside] if outside.any() else wide.ravel()
+    median = float(np.median(around))
+    return _Around(median, float(np.median(np.abs(around - median))))
