@@ -7,7 +7,7 @@ leaves it are boxes and counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -343,27 +343,40 @@ class CineInspection:
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
             lines = self._read_lines(frame, pending)
-            empty = np.zeros(len(pending), np.bool_)
-            for i in lines.told:
-                if lines.fresh[i] and self._policy is not Policy.ALL_TEXT:
-                    seen = not (detectors > 1 and words.doubted(pending[i], detectors))
-                    empty[i] = self._is_empty(pending[i], lines.keys[i], strokes, seen=seen)
-            self.reasons.update([Reason.NO_TEXT] * int(empty.sum()))
+            empty = self._empty(
+                lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
+            )
             found.append(lines.only(~empty))
             hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
         return _Lines.joined(found)
 
-    def _is_empty(
-        self, box: npt.NDArray[np.int32], key: bytes, strokes: Strokes, *, seen: bool
-    ) -> bool:
-        """Return whether a line that was read is no text; `seen`: every detector found it."""
-        x0, y0, x1, y1 = box
-        doubted = not seen or min(x1 - x0, y1 - y0) > LEGIBLE_PX
-        if doubted:
-            inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
-            doubted = bool(inside) or strokes.is_textured(box)
-        return not is_text(box, self._readings[key], strokes, doubted=doubted)
+    def _empty(
+        self,
+        lines: _Lines,
+        strokes: Strokes,
+        doubted: Callable[[npt.NDArray[np.int32]], bool],
+    ) -> npt.NDArray[np.bool_]:
+        """Return which lines that were read anew are no text, and count them.
+
+        `doubted`: not every detector found a box. The policy `all-text` takes all for text.
+        """
+        empty = np.zeros(len(lines.boxes), np.bool_)
+        if self._policy is Policy.ALL_TEXT:
+            return empty
+        for i in lines.told:
+            if not lines.fresh[i]:
+                continue
+            box = lines.boxes[i]
+            x0, y0, x1, y1 = box
+            doubt = min(x1 - x0, y1 - y0) > LEGIBLE_PX or doubted(box)
+            if doubt:
+                inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
+                doubt = bool(inside) or strokes.is_textured(box)
+            readings = self._readings[lines.keys[i]]
+            empty[i] = not is_text(box, readings, strokes, doubted=doubt)
+        self.reasons.update([Reason.NO_TEXT] * int(empty.sum()))
+        return empty
 
     def _is_beside_sector(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a line lies more than its height away from the sector, if there is one."""
@@ -440,9 +453,7 @@ class CineInspection:
         if not len(ink):
             return lines
         found = self._read_lines(frame, ink)
-        empty = np.zeros(len(ink), np.bool_)
-        for i in found.told:
-            empty[i] = found.fresh[i] and self._is_empty(ink[i], found.keys[i], strokes, seen=False)
+        empty = self._empty(found, strokes, lambda _: True)
         return _Lines.joined([lines, found.only(~empty)])
 
     def _is_explained(self, frame: Frame, boxes: Boxes, number: int) -> npt.NDArray[np.bool_]:

@@ -292,3 +292,34 @@ def test_frames_are_told_apart_by_any_single_pixel() -> None:
     other[7, 7, 2] = 1
 
     assert [seen.is_new(f) for f in (frame, other, frame, other)] == [True, True, False, False]
+
+
+class Blind:
+    """Finds nothing."""
+
+    def detect(self, frames: npt.NDArray[np.uint8], *, scale: float = 1.0) -> list[TextBoxes]:
+        nothing = TextBoxes(np.zeros((0, 4), np.int32), np.zeros(0, np.float32))
+        return [nothing] * len(frames)
+
+
+class Puzzled:
+    """Reads nothing."""
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        return Transcripts(("",) * len(crops), np.zeros(len(crops), np.float32))
+
+
+@pytest.mark.parametrize(("policy", "gone"), [(Policy.ALL_TEXT, 1), (Policy.DEFAULT_DENY, 0)])
+def test_unreadable_ink_over_noise_goes_only_where_everything_does(
+    policy: Policy, gone: int
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 19, (1, 200, 300, 1)).astype(np.uint8)
+    for x in (100, 114, 128):  # three letters, as an L and a bar
+        noise[0, 90:106, x : x + 3] = noise[0, 103:106, x : x + 10] = 255
+    inspector = Inspector([Blind(), Blind()], [Puzzled()], NoVotes())
+    cine = inspector.open(IdentifierMatcher([]), policy, sector=np.zeros((200, 300), np.bool_))
+
+    cine.see(noise, [0])
+    cine.settle()
+
+    assert bool(len(cine.rectangles)) is bool(gone)
