@@ -22,6 +22,7 @@ __all__ = [
     "MaskScope",
     "OnDoubt",
     "Policy",
+    "PrecisionChoice",
     "Provider",
     "load_config",
 ]
@@ -47,6 +48,17 @@ class Provider(StrEnum):
     CUDA = "cuda"
     TENSORRT = "tensorrt"
     OPENVINO = "openvino"
+
+
+class PrecisionChoice(StrEnum):
+    """In which precision models run that have variants (`bundle.VARIANTS`)."""
+
+    AUTO = "auto"
+    """What suits the machine, where the bundle has it and it lost nothing (`bundle.Gate`)."""
+    FP32 = "fp32"
+    """As published."""
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 class DetectorChoice(StrEnum):
@@ -107,6 +119,7 @@ class EngineConfig:
     blank_outside_sector: bool = False
     """Fill everything outside of the sector. A file without a known sector is refused."""
     provider: Provider = Provider.AUTO
+    precision: PrecisionChoice = PrecisionChoice.AUTO
     fill: Fill = Fill.BLACK
     """What redacted rectangles are filled with."""
     threads: int = 0
@@ -179,6 +192,7 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
 _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "policy": Policy,
     "provider": Provider,
+    "precision": PrecisionChoice,
     "detector": DetectorChoice,
     "inspect": InspectMode,
     "mask_scope": MaskScope,

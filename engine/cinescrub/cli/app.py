@@ -28,6 +28,7 @@ from cinescrub.cli.flags import (
     Key,
     Models,
     PolicyFlag,
+    PrecisionFlag,
     ProfileFlag,
     ProviderFlag,
     RetainDates,
@@ -40,7 +41,7 @@ from cinescrub.cli.flags import (
     VocabularyFlag,
     asked_options,
 )
-from cinescrub.config import MaskScope, OnDoubt, Provider
+from cinescrub.config import MaskScope, OnDoubt, PrecisionChoice, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
 
 __all__ = ["app", "main"]
@@ -115,6 +116,7 @@ def run(
     ] = None,
     fill: FillFlag = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     threads: Threads = None,
     config: Config = None,
     json: Json = False,
@@ -161,6 +163,7 @@ def run(
         blank_outside_sector=blank_outside_sector,
         fill=fill,
         provider=provider,
+        precision=precision,
         threads=threads,
         profile=profile,
         options=asked_options(
@@ -210,6 +213,7 @@ def inspect(
     clean_structured: CleanStructured = False,
     clean_graphics: CleanGraphics = False,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -225,6 +229,7 @@ def inspect(
         inspect=inspect_mode,
         vocabulary=vocabulary,
         provider=provider,
+        precision=precision,
         profile=profile,
         options=asked_options(
             retain_dates,
@@ -315,12 +320,18 @@ def export(
     source: Annotated[
         str, typer.Option("--source", help="Deidentifier: rampart (embedded) or stanford.")
     ] = "rampart",
+    precision: Annotated[
+        PrecisionChoice,
+        typer.Option(
+            "--precision", help="Beside the published models: variants, where they exist."
+        ),
+    ] = PrecisionChoice.AUTO,
     json: Json = False,
 ) -> None:
     """Convert published checkpoints to ONNX models with contracts."""
     from cinescrub.cli.models import export_models
 
-    export_models(what, out, weights=weights, source=source, json=json)
+    export_models(what, out, weights=weights, source=source, precision=precision, json=json)
 
 
 @app.command()
@@ -351,11 +362,18 @@ def crosswalk(
 
 
 @app.command()
-def doctor(models: Models = None, provider: ProviderFlag = None, json: Json = False) -> None:
+def doctor(
+    models: Models = None,
+    provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
+    json: Json = False,
+) -> None:
     """Check this installation: versions, providers, codecs, models, a run on a made cine."""
     from cinescrub.cli.doctor import examine
+    from cinescrub.config import load_config
 
-    raise typer.Exit(examine(models, provider or Provider.AUTO, json=json))
+    config = load_config(None, models=models, provider=provider, precision=precision)
+    raise typer.Exit(examine(config, json=json))
 
 
 @app.command()

@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 
 from cinescrub.bundle import Slot
 from cinescrub.config import DetectorChoice, EngineConfig
+from cinescrub.runtime.precision import choose
+from cinescrub.runtime.providers import load_runtime, resolve
 from cinescrub.runtime.session import Model, open_session
 from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
@@ -15,7 +17,7 @@ from cinescrub.text.inspect import Inspector
 from cinescrub.text.looks import Detector
 from cinescrub.text.recognizer import Recognizer
 
-__all__ = ["OpenModel", "open_inspector"]
+__all__ = ["OpenModel", "open_inspector", "open_models"]
 
 OpenModel: TypeAlias = Callable[[Slot], Model]
 """Loads the model of a slot."""
@@ -37,15 +39,8 @@ _CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5, looks=(1.0
 in each size elsewhere: with them, a third of the real stills never passed the check."""
 
 
-def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) -> Inspector:
-    """Load the models and put them behind the looks that the configuration asks for.
-
-    Parameters
-    ----------
-    config : EngineConfig
-        Models' folder, provider, threads and choice of detectors.
-    open_model : callable, optional
-        How a model is loaded; default: `runtime.session.open_session` by the configuration.
+def open_models(config: EngineConfig) -> dict[Slot, Model]:
+    """Load every slot's model, in the precision that the configuration asks for.
 
     Raises
     ------
@@ -54,11 +49,37 @@ def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) ->
     ConfigError
         The runtime is not installed.
     """
+    provider = resolve(config.provider, load_runtime().get_available_providers())
+    return {
+        slot: open_session(
+            config.models,
+            slot,
+            precision=choose(config.models, slot, config.precision, provider),
+            provider=provider,
+            threads=config.threads,
+        )
+        for slot in Slot
+    }
 
-    def by_config(slot: Slot) -> Model:
-        return open_session(config.models, slot, provider=config.provider, threads=config.threads)
 
-    load = open_model or by_config
+def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) -> Inspector:
+    """Load the models and put them behind the looks that the configuration asks for.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Models' folder, provider, precision, threads and choice of detectors.
+    open_model : callable, optional
+        How a model is loaded; default: `open_models` by the configuration.
+
+    Raises
+    ------
+    ModelError
+        A model is missing or differs from its contract, or a provider was not loaded.
+    ConfigError
+        The runtime is not installed.
+    """
+    load = open_model or open_models(config).__getitem__
     craft, ppocr = CraftDetector(load(Slot.CRAFT)), load(Slot.PPOCR_DETECTOR)
     first: dict[Slot, Detector] = {Slot.CRAFT: craft, Slot.PPOCR_DETECTOR: DbDetector(ppocr)}
     check: dict[Slot, Detector] = first | {Slot.PPOCR_DETECTOR: DbDetector(ppocr, _CHECK_SETTINGS)}

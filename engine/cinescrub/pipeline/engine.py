@@ -31,7 +31,7 @@ from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import write_pixels
-from cinescrub.pipeline.assembly import open_inspector
+from cinescrub.pipeline.assembly import open_inspector, open_models
 from cinescrub.pipeline.inspection import (
     Scene,
     inspect_text,
@@ -49,6 +49,7 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport
 from cinescrub.runtime.providers import installed_runtimes
+from cinescrub.runtime.session import Model
 from cinescrub.stream import CancelToken
 from cinescrub.text.doubt import find_doubt
 from cinescrub.text.inspect import CineInspection, Inspector
@@ -103,10 +104,11 @@ class Engine:
             A model is missing or differs from its contract, or a provider was not loaded.
         """
         profile = load_profile(config.profile, config.options)
-        inspector = open_inspector(config)  # before the key: without models none is made
+        models = open_models(config)  # before the key: without models none is made
+        inspector = open_inspector(config, models.__getitem__)
         key = load_or_create_key(config.key_file)
         return cls(
-            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(config)
+            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(models)
         )
 
     @classmethod
@@ -388,14 +390,15 @@ def _done(done: Done) -> dict[str, str | int]:
     }
 
 
-def _versions(config: EngineConfig) -> dict[str, str]:
-    """Return what a report says of the software: versions, and models by hash."""
-    models = {slot: bundle.load_contract(config.models, slot) for slot in Slot}
+def _versions(models: Mapping[Slot, Model]) -> dict[str, str]:
+    """Return what a report says of the software: versions, and models by precision and hash."""
+    contracts = {slot.value: model.contract for slot, model in models.items()}
     return {
         "cinescrub": __version__,
         "pydicom": metadata.version("pydicom"),
         **installed_runtimes(),
-        **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
+        "precision": ", ".join(f"{slot} {made.precision}" for slot, made in contracts.items()),
+        **{slot: made.files[bundle.MODEL_FILE] for slot, made in contracts.items()},
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import bundle
-from cinescrub.bundle import Contract, Slot, TensorSpec
+from cinescrub.bundle import Contract, Precision, Slot, TensorSpec, folder_of
 from cinescrub.config import Provider
 from cinescrub.errors import InferenceError, ModelError
 from cinescrub.runtime.providers import (
@@ -82,6 +82,7 @@ def open_session(
     models: Path,
     slot: Slot,
     *,
+    precision: Precision = Precision.FP32,
     provider: Provider = Provider.AUTO,
     threads: int = 0,
     options: Mapping[str, str] | None = None,
@@ -94,6 +95,8 @@ def open_session(
         The bundle's folder.
     slot : Slot
         Which model.
+    precision : Precision
+        Which of its variants; `runtime.precision.choose` tells.
     provider : Provider
         What to run it on.
     threads : int
@@ -108,7 +111,7 @@ def open_session(
     ModelError
         The model is missing, differs from its contract, or the provider was not loaded.
     """
-    contract = bundle.verify(models, slot)
+    contract = bundle.verify(models, slot, precision)
     ort = load_runtime()
     chosen = resolve(provider, ort.get_available_providers())
     missing = missing_libraries(ort, chosen)
@@ -124,7 +127,7 @@ def open_session(
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         native = ort.InferenceSession(
-            str(models / slot / bundle.MODEL_FILE),
+            str(folder_of(models, slot, precision) / bundle.MODEL_FILE),
             settings,
             providers=provider_options(chosen, options),
             # Else a provider that fails, now or in any later run, is replaced by the CPU with a
