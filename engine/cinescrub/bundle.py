@@ -33,6 +33,7 @@ __all__ = [
     "Precision",
     "Slot",
     "TensorSpec",
+    "default_engine_cache",
     "default_models_dir",
     "folder_of",
     "listed",
@@ -193,7 +194,16 @@ class Contract:
 
 def default_models_dir() -> Path:
     """Return the user's cache folder for models on this platform."""
-    return Path(platformdirs.user_cache_dir("cinescrub", appauthor=False)) / "models"
+    return _user_cache() / "models"
+
+
+def default_engine_cache() -> Path:
+    """Return the user's cache folder for what providers compile of models."""
+    return _user_cache() / "engines"
+
+
+def _user_cache() -> Path:
+    return Path(platformdirs.user_cache_dir("cinescrub", appauthor=False))
 
 
 def folder_of(models: Path, slot: Slot, precision: Precision = Precision.FP32) -> Path:

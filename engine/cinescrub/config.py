@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from cinescrub.bundle import default_models_dir
+from cinescrub.bundle import default_engine_cache, default_models_dir
 from cinescrub.errors import ConfigError
 from cinescrub.types import Fill
 
@@ -120,6 +120,12 @@ class EngineConfig:
     """Fill everything outside of the sector. A file without a known sector is refused."""
     provider: Provider = Provider.AUTO
     precision: PrecisionChoice = PrecisionChoice.AUTO
+    device_id: int = 0
+    """Which GPU, as CUDA counts them."""
+    gpu_memory_mib: int = 0
+    """The most GPU memory that one model's arena takes; 0 is no limit."""
+    engine_cache: Path = field(default_factory=default_engine_cache)
+    """Folder of what TensorRT and OpenVINO compile of the models; made when they need it."""
     fill: Fill = Fill.BLACK
     """What redacted rectangles are filled with."""
     threads: int = 0
@@ -144,6 +150,8 @@ class EngineConfig:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("threads", 0, 1024),
+            ("device_id", 0, 1024),
+            ("gpu_memory_mib", 0, 2**20),
             ("batch_frames", 1, 256),
             ("detail_frames", 1, 1024),
             ("verify_frames", 1, 1024),
@@ -199,7 +207,7 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "on_doubt": OnDoubt,
     "fill": Fill,
 }
-_PATHS: Final = frozenset({"models", "key_file", "vocabulary"})
+_PATHS: Final = frozenset({"models", "key_file", "vocabulary", "engine_cache"})
 _PLAIN: Final[dict[str, tuple[type, str]]] = {
     "ink_rule": (bool, "true or false"),
     "blank_outside_sector": (bool, "true or false"),

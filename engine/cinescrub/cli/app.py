@@ -117,6 +117,15 @@ def run(
     fill: FillFlag = None,
     provider: ProviderFlag = None,
     precision: PrecisionFlag = None,
+    device_id: Annotated[
+        int | None, typer.Option("--device-id", min=0, help="Which GPU, as CUDA counts them.")
+    ] = None,
+    gpu_memory_mib: Annotated[
+        int | None,
+        typer.Option(
+            "--gpu-memory-mib", min=0, help="Most that a model's arena takes; 0: no limit."
+        ),
+    ] = None,
     threads: Threads = None,
     config: Config = None,
     json: Json = False,
@@ -164,6 +173,8 @@ def run(
         fill=fill,
         provider=provider,
         precision=precision,
+        device_id=device_id,
+        gpu_memory_mib=gpu_memory_mib,
         threads=threads,
         profile=profile,
         options=asked_options(

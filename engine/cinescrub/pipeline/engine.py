@@ -16,7 +16,6 @@ from typing import Final, Self
 import numpy as np
 
 from cinescrub import __version__, bundle, masks
-from cinescrub.bundle import Slot
 from cinescrub.config import EngineConfig, MaskScope, OnDoubt
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
@@ -31,7 +30,7 @@ from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import write_pixels
-from cinescrub.pipeline.assembly import open_inspector, open_models
+from cinescrub.pipeline.assembly import chosen_contracts, open_inspector
 from cinescrub.pipeline.inspection import (
     Scene,
     inspect_text,
@@ -49,7 +48,6 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport
 from cinescrub.runtime.providers import installed_runtimes
-from cinescrub.runtime.session import Model
 from cinescrub.stream import CancelToken
 from cinescrub.text.doubt import find_doubt
 from cinescrub.text.inspect import CineInspection, Inspector
@@ -104,11 +102,10 @@ class Engine:
             A model is missing or differs from its contract, or a provider was not loaded.
         """
         profile = load_profile(config.profile, config.options)
-        models = open_models(config)  # before the key: without models none is made
-        inspector = open_inspector(config, models.__getitem__)
+        inspector = open_inspector(config)  # before the key: without models none is made
         key = load_or_create_key(config.key_file)
         return cls(
-            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(models)
+            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(config)
         )
 
     @classmethod
@@ -390,15 +387,15 @@ def _done(done: Done) -> dict[str, str | int]:
     }
 
 
-def _versions(models: Mapping[Slot, Model]) -> dict[str, str]:
+def _versions(config: EngineConfig) -> dict[str, str]:
     """Return what a report says of the software: versions, and models by precision and hash."""
-    contracts = {slot.value: model.contract for slot, model in models.items()}
+    models = chosen_contracts(config)
     return {
         "cinescrub": __version__,
         "pydicom": metadata.version("pydicom"),
         **installed_runtimes(),
-        "precision": ", ".join(f"{slot} {made.precision}" for slot, made in contracts.items()),
-        **{slot: made.files[bundle.MODEL_FILE] for slot, made in contracts.items()},
+        "precision": ", ".join(f"{slot} {model.precision}" for slot, model in models.items()),
+        **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
     }
 
 

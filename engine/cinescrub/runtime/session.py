@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from cinescrub.config import Provider
 from cinescrub.errors import InferenceError, ModelError
 from cinescrub.runtime.providers import (
     ORT_NAMES,
+    Device,
     load_runtime,
     missing_libraries,
     provider_options,
@@ -86,6 +88,7 @@ def open_session(
     provider: Provider = Provider.AUTO,
     threads: int = 0,
     options: Mapping[str, str] | None = None,
+    device: Device | None = None,
 ) -> Session:
     """Load the model of a slot after checking its hash, then its signature and provider.
 
@@ -103,6 +106,8 @@ def open_session(
         Threads inside a run; 0 lets the runtime take one a core.
     options : mapping, optional
         Options of the provider in ONNX Runtime's words, laid over the engine's own.
+    device : Device, optional
+        Where on the provider; its `half` and the model's own folder of its `cache` are set here.
 
     Raises
     ------
@@ -129,7 +134,7 @@ def open_session(
         native = ort.InferenceSession(
             str(folder_of(models, slot, precision) / bundle.MODEL_FILE),
             settings,
-            providers=provider_options(chosen, options),
+            providers=provider_options(chosen, options, _placed(device, contract)),
             # Else a provider that fails, now or in any later run, is replaced by the CPU with a
             # line on stdout.
             enable_fallback=0,
@@ -142,6 +147,13 @@ def open_session(
         got = ", ".join(loaded)
         raise ModelError(f"{_unloadable(slot, chosen, missing)} (the runtime offered {got})")
     return Session(native, contract, chosen)
+
+
+def _placed(device: Device | None, contract: Contract) -> Device:
+    """Return a device with what a model adds: compiled forms are kept by the model's hash."""
+    place = device or Device()
+    cache = place.cache and place.cache / contract.files[bundle.MODEL_FILE][:16]
+    return replace(place, half=contract.precision == Precision.FP16, cache=cache)
 
 
 def _unloadable(slot: Slot, provider: Provider, missing: tuple[str, ...]) -> str:

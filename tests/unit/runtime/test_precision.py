@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def suited(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cpu_is_known_by_its_instructions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, found: str | None
 ) -> None:
-    monkeypatch.setattr(precision_module.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
     (tmp_path / "cpuinfo").write_text(text)
 
     assert exact_int8(tmp_path / "cpuinfo") == found
@@ -82,7 +83,7 @@ def test_a_cpu_is_known_by_its_instructions(
 def test_a_system_that_does_not_describe_its_cpu_gets_no_int8(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision_module.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
 
     assert exact_int8(tmp_path / "none") is None
 
