@@ -31,7 +31,7 @@ class Recipe:
     """What is added to the first score, so that rounding loses no text that lies at a threshold."""
 
 
-RECIPES: Final[dict[Slot, Recipe]] = {Slot.CRAFT: Recipe(kept=3, raised=0.03)}
+RECIPES: Final[dict[Slot, Recipe]] = {Slot.CRAFT: Recipe(kept=3, raised=0.05)}
 
 
 def ranges_of(slot: Slot, weights: str) -> Ranges:
