@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -126,8 +127,9 @@ def whole_runs(models: Path, repeats: int) -> Iterator[dict[str, Any]]:
                 sys.executable, "-m", "cinescrub", "bench", "speed", "--frames", "30", "--json",
                 "--models", str(models), "--precision", precision.value,
             ]  # fmt: skip
-            start = time.perf_counter()
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
             (row,) = told["inputs"]
             yield {
                 "precision": precision.value,
@@ -136,7 +138,9 @@ def whole_runs(models: Path, repeats: int) -> Iterator[dict[str, Any]]:
                 "stages_s": row["stages_s"],
                 "rectangles": row["rectangles"],
                 "peak_memory_mib": told["peak_memory_mib"],
-                "command_s": round(time.perf_counter() - start, 2),
+                "cpu_s": round(
+                    after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1
+                ),
             }
 
 
