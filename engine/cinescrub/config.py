@@ -125,7 +125,7 @@ class EngineConfig:
     gpu_memory_mib: int = 0
     """The most GPU memory that one model's arena takes; 0 is no limit."""
     engine_cache: Path = field(default_factory=default_engine_cache)
-    """Folder of what TensorRT and OpenVINO compile of the models; made when they need it."""
+    """Folder of what TensorRT compiles of the models; made when it needs it."""
     fill: Fill = Fill.BLACK
     """What redacted rectangles are filled with."""
     threads: int = 0

@@ -16,7 +16,7 @@ from cinescrub.bundle import MODEL_FILE, VARIANTS, Contract, Precision, Slot, fo
 from cinescrub.config import PrecisionChoice, Provider
 from cinescrub.errors import ConfigError, ModelError
 from cinescrub.runtime.precision import suits
-from cinescrub.runtime.providers import load_runtime, resolve
+from cinescrub.runtime.providers import installed_runtimes, load_runtime, resolve
 from cinescrub_export import craft, ppocr, recognizer
 from cinescrub_export.checkpoint import parse_checkpoint
 from cinescrub_export.deidentifier import build_rampart
@@ -149,6 +149,8 @@ def _variant(asked: PrecisionChoice) -> Precision:
     """Return in which precision variants are made."""
     if asked is not PrecisionChoice.AUTO:
         return Precision(asked)
+    if not installed_runtimes():  # nothing to compare with, and nothing that would run it
+        return Precision.FP32
     return suits(resolve(Provider.AUTO, load_runtime().get_available_providers()))
 
 

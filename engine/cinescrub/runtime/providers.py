@@ -51,8 +51,8 @@ class Device:
     half: bool = False
     """Whether the model's arithmetic is half precision: TensorRT has to be told."""
     cache: Path | None = None
-    """Folder for what a provider compiles of a model (TensorRT's engines, OpenVINO's blobs), of
-    this model alone; None compiles anew at each start. It holds no pixels and no text."""
+    """Folder for the engines that TensorRT compiles of a model, of this model alone; None compiles
+    anew at each start. It holds no pixels and no text."""
 
 
 _OPTIONS: Final[dict[Provider, dict[str, Any]]] = {
@@ -63,7 +63,7 @@ _OPTIONS: Final[dict[Provider, dict[str, Any]]] = {
         # TF32, which ONNX Runtime takes unasked, keeps 10 bits of mantissa: results would differ.
         "use_tf32": "0",
     },
-    # Unasked, OpenVINO computes in bfloat16 on CPUs that have it.
+    # Asked for, not left to OpenVINO, which may take bfloat16 where a CPU has units for it.
     Provider.OPENVINO: {"device_type": "CPU", "precision": "FP32"},
 }
 _MISSING: Final = re.compile(r"^Failed to load (?:.*?[/\\])?([^/\\]+?): ", re.MULTILINE)
@@ -207,6 +207,4 @@ def _placed(provider: Provider, device: Device) -> dict[str, str]:
                 "trt_timing_cache_enable": "1",
                 "trt_timing_cache_path": cache,
             }
-    if provider is Provider.OPENVINO and cache:
-        told["cache_dir"] = cache
     return told

@@ -170,6 +170,12 @@ def test_auto_makes_what_suits_the_machine(monkeypatch: pytest.MonkeyPatch) -> N
     assert api._variant(PrecisionChoice.FP32) is Precision.FP32
 
 
+def test_auto_makes_no_variant_where_nothing_could_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "installed_runtimes", dict)
+
+    assert api._variant(PrecisionChoice.AUTO) is Precision.FP32
+
+
 @pytest.mark.models
 def test_the_8_bit_detector_is_made_of_the_pinned_weights(
     models_dir: Path, monkeypatch: pytest.MonkeyPatch

@@ -183,7 +183,7 @@ GIB = 2**30
                 {},
             ],
         ),
-        (Provider.OPENVINO, [{"cache_dir": "cache"}, {}]),
+        (Provider.OPENVINO, [{}, {}]),
     ],
 )
 def test_a_device_is_told_to_each_provider_in_its_words(
