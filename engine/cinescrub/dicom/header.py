@@ -258,10 +258,8 @@ def _parses(
                 return False, known
             before = element.tag
             if element.tag == _SOP_CLASS:
-                here = file.tell()  # the generator goes on from where it stopped
                 file.seek(element.value)
                 known = file.read(len(_STANDARD_ROOT)) == _STANDARD_ROOT
-                file.seek(here)
             if element.tag in PIXEL_TAGS:
                 return not native or element.length != UNDEFINED, known
     except InputError:
@@ -354,6 +352,7 @@ def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...
     held: dict[BaseTag, RawDataElement | DataElement] = {}
     codecs: str | list[str] = default_encoding
     left_out = []
+    start, block = _at_once(file, layout)
     with guarded("malformed: the header can't be read"):
         for element in layout.header:
             tag, vr, length, at, value_at = element
@@ -365,8 +364,11 @@ def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...
                 file.seek(at)
                 held[key] = next(data_element_generator(file, implicit, little, encoding=codecs))
                 continue
-            file.seek(value_at)
-            stated, value = None if implicit else vr, file.read(length)
+            value = block[value_at - start : value_at - start + length]
+            if len(value) < length:
+                file.seek(value_at)
+                value = file.read(length)
+            stated = None if implicit else vr
             raw = RawDataElement(key, stated, length, value, value_at, implicit, little)
             held[key] = raw
             if tag == _CHARSET:
@@ -374,6 +376,18 @@ def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...
         dataset = Dataset(held)
         dataset.set_original_encoding(implicit, little, codecs)
     return dataset, tuple(left_out)
+
+
+def _at_once(file: BinaryIO, layout: Layout) -> tuple[int, bytes]:
+    """Read a header of common size in one go; return its offset and its bytes, perhaps none."""
+    if not layout.header:
+        return 0, b""
+    start, last = layout.header[0].start, layout.header[-1]
+    end = last.value + (0 if last.length == UNDEFINED else last.length)
+    if end - start > BULK_BYTES:
+        return start, b""
+    file.seek(start)
+    return start, file.read(end - start)
 
 
 def raw_element(dataset: Dataset, tag: int) -> RawDataElement | None:

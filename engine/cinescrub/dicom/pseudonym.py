@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 import platformdirs
 
@@ -99,7 +98,7 @@ class Pseudonyms:
         digest = bytearray(self._digest(b"uid", plain)[:16])
         digest[6] = digest[6] & 0x0F | 0x80  # version 8 of RFC 9562: made by a scheme of our own
         digest[8] = digest[8] & 0x3F | 0x80  # its variant
-        return f"2.25.{UUID(bytes=bytes(digest)).int}"
+        return f"2.25.{int.from_bytes(digest, 'big')}"
 
     def title(self, value: str) -> str:
         """Return the application entity title that stands for `value`, in 16 characters."""
@@ -125,11 +124,11 @@ class Pseudonyms:
         return base64.b32encode(self._digest(domain, *parts)[:_TOKEN_BYTES]).decode("ascii")
 
     def _digest(self, domain: bytes, *parts: str) -> bytes:
-        message = hmac.new(self.key, _SCHEME + domain, hashlib.sha256)
+        message = _SCHEME + domain
         for part in parts:
             data = part.encode("utf-8", "surrogatepass")
-            message.update(len(data).to_bytes(8, "big") + data)  # ("ab", "c") is not ("a", "bc")
-        return message.digest()
+            message += len(data).to_bytes(8, "big") + data  # ("ab", "c") is not ("a", "bc")
+        return hmac.digest(self.key, message, "sha256")
 
 
 def is_pseudonym(value: str) -> bool:

@@ -104,24 +104,50 @@ def elements(file: BinaryIO, encoding: Encoding, end: int | None) -> Iterator[El
         walker.skip(element, encoding.implicit, end, depth=0)
 
 
+_WINDOW = 1 << 13
+"""Bytes that are read at a time, of a header of as many: a call for each element costs more."""
+
+_ORDERS = {
+    little: tuple(struct.Struct(("<" if little else ">") + code) for code in ("HH", "H", "L"))
+    for little in (False, True)
+}
+
+
 class _Walker:
-    """Steps over elements, items and fragments. `limit` is the end of the container, if known."""
+    """Steps over elements, items and fragments. `limit` is the end of the container, if known.
+
+    It reads ahead, and of a stream whose end isn't known no more than an element's header. The
+    file's position is its own: only forward, and for a caller to change between two elements.
+    """
 
     def __init__(self, file: BinaryIO, little: bool, end: int | None) -> None:
-        order = "<" if little else ">"
         self._file = file
         self._end = end
         self._count = 0
-        self._tag = struct.Struct(f"{order}HH")
-        self._short = struct.Struct(f"{order}H")
-        self._long = struct.Struct(f"{order}L")
+        self._tag, self._short, self._long = _ORDERS[little]
+        self._at = self._base = file.tell()
+        self._window = b""
+        self._ahead = 0 if end is None else _WINDOW
+
+    def _take(self, size: int) -> bytes:
+        """Read `size` bytes; fewer at the end."""
+        start = self._at - self._base
+        raw = self._window[start : start + size]
+        if len(raw) < size:
+            held = self._window[start:]
+            self._file.seek(self._at + len(held))
+            self._window = held + self._file.read(max(size - len(held), self._ahead))
+            self._base = self._at
+            raw = self._window[:size]
+        self._at += len(raw)
+        return raw
 
     def header(self, implicit: bool, limit: int | None) -> Element | None:
         """Read tag, VR and length; None at the end of the container."""
-        start = self._file.tell()
+        start = self._at
         if limit is not None and start >= limit:
             return None
-        raw = self._file.read(8)
+        raw = self._take(8)
         if not raw and limit is None:
             return None
         if len(raw) < 8:
@@ -140,7 +166,7 @@ class _Walker:
             raise InputError(f"{label(tag)} has no valid value representation: not as declared")
         if vr not in _LONG:
             return Element(tag, vr, self._short.unpack_from(raw, 6)[0], start, start + 8)
-        more = self._file.read(4)
+        more = self._take(4)
         if len(more) < 4:
             raise InputError("truncated: the file ends inside an element's header")
         return Element(tag, vr, self._long.unpack(more)[0], start, start + 12)
@@ -155,7 +181,7 @@ class _Walker:
             if element.vr == "SQ":
                 self._sequence(inner, implicit, depth + 1)
             else:
-                self._file.seek(inner)
+                self._at = inner
         elif element.vr in ("SQ", "UN"):
             # UN of undefined length is a sequence: PS3.5 6.2.2 note 4
             self._sequence(None, implicit, depth + 1)
@@ -164,17 +190,17 @@ class _Walker:
 
     def _within(self, tag: int, length: int, limit: int | None) -> int:
         """Return where a value of `length` ends, if that is inside of `limit`."""
-        stop = self._file.tell() + length
+        stop = self._at + length
         bound = self._end if limit is None else limit
         if bound is not None and stop > bound:
-            left = bound - self._file.tell()
+            left = bound - self._at
             # The number is shown of known elements only, for the same reason as in `label`.
             declared = f"{length} bytes" if keyword_for_tag(tag) else "more"
             raise InputError(f"truncated: {label(tag)} declares {declared}, {left} are left")
         return stop
 
     def _item(self) -> tuple[int, int]:
-        raw = self._file.read(8)
+        raw = self._take(8)
         if len(raw) < 8:
             raise InputError("truncated: the file ends inside a sequence")
         group, element = self._tag.unpack_from(raw)
@@ -183,7 +209,7 @@ class _Walker:
     def _sequence(self, stop: int | None, implicit: bool, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise InputError(f"sequences nest deeper than {MAX_DEPTH} levels: refused")
-        while stop is None or self._file.tell() < stop:
+        while stop is None or self._at < stop:
             tag, length = self._item()
             if tag == _SEQUENCE_END:
                 break
@@ -191,27 +217,26 @@ class _Walker:
                 raise InputError(f"{label(tag)} where a sequence item should start")
             inner = None if length == UNDEFINED else self._within(tag, length, stop)
             self._dataset(inner, implicit or self._looks_implicit(), stop, depth)
-        if stop is not None and self._file.tell() != stop:
+        if stop is not None and self._at != stop:
             raise InputError("a sequence item is longer than its sequence")
 
     def _looks_implicit(self) -> bool:
         """Whether the next item of an explicit dataset is implicit, as in UN (PS3.5 6.2.2)."""
-        here = self._file.tell()
-        raw = self._file.read(6)
-        self._file.seek(here)
+        raw = self._take(6)
+        self._at -= len(raw)
         is_delimiter = raw[:4] in (self._tag.pack(0xFFFE, 0xE00D), self._tag.pack(0xFFFE, 0xE000))
         return len(raw) == 6 and not is_delimiter and not raw[4:6].isalpha()
 
     def _dataset(self, stop: int | None, implicit: bool, outer: int | None, depth: int) -> None:
         limit = outer if stop is None else stop
-        while stop is None or self._file.tell() < stop:
+        while stop is None or self._at < stop:
             element = self.header(implicit, limit)
             if element is None:
                 raise InputError("truncated: a sequence item has no end")
             if element.tag == _ITEM_END:
                 break
             self.skip(element, implicit, limit, depth)
-        if stop is not None and self._file.tell() != stop:
+        if stop is not None and self._at != stop:
             raise InputError("an element is longer than its sequence item")
 
     def _fragments(self, tag: int) -> None:
@@ -222,7 +247,7 @@ class _Walker:
                 return
             if found != ITEM or length == UNDEFINED:
                 raise InputError(f"{label(tag)} has undefined length and no items")
-            self._file.seek(self._within(tag, length, None))
+            self._at = self._within(tag, length, None)
 
 
 @lru_cache(maxsize=1 << 16)
