@@ -16,6 +16,7 @@ ramp. Shorter forms are the decoded values' to find
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -60,23 +61,24 @@ class Needles:
             for value in readings(identifier.value)
             for text in _printed(identifier.kind, value)
         }
-        self._set(frozenset(form[:_LONGEST] for text in texts for form in _encoded(text)), shortest)
-
-    def _set(self, forms: frozenset[bytes], shortest: int) -> None:
-        self._forms = frozenset(form for form in forms if len(form) >= shortest)
+        forms = frozenset(form[:_LONGEST] for text in texts for form in _encoded(text))
+        self._choose(forms, shortest)
         self._pairs = _table(self._forms)
-        # So many whole 16-bit words of a block lie in every form, wherever it starts.
-        self._words = (shortest - 1) // 2
         whole = np.frombuffer(b"".join(self._forms), np.uint8)
         # Keys across the border of two forms are kept too: what is found is compared in the end.
-        self._starts = _keys_at(whole, np.arange(max(0, len(whole) - _KEY + 1)))
+        self._starts = np.sort(_keys_at(whole, np.arange(max(0, len(whole) - _KEY + 1))))
+
+    def _choose(self, forms: frozenset[bytes], shortest: int) -> None:
+        self._forms = frozenset(form for form in forms if len(form) >= shortest)
+        # So many whole 16-bit words of a block lie in every form, wherever it starts.
+        self._words = (shortest - 1) // 2
         self.overlap = max(map(len, self._forms), default=1) - 1
         """Bytes of the block before that a block has to start with, so that no form is cut."""
 
     def no_shorter_than(self, shortest: int) -> Needles:
         """Return those of the forms that have `shortest` bytes or more."""
-        fewer = object.__new__(Needles)
-        fewer._set(self._forms, shortest)
+        fewer = copy(self)  # with the tables of all: what they mark too often is compared
+        fewer._choose(self._forms, shortest)
         return fewer
 
     def __len__(self) -> int:
@@ -104,10 +106,16 @@ class Needles:
         data = np.frombuffer(block, np.uint8)
         for first in range(0, len(starts), _AT_ONCE):
             some = starts[first : first + _AT_ONCE]
-            for at in some[np.isin(_keys_at(data, some), self._starts)].tolist():
+            for at in some[self._begin(_keys_at(data, some))].tolist():
                 if self._in(bytes(block[max(0, at - self.overlap) : at + _KEY + self.overlap])):
                     return True
         return False
+
+    def _begin(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Tell of each key whether it is one of the forms'."""
+        places = np.searchsorted(self._starts, keys)
+        places[places == len(self._starts)] = 0
+        return self._starts[places] == keys
 
     def _in(self, data: bytes) -> bool:
         folded = data.lower()
