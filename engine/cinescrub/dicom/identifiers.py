@@ -147,7 +147,7 @@ def walk(
         element = held[tag]
         if element.value is None:  # left in the file
             element = stored(dataset, tag)
-        vr = representation(element, tag, signed=signed)
+        vr = representation(element.VR, tag, signed=signed)
         if vr == "SQ":
             for item in items(element, tag, charset, parsed):
                 yield from walk(item, charset, depth + 1, signed=signed, parsed=parsed)

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import copy
-from itertools import pairwise, permutations
+from functools import cached_property
+from itertools import permutations
 from typing import Final
 
 import cv2
@@ -64,9 +65,6 @@ class Needles:
         forms = frozenset(form[:_LONGEST] for text in texts for form in _encoded(text))
         self._choose(forms, shortest)
         self._pairs = _table(self._forms)
-        whole = np.frombuffer(b"".join(self._forms), np.uint8)
-        # Keys across the border of two forms are kept too: what is found is compared in the end.
-        self._starts = np.sort(_keys_at(whole, np.arange(max(0, len(whole) - _KEY + 1))))
 
     def _choose(self, forms: frozenset[bytes], shortest: int) -> None:
         self._forms = frozenset(form for form in forms if len(form) >= shortest)
@@ -106,16 +104,24 @@ class Needles:
         data = np.frombuffer(block, np.uint8)
         for first in range(0, len(starts), _AT_ONCE):
             some = starts[first : first + _AT_ONCE]
-            for at in some[self._begin(_keys_at(data, some))].tolist():
+            if len(starts) > _FEW:
+                some = some[self._begin(_keys_at(data, some))]
+            for at in some.tolist():
                 if self._in(bytes(block[max(0, at - self.overlap) : at + _KEY + self.overlap])):
                     return True
         return False
 
     def _begin(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        """Tell of each key whether it is one of the forms'."""
-        places = np.searchsorted(self._starts, keys)
-        places[places == len(self._starts)] = 0
-        return self._starts[places] == keys
+        """Tell of each key whether one of the forms has it, at whatever place."""
+        places = np.searchsorted(self._keys, keys)
+        places[places == len(self._keys)] = 0
+        return self._keys[places] == keys
+
+    @cached_property
+    def _keys(self) -> npt.NDArray[np.uint64]:
+        whole = np.frombuffer(b"".join(self._forms), np.uint8)
+        # Those across the border of two forms too: what is found is compared in the end.
+        return np.sort(_keys_at(whole, np.arange(len(whole) - _KEY + 1)))
 
     def _in(self, data: bytes) -> bool:
         folded = data.lower()
@@ -132,6 +138,8 @@ def _keys_at(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.
 
 _KEY: Final = 6
 """Bytes that are compared before a whole form is: three words, as the shortest form holds."""
+_FEW: Final = 16
+"""Candidates, as a header has them, that cost less to compare than keys do to make."""
 _AT_ONCE: Final = 1 << 15
 """Candidates that are compared at once: a picture of letters' grey levels has one a word."""
 _LOWER: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
@@ -177,8 +185,8 @@ _IGNORED: Final = PLACEHOLDERS
 
 def _is_ramp(text: str) -> bool:
     """Whether characters only rise or only fall: a palette holds `12345678`, as bytes and words."""
-    pairs = list(pairwise(text))
-    return all(a <= b for a, b in pairs) or all(a >= b for a, b in pairs)
+    rising = "".join(sorted(text))
+    return text in (rising, rising[::-1])
 
 
 def _encoded(text: str) -> Iterator[bytes]:

@@ -243,7 +243,7 @@ class _Scrubber:
             return action, None, ""
         if element.value is None:  # left in the file
             element = values.stored(source, tag)
-        vr = values.representation(element, tag, signed=self.signed)
+        vr = values.representation(element.VR, tag, signed=self.signed)
         if not vr:
             return Action.REMOVE, None, "stated VR can hold something else than the attribute does"
         if tag == _CHARSET:
