@@ -74,7 +74,7 @@ def audit_file(
     """
     auditor = _Auditor(profile, search, uids)
     found: list[str] = []
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         try:
             found.extend(auditor.findings(file.fileno()))
         except (UnaccountedError, InputError) as error:

@@ -217,7 +217,8 @@ class _Scrubber:
                 continue
             decision = decide(tag, parent)
             action, element, why = self._element(source, held[tag], tag, decision, charset, depth)
-            done[action.value, tag, why or decision.reason] += 1
+            key = action._value_, tag, why or decision.reason
+            done[key] = done.get(key, 0) + 1
             if element is not None:
                 made[BaseTag(tag)] = element
         if private:
@@ -292,7 +293,12 @@ class _Scrubber:
         return action, sequence, ""
 
     def _kept(self, element: Stored, tag: int, vr: str, charset: Charset) -> Outcome:
-        if not (values.fits(element, vr, tag) and values.decoded(element, vr, charset)):
+        texts: tuple[str, ...] = ()
+        if vr in values.STRING_VRS:
+            texts, valid = values.checked_texts(element, vr, tag, charset)
+        else:
+            valid = values.fits(element, vr, tag)
+        if not valid:
             self.unfit.append(tag)
             if vr == "UI" and tag not in _CLASSES:  # most are required, and references have to hold
                 action, replaced, _ = self._uid(element, tag, vr, charset)
@@ -302,14 +308,13 @@ class _Scrubber:
             return self._as_stored(element, tag, vr)
         if vr == "UI":
             return self._kept_uid(element, tag, charset)
-        if vr in values.STRING_VRS:
-            for text in values.texts(element, vr, charset):
-                if self.search.finds(text, vr, tag):
-                    clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
-                    return Action.CLEAN, clean, _HELD
+        for text in texts:
+            if self.search.finds(text, vr, tag):
+                clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
+                return Action.CLEAN, clean, _HELD
         if vr in values.BULK_VRS and self.search.finds_in_bytes(values.data(element)):
             return Action.REMOVE, None, _HELD
-        if vr == "AS" and any(_is_old(age) for age in values.texts(element, vr, charset)):
+        if vr == "AS" and any(_is_old(age) for age in texts):
             return Action.CLEAN, DataElement(tag, vr, _OLD), "ages over 89 are one: 45 CFR 164.514"
         return self._as_stored(element, tag, vr)
 
