@@ -17,10 +17,10 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_dataset
 from pydicom.multival import MultiValue
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, PersonName
 
 from cinescrub.dicom.header import quiet
-from cinescrub.dicom.values import Stored
+from cinescrub.dicom.values import Stored, is_empty
 from cinescrub.errors import ScrubError
 
 __all__ = ["encoded_dataset", "encoded_meta"]
@@ -68,7 +68,8 @@ def encoded_meta(meta: FileMetaDataset) -> bytes:
     ScrubError
         An element that the standard requires is missing, or a value can't be encoded.
     """
-    if any(tag not in meta or not meta[tag].value for tag in _REQUIRED):
+    held = {int(tag): element for tag, element in meta.items()}
+    if any(tag not in held or is_empty(held[tag], str(held[tag].VR)) for tag in _REQUIRED):
         raise ScrubError("the file meta information lacks an element that the standard requires")
     body = encoded_dataset(meta, implicit=False, little=True)
     return struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(body)) + body
@@ -162,7 +163,9 @@ def _plain(element: DataElement, vr: str) -> bytes | None:
     value = element.value
     if value is None or value == "":
         return b""
-    if vr not in _PLAIN:
+    if isinstance(value, PersonName):
+        value = str(value)
+    elif vr not in _PLAIN:
         return None
     if isinstance(value, MultiValue | list):
         if not all(isinstance(each, str) for each in value):

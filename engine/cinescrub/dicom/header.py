@@ -30,6 +30,7 @@ from cinescrub.dicom.structure import (
     Encoding,
     elements,
     label,
+    meta_elements,
 )
 from cinescrub.errors import CinescrubError, InputError, NotDicomError
 
@@ -200,9 +201,7 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
     file.seek(start)
     stop = start
     found: list[RawDataElement] = []
-    while file.read(2) == b"\x02\x00":
-        file.seek(stop)
-        element = next(elements(file, Encoding(implicit=False, little=True), size))
+    for element in meta_elements(file, size):
         if element.length == UNDEFINED or element.value + element.length > size:
             raise InputError("truncated: the file ends inside the file meta information")
         stop = element.value + element.length

@@ -486,6 +486,11 @@ def _hollow(item: Dataset) -> Dataset:
     return hollow
 
 
+def _uid(value: str) -> UID:
+    """Return a UID of ours or of the standard as pydicom holds it."""
+    return UID(value, validation_mode=config.IGNORE)
+
+
 def _is_signed(dataset: Dataset) -> bool:
     if _SIGNED not in dataset:
         return False
@@ -514,15 +519,17 @@ def fresh_file_meta(*, sop_class: str, sop_instance: str, transfer_syntax: str) 
     """
     elements = (
         (0x00020001, "OB", b"\x00\x01"),
-        (0x00020002, "UI", UID(sop_class)),
-        (0x00020003, "UI", UID(sop_instance)),
-        (0x00020010, "UI", UID(transfer_syntax)),
-        (0x00020012, "UI", UID(IMPLEMENTATION_CLASS_UID)),
+        (0x00020002, "UI", sop_class),
+        (0x00020003, "UI", sop_instance),
+        (0x00020010, "UI", transfer_syntax),
+        (0x00020012, "UI", IMPLEMENTATION_CLASS_UID),
         (0x00020013, "SH", IMPLEMENTATION_VERSION),
     )
     return FileMetaDataset(
         {
-            BaseTag(t): DataElement(BaseTag(t), vr, v, already_converted=True)
+            BaseTag(t): DataElement(
+                BaseTag(t), vr, _uid(v) if vr == "UI" else v, already_converted=True
+            )
             for t, vr, v in elements
         }
     )

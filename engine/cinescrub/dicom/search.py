@@ -85,15 +85,15 @@ class IdentifierSearch:
                 whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
                 words |= single
-        forms = set(_weighing(SHORTEST, forms)) - PLACEHOLDERS
-        words = set(_weighing(SHORTEST, words)) - PLACEHOLDERS
-        self._numbers = frozenset(f for f in forms if f.isdecimal() and len(f) >= NUMBER)
-        self._words = frozenset(words)
-        self._forms = frozenset(forms)
-        self._long = tuple(sorted(_weighing(ANYWHERE, forms | words)))
+        self._forms = _weighing(SHORTEST, forms - PLACEHOLDERS)
+        self._words = _weighing(SHORTEST, words - PLACEHOLDERS)
+        self._numbers = frozenset(f for f in self._forms if len(f) >= NUMBER and f.isdecimal())
+        both = self._forms | self._words
+        self._long = tuple(sorted(_weighing(ANYWHERE, both)))
         self._least = min(map(len, self._long), default=ANYWHERE)
-        self._shortest = min(map(len, self._forms | self._words), default=0)
-        self._long_forms = tuple(f for f in self._long if f in forms or f not in everyday_words())
+        self._shortest = min(map(len, both), default=0)
+        everyday = everyday_words()
+        self._long_forms = tuple(f for f in self._long if f not in everyday or f in self._forms)
         self._bytes = tuple(f.encode("ascii") for f in self._long if f.isascii())
 
     @property
@@ -183,12 +183,12 @@ def _joined(pieces: list[str]) -> Iterable[str]:
             yield joined
 
 
-def _weighing(least: int, forms: Iterable[str]) -> list[str]:
-    return [f for f in forms if (len(f) if f.isascii() else _weight(f)) >= least]
+def _weighing(least: int, forms: Iterable[str]) -> frozenset[str]:
+    return frozenset(f for f in forms if len(f) >= least or _weight(f) >= least)
 
 
 def _weight(form: str) -> int:
-    return sum(2 if ord(c) >= _WIDE else 1 for c in form)
+    return len(form) if form.isascii() else sum(2 if ord(c) >= _WIDE else 1 for c in form)
 
 
 def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:

@@ -17,7 +17,16 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
 from cinescrub.errors import InputError
 
-__all__ = ["ITEM", "PIXEL_TAGS", "UNDEFINED", "Element", "Encoding", "elements", "label"]
+__all__ = [
+    "ITEM",
+    "PIXEL_TAGS",
+    "UNDEFINED",
+    "Element",
+    "Encoding",
+    "elements",
+    "label",
+    "meta_elements",
+]
 
 UNDEFINED = 0xFFFFFFFF
 """The value length that stands for "until the delimiter" (PS3.5 7.1.1)."""
@@ -104,6 +113,30 @@ def elements(file: BinaryIO, encoding: Encoding, end: int | None) -> Iterator[El
         walker.skip(element, encoding.implicit, end, depth=0)
 
 
+def meta_elements(file: BinaryIO, end: int) -> Iterator[Element]:
+    """Yield the elements of group 0002, which has an encoding of its own (PS3.10 7.1).
+
+    Parameters
+    ----------
+    file : binary file
+        Positioned at the first one. Seeks forward only.
+    end : int
+        Where the file ends.
+
+    Raises
+    ------
+    InputError
+        As by `elements`.
+    """
+    walker = _Walker(file, little=True, end=end)
+    while walker.ahead(2) == b"\x02\x00":
+        element = walker.header(False, end)
+        if element is None:
+            return
+        yield element
+        walker.skip(element, False, end, depth=0)
+
+
 _WINDOW = 1 << 13
 """Bytes that are read at a time, of a header of as many: a call for each element costs more."""
 
@@ -140,6 +173,12 @@ class _Walker:
             self._base = self._at
             raw = self._window[:size]
         self._at += len(raw)
+        return raw
+
+    def ahead(self, size: int) -> bytes:
+        """Return the next bytes without passing them."""
+        raw = self._take(size)
+        self._at -= len(raw)
         return raw
 
     def header(self, implicit: bool, limit: int | None) -> Element | None:
@@ -222,8 +261,7 @@ class _Walker:
 
     def _looks_implicit(self) -> bool:
         """Whether the next item of an explicit dataset is implicit, as in UN (PS3.5 6.2.2)."""
-        raw = self._take(6)
-        self._at -= len(raw)
+        raw = self.ahead(6)
         is_delimiter = raw[:4] in (self._tag.pack(0xFFFE, 0xE00D), self._tag.pack(0xFFFE, 0xE000))
         return len(raw) == 6 and not is_delimiter and not raw[4:6].isalpha()
 
