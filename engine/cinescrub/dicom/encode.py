@@ -17,6 +17,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, PersonName
 
 from cinescrub.dicom.header import quiet
@@ -88,7 +89,8 @@ class _Encoder:
         self._long = struct.Struct(f"{order}HH2sHL")
 
     def dataset(self, dataset: Dataset, inherited: _Codecs) -> bytes:
-        elements = dict(dataset.items())
+        # By plain numbers: pydicom's tags compare themselves, at many times the cost.
+        elements = {int(key): element for key, element in dataset.items()}
         held = dataset._character_set
         as_read = (
             dataset.original_encoding == (self._implicit, self._little)
@@ -98,13 +100,12 @@ class _Encoder:
             return self._converted(dataset, inherited)
         codecs: _Codecs = held if 0x00080005 in elements else inherited
         parts = []
-        for key in sorted(elements):
-            tag = int(key)
+        for tag in sorted(elements):
             if tag & 0xFFFF == 0 and tag >> 16 > 6:
                 continue  # group lengths are retired (PS3.5 7.2)
-            element = elements[key]
+            element = elements[tag]
             if isinstance(element, RawDataElement) and element.value is None:  # left in its file
-                element = dataset.get_item(key)
+                element = dataset.get_item(BaseTag(tag))
             parts.append(self._element(tag, element, codecs))
         return b"".join(parts)
 

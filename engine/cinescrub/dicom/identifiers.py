@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -133,11 +134,13 @@ def _interesting(
     if depth > MAX_DEPTH:
         raise InputError(f"malformed: sequences are nested deeper than {MAX_DEPTH}")
     charset = charset_of(dataset, charset)
-    for key, element in sorted(dataset.items()):
-        vr = _interest(key, element.VR)
-        if not vr:
-            continue
-        tag = int(key)
+    found = [
+        (tag, vr, element)
+        for tag, element in ((int(key), element) for key, element in dataset.items())
+        if (vr := _interest(tag, element.VR))
+    ]
+    found.sort(key=itemgetter(0))
+    for tag, vr, element in found:
         held = stored(dataset, tag) if element.value is None else element
         if vr == "SQ":
             for item in items(held, tag, charset, parsed):
