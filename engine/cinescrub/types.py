@@ -281,6 +281,10 @@ class MaskPlan:
         All frames, in order, at most `at_most` in a stretch.
         """
         starts = np.arange(0, self.frames, at_most)
+        if not len(self.rectangles):
+            for start in starts.tolist():
+                yield start, min(start + at_most, self.frames), self.rectangles.copy()
+            return
         inside = np.clip(self.spans.reshape(-1), 0, self.frames)
         edges = np.unique(np.concatenate([starts, inside, [self.frames]])).tolist()
         for start, stop in pairwise(edges):

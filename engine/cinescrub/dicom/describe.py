@@ -17,7 +17,7 @@ from pydicom.tag import BaseTag
 from cinescrub.dicom.header import guarded, raw_element, syntax_name
 from cinescrub.dicom.palette import read_palette
 from cinescrub.dicom.structure import label
-from cinescrub.dicom.values import dictionary_vr
+from cinescrub.dicom.values import dictionary_vr, first_text
 from cinescrub.errors import InputError
 from cinescrub.types import CineInfo, Palette, Region
 
@@ -144,8 +144,8 @@ def _rate(header: Dataset) -> float | None:
     """Return frames a second; nothing depends on it but whether a counter is told from a clock."""
     for tag, times in ((_FRAME_TIME, True), (_CINE_RATE, False)):
         try:
-            value = float(header[BaseTag(tag)].value)
-        except (KeyError, TypeError, ValueError, OverflowError):
+            value = float(first_text(header, tag))
+        except ValueError:
             continue
         if 0 < value < _MAX_RATE:
             return 1000 / value if times else value

@@ -315,7 +315,7 @@ def _list(file: BinaryIO, encoding: Encoding, end: int | None) -> Layout:
             raise InputError(f"malformed: {label(element.tag)} occurs twice")
         seen.add(element.tag)
         header.append(element)
-        if not _left_out(element) and element.length != UNDEFINED:
+        if element.length != UNDEFINED and not _left_out(element):
             total += element.length
         if total > MAX_HEADER_BYTES:
             raise InputError("the header is longer than 64 MiB: refused to keep memory bounded")
@@ -324,9 +324,9 @@ def _list(file: BinaryIO, encoding: Encoding, end: int | None) -> Layout:
 
 
 def _left_out(element: Element) -> bool:
-    if element.tag == ITEM:
-        return True
-    private_bulk = bool(element.tag >> 16 & 1) and element.length > BULK_BYTES
+    if element.length <= BULK_BYTES or element.tag == ITEM:
+        return element.tag == ITEM
+    private_bulk = bool(element.tag >> 16 & 1)
     return private_bulk and not (element.length == UNDEFINED and element.vr in ("SQ", "UN"))
 
 

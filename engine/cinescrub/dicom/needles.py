@@ -125,7 +125,7 @@ class Needles:
 
     def _in(self, data: bytes) -> bool:
         folded = data.lower()
-        return any(form in folded for form in self._forms)
+        return any(map(folded.__contains__, self._forms))
 
 
 def _keys_at(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:

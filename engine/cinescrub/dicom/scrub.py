@@ -26,6 +26,7 @@ from cinescrub.dicom.cleaning import DATE_VRS, DESCRIPTOR_VRS, Cleaning
 from cinescrub.dicom.dates import DateShift, time_of
 from cinescrub.dicom.descriptors import Descriptors, NameModel
 from cinescrub.dicom.dummies import dummy, empty
+from cinescrub.dicom.header import quiet
 from cinescrub.dicom.identifiers import MAX_DEPTH, collect_with_tags
 from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.options import Option
@@ -113,6 +114,17 @@ def scrub(
     InputError
         A sequence can't be read, or sequences are nested deeper than `MAX_DEPTH`.
     """
+    with quiet():  # once, rather than for each value that pydicom reads
+        return _scrub(dataset, profile, pseudonyms, claims, names)
+
+
+def _scrub(
+    dataset: Dataset,
+    profile: Profile,
+    pseudonyms: Pseudonyms,
+    claims: Claims,
+    names: NameModel | None,
+) -> ScrubOutcome:
     parsed: values.Parsed = {}
     found = collect_with_tags(dataset, parsed)
     charset = values.charset_of(dataset, DEFAULT_CHARSET)

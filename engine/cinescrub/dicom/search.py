@@ -142,7 +142,7 @@ class IdentifierSearch:
 
     def _holds_long(self, squeezed: str, forms: tuple[str, ...]) -> bool:
         # Most values of a header are shorter than any long form.
-        return len(squeezed) >= self._least and any(form in squeezed for form in forms)
+        return len(squeezed) >= self._least and any(map(squeezed.__contains__, forms))
 
     def finds_in_uid(self, uid: str) -> bool:
         """Whether a component of a UID is a number that identifies, or an ID is a part of it.
@@ -160,7 +160,7 @@ class IdentifierSearch:
         if not self._bytes:
             return False
         folded = data.translate(_LOWER, _NEITHER)
-        return any(form in folded for form in self._bytes)
+        return any(map(folded.__contains__, self._bytes))
 
 
 def _pieces(text: str) -> list[str]:
@@ -184,7 +184,7 @@ def _joined(pieces: list[str]) -> Iterable[str]:
 
 
 def _weighing(least: int, forms: Iterable[str]) -> frozenset[str]:
-    return frozenset(f for f in forms if len(f) >= least or _weight(f) >= least)
+    return frozenset({f for f in forms if len(f) >= least or _weight(f) >= least})
 
 
 def _weight(form: str) -> int:

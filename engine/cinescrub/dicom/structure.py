@@ -216,7 +216,9 @@ class _Walker:
         if element.tag >> 16 == 0xFFFE and not stray:
             raise InputError(f"{label(element.tag)} outside of a sequence")
         if element.length != UNDEFINED:  # a stray item too: the caller leaves it out
-            inner = self._within(element.tag, element.length, limit)
+            inner = self._at + element.length
+            if limit is None or inner > limit:
+                inner = self._within(element.tag, element.length, limit)
             if element.vr == "SQ":
                 self._sequence(inner, implicit, depth + 1)
             else:
