@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -87,14 +88,21 @@ class IdentifierSearch:
                 words |= single
         self._forms = _weighing(SHORTEST, forms - PLACEHOLDERS)
         self._words = _weighing(SHORTEST, words - PLACEHOLDERS)
-        self._numbers = frozenset(f for f in self._forms if len(f) >= NUMBER and f.isdecimal())
         both = self._forms | self._words
-        self._long = tuple(sorted(_weighing(ANYWHERE, both)))
+        self._long = _weighing(ANYWHERE, both)
         self._least = min(map(len, self._long), default=ANYWHERE)
         self._shortest = min(map(len, both), default=0)
-        everyday = everyday_words()
-        self._long_forms = tuple(f for f in self._long if f not in everyday or f in self._forms)
-        self._bytes = tuple(f.encode("ascii") for f in self._long if f.isascii())
+        everyday = self._words & everyday_words()
+        self._wanted_in_codes = self._words - everyday
+        self._long_in_codes = self._long - (everyday - self._forms)
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset(f for f in self._forms if len(f) >= NUMBER and f.isdecimal())
+
+    @cached_property
+    def _bytes(self) -> tuple[bytes, ...]:
+        return tuple(f.encode("ascii") for f in self._long if f.isascii())
 
     @property
     def needles(self) -> Needles:
@@ -131,16 +139,16 @@ class IdentifierSearch:
         if number:
             return any(piece in self._numbers for piece in pieces)
         squeezed = "".join(pieces)
-        if self._holds_long(squeezed, self._long_forms if coded else self._long):
+        if self._holds_long(squeezed, self._long_in_codes if coded else self._long):
             return True
-        wanted = self._words - everyday_words() if coded else self._words
+        wanted = self._wanted_in_codes if coded else self._words
         return any(joined in wanted or joined in self._forms for joined in _joined(pieces))
 
     def finds_long(self, text: str) -> bool:
         """Whether a text holds a form that doesn't occur by chance, however random the text."""
         return self._holds_long("".join(_pieces(text)), self._long)
 
-    def _holds_long(self, squeezed: str, forms: tuple[str, ...]) -> bool:
+    def _holds_long(self, squeezed: str, forms: frozenset[str]) -> bool:
         # Most values of a header are shorter than any long form.
         return len(squeezed) >= self._least and any(map(squeezed.__contains__, forms))
 

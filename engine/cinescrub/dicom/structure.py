@@ -141,7 +141,7 @@ _WINDOW = 1 << 13
 """Bytes that are read at a time, of a header of as many: a call for each element costs more."""
 
 _ORDERS = {
-    little: tuple(struct.Struct(("<" if little else ">") + code) for code in ("HH", "H", "L"))
+    little: tuple(struct.Struct(("<" if little else ">") + code) for code in ("HH", "HH2xH", "L"))
     for little in (False, True)
 }
 
@@ -157,7 +157,7 @@ class _Walker:
         self._file = file
         self._end = end
         self._count = 0
-        self._tag, self._short, self._long = _ORDERS[little]
+        self._tag, self._head, self._long = _ORDERS[little]
         self._at = self._base = file.tell()
         self._window = b""
         self._ahead = 0 if end is None else _WINDOW
@@ -194,7 +194,7 @@ class _Walker:
         self._count += 1
         if self._count > MAX_ELEMENTS:
             raise InputError(f"more than {MAX_ELEMENTS} elements: refused as a memory bomb")
-        group, element = self._tag.unpack_from(raw)
+        group, element, length = self._head.unpack(raw)
         tag = group << 16 | element
         if implicit or group == 0xFFFE:  # items and delimiters have no VR in any encoding
             return Element(
@@ -204,7 +204,7 @@ class _Walker:
         if vr is None:
             raise InputError(f"{label(tag)} has no valid value representation: not as declared")
         if vr not in _LONG:
-            return Element(tag, vr, self._short.unpack_from(raw, 6)[0], start, start + 8)
+            return Element(tag, vr, length, start, start + 8)
         more = self._take(4)
         if len(more) < 4:
             raise InputError("truncated: the file ends inside an element's header")
