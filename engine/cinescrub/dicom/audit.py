@@ -16,13 +16,14 @@ from typing import Final
 from cinescrub.dicom import values
 from cinescrub.dicom.audit_pixels import EXTENDED_TABLES, IMAGE_TAGS, audit_pixels, image_of
 from cinescrub.dicom.cursor import SearchedCursor, file_blocks, inflated_blocks
-from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, syntax_name
+from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.judge import Judge
 from cinescrub.dicom.needles import IN_NATIVE, Needles
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.scrub import IMPLEMENTATION_CLASS_UID
 from cinescrub.dicom.search import IdentifierSearch
+from cinescrub.dicom.standard import is_registered
 from cinescrub.dicom.structure import Encoding, label
 from cinescrub.dicom.walker import UnaccountedError, Value, Walker
 from cinescrub.errors import InputError
@@ -166,7 +167,7 @@ class _Auditor:
             yield "the file meta information is not of this implementation"
         if not self.meta.get(_VERSION, "").startswith("CINESCRUB_"):
             yield f"{label(_VERSION)} is not ours"
-        if syntax_name(self.meta.get(_SYNTAX, "")) == "private or unknown UID":
+        if not is_registered(self.meta.get(_SYNTAX, "")):
             yield f"{label(_SYNTAX)} is not one of the standard"
 
     def _identity(self) -> Iterator[str]:

@@ -95,10 +95,10 @@ class Needles:
             return False
         hits: npt.NDArray[np.uint8] = cv2.LUT(words.reshape(1, -1), self._pairs)[0]
         last = len(hits) - self._words + 1
-        in_a_row = hits[:last].copy()
-        for step in range(1, self._words):
+        in_a_row = hits[:last] & hits[1 : last + 1]
+        for step in range(2, self._words):
             in_a_row &= hits[step : last + step]
-        starts = 2 * np.flatnonzero(in_a_row)
+        starts = 2 * in_a_row.nonzero()[0]
         if not len(starts):
             return False
         data = np.frombuffer(block, np.uint8)
@@ -151,9 +151,10 @@ def _table(forms: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     # Joined by what ends none of them: pairs across a border are marked too, and cost nothing.
     lower = b"\0".join(forms)
     both = [np.frombuffer(case, np.uint8).astype(np.uint16) for case in (lower, lower.upper())]
-    for first in both:
-        for second in both:
-            pairs[first[:-1] | second[1:] << 8] = 1
+    lows, highs = [case[:-1] for case in both], [case[1:] << 8 for case in both]
+    for low in lows:
+        for high in highs:
+            pairs[low | high] = 1
     return pairs
 
 
@@ -197,9 +198,9 @@ def _encoded(text: str) -> Iterator[bytes]:
     if text.isascii():
         if len(text) < SHORTEST or _is_ramp(text):
             return
-        plain = text.lower().encode("ascii")
-        wide = text.lower().encode("utf-16-le")[:-1]
-        yield from (plain, wide)  # in UTF-16 of either byte order
+        plain = text.lower()
+        yield plain.encode("ascii")
+        yield "\0".join(plain).encode("ascii")  # in UTF-16 of either byte order
         return
     for encoding in _ENCODINGS:
         try:
