@@ -44,11 +44,10 @@ def scrub_headers(
         registry.check(info)
         outcome = scrub(source.header, profile=profile, pseudonyms=KEY, claims=Claims())
         header = outcome.dataset
-        syntax = registry.output_syntax(info) if info.overlay_bits else info.transfer_syntax
         meta = fresh_file_meta(
             sop_class=str(header.SOPClassUID),
             sop_instance=str(header.SOPInstanceUID),
-            transfer_syntax=syntax,
+            transfer_syntax=info.transfer_syntax,
         )
         with OutputFile(target) as output:
             output.write_header(meta, header)

@@ -151,7 +151,12 @@ def _unused_bits(info: CineInfo) -> Callable[[bytes], bool]:
     if info.bits_stored == info.bits_allocated:
         return lambda _: False
     dtype = info.dtype.newbyteorder("<" if info.little_endian else ">")
-    return lambda block: native.has_unused_bits(np.frombuffer(block, dtype), info.bits_stored)
+
+    def check(block: bytes) -> bool:
+        samples = np.frombuffer(block, dtype)
+        return native.without_unused_bits(samples, info.bits_stored) is not samples
+
+    return check
 
 
 def _encapsulated(cursor: Cursor, info: CineInfo, extended: tuple[bytes, ...]) -> Iterator[str]:
@@ -213,7 +218,7 @@ def _table(cursor: Cursor) -> bytes:
 
 def _has_more_than_pixels(frame: bytes, info: CineInfo) -> bool:
     try:
-        return apply.clean(frame, info) is not frame
+        return apply.strip(frame, info) is not frame
     except InputError:
         raise UnaccountedError(f"{_PLACE} has a frame that is no stream of its syntax") from None
 

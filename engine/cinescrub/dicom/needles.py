@@ -115,7 +115,8 @@ class Needles:
         """Tell of each key whether one of the forms has it, at whatever place."""
         places = np.searchsorted(self._keys, keys)
         places[places == len(self._keys)] = 0
-        return self._keys[places] == keys
+        known: npt.NDArray[np.bool_] = self._keys[places] == keys
+        return known
 
     @cached_property
     def _keys(self) -> npt.NDArray[np.uint64]:

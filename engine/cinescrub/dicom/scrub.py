@@ -47,7 +47,6 @@ __all__ = [
     "Links",
     "ScrubOutcome",
     "fresh_file_meta",
-    "has_high_bit_overlays",
     "scrub",
 ]
 
@@ -509,39 +508,22 @@ def _is_signed(dataset: Dataset) -> bool:
     return values.integer(values.stored(dataset, _SIGNED)) == 1
 
 
-def has_high_bit_overlays(dataset: Dataset) -> bool:
-    """Whether an overlay lies in unused bits of the pixels (retired; PS3.5 8.1.2 note).
-
-    The scrub can't reach those: the pixels have to be cleared above BitsStored, or refused.
-    """
-    for group in range(0x6000, 0x6100, 2):
-        allocated, position, data = (group << 16 | element for element in (0x0100, 0x0102, 0x3000))
-        if position in dataset and values.integer(values.stored(dataset, position)) != 0:
-            return True
-        if allocated in dataset and data not in dataset:
-            return True
-    return False
-
-
 def fresh_file_meta(*, sop_class: str, sop_instance: str, transfer_syntax: str) -> FileMetaDataset:
     """Return file meta information with what PS3.10 7.1 requires and nothing else.
 
     The input's is not read: its application entity titles, presentation addresses and private
     information name the site.
     """
-    elements = (
+    uids = {
+        0x00020002: sop_class,
+        0x00020003: sop_instance,
+        0x00020010: transfer_syntax,
+        0x00020012: IMPLEMENTATION_CLASS_UID,
+    }
+    elements: list[tuple[int, str, object]] = [
         (0x00020001, "OB", b"\x00\x01"),
-        (0x00020002, "UI", sop_class),
-        (0x00020003, "UI", sop_instance),
-        (0x00020010, "UI", transfer_syntax),
-        (0x00020012, "UI", IMPLEMENTATION_CLASS_UID),
+        *((tag, "UI", _uid(uid)) for tag, uid in uids.items()),
         (0x00020013, "SH", IMPLEMENTATION_VERSION),
-    )
-    return FileMetaDataset(
-        {
-            BaseTag(t): DataElement(
-                BaseTag(t), vr, _uid(v) if vr == "UI" else v, already_converted=True
-            )
-            for t, vr, v in elements
-        }
-    )
+    ]
+    made = [DataElement(BaseTag(t), vr, v, already_converted=True) for t, vr, v in elements]
+    return FileMetaDataset({element.tag: element for element in made})

@@ -315,7 +315,7 @@ class Engine:
     ) -> bool:
         """Pass 2: write, check and commit. False if the check found more text to redact."""
         info = source.info
-        changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
+        changed = len(plan.rectangles) > 0
         syntax = registry.output_syntax(info) if changed else info.transfer_syntax
         # The header says `verified` before that is true; no file gets a name unless it is.
         claims = Claims(pixels_inspected=True, pixels_changed=changed, pixels_verified=True)

@@ -22,7 +22,6 @@ from cinescrub.dicom.scrub import (
     Done,
     ScrubOutcome,
     fresh_file_meta,
-    has_high_bit_overlays,
     scrub,
 )
 from cinescrub.errors import InputError
@@ -465,23 +464,3 @@ def test_file_meta_is_new_and_minimal() -> None:
         "ImplementationVersionName",
     }
     assert meta.ImplementationClassUID.is_valid
-
-
-@pytest.mark.parametrize(
-    ("elements", "expected"),
-    [
-        pytest.param({}, False, id="none"),
-        pytest.param({0x0100: 1, 0x0102: 0}, True, id="no data"),
-        pytest.param({0x0100: 16, 0x0102: 12}, True, id="in bit 12"),
-        pytest.param({0x0100: 1, 0x0102: 0, 0x3000: b"\0\0"}, False, id="apart from the pixels"),
-    ],
-)
-@ENCODINGS
-def test_overlays_in_high_bits_are_seen(
-    elements: dict[int, object], expected: bool, encoding: tuple[bool, bool]
-) -> None:
-    dataset = header()
-    for element, value in elements.items():
-        add(dataset, 0x60020000 | element, "OW" if isinstance(value, bytes) else "US", value)
-
-    assert has_high_bit_overlays(read(encode(dataset, encoding), encoding)) is expected
