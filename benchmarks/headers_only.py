@@ -12,9 +12,10 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.dicom.audit import audit_file
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.dicom.scrub import Claims, fresh_file_meta, scrub
+from cinescrub.dicom.scrub import Claims, scrub
 from cinescrub.dicom.source import open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import ScrubError

@@ -16,12 +16,12 @@ from typing import Final
 from cinescrub.dicom import values
 from cinescrub.dicom.audit_pixels import EXTENDED_TABLES, IMAGE_TAGS, audit_pixels, image_of
 from cinescrub.dicom.cursor import SearchedCursor, file_blocks, inflated_blocks
+from cinescrub.dicom.file_meta import IMPLEMENTATION_CLASS_UID
 from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.judge import Judge
 from cinescrub.dicom.needles import IN_NATIVE, Needles
 from cinescrub.dicom.profile import Profile
-from cinescrub.dicom.scrub import IMPLEMENTATION_CLASS_UID
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.standard import is_registered
 from cinescrub.dicom.structure import Encoding, label

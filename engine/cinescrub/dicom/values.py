@@ -79,9 +79,11 @@ _SIZES: Final = {
 NUMBER_VRS: Final = frozenset({"US", "SS", "UL", "SL", "AT", "FL", "FD", "SV", "UV"})
 """VRs of as many numbers as the dictionary says. What they spell is found in the raw bytes."""
 
-# What may stand for another in real files without saying more than the dictionary allows.
+# What stands for another in real files. Of text the dictionary's VR holds: a sentence that is
+# stated as LT isn't a defined term.
+_TEXT: Final = frozenset({"LO", "SH", "CS", "UC", "ST", "LT", "UT"})
 _ALIKE: Final = (
-    frozenset({"LO", "SH", "CS", "UC", "ST", "LT", "UT"}),
+    _TEXT,
     frozenset({"DS", "IS"}),
     frozenset({"US", "SS", "UL", "SL", "OW", "OB"}),
     frozenset({"FL", "FD"}),
@@ -166,7 +168,7 @@ def representation(stated: str | None, tag: int, *, signed: bool) -> str:
             ("SS" if signed and "SS" in candidates else "US") if "US" in candidates else known[:2]
         )
     alike = any({stated, *candidates} <= group for group in _ALIKE)
-    return str(stated) if alike else ""
+    return "" if not alike else known if known in _TEXT else str(stated)
 
 
 def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:

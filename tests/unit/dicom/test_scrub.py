@@ -15,18 +15,19 @@ from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.profile import Action, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import (
     Claims,
     Done,
     ScrubOutcome,
-    fresh_file_meta,
     scrub,
 )
 from cinescrub.errors import InputError
 
 KEY = Pseudonyms(b"k" * 32)
+DUMMIES = ("ANONYMIZED", "about:blank", "0", 0, b"\0" * 8)
 CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 STUDY, INSTANCE, FRAME = "1.2.3.19800101.1", "1.2.3.19800101.2", "1.2.3.19800101.3"
 EXPLICIT, IMPLICIT, BIG = (False, True), (True, True), (False, False)
@@ -230,7 +231,7 @@ def test_what_may_hold_anything_is_gone(tag: int, vr: str, value: object) -> Non
     result = cleaned(dataset).dataset
 
     if tag in result:
-        assert result[tag].is_empty or result[tag].value in ("ANONYMIZED", "about:blank", b"\0" * 8)
+        assert result[tag].is_empty or result[tag].value in DUMMIES
 
 
 @pytest.mark.parametrize(
@@ -464,3 +465,37 @@ def test_file_meta_is_new_and_minimal() -> None:
         "ImplementationVersionName",
     }
     assert meta.ImplementationClassUID.is_valid
+
+
+MODALITY, REGION_TYPE = 0x00080060, 0x00186014
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value", "expected"),
+    [
+        pytest.param(MODALITY, "CS", b"of Mrs. Miller, 2 pm", "ANONYMIZED", id="no code string"),
+        pytest.param(MODALITY, "LT", b"of Mrs. Miller, 2 pm", "ANONYMIZED", id="a text instead"),
+        pytest.param(MODALITY, "OB", b"US", "ANONYMIZED", id="bytes instead"),
+        pytest.param(MODALITY, "LO", b"US", "US", id="a code string stated as text"),
+        pytest.param(0x00281050, "DS", b"Miller", "", id="not required"),
+    ],
+)
+def test_a_required_value_that_is_not_of_its_vr_becomes_a_dummy(
+    tag: int, vr: str, value: bytes, expected: str
+) -> None:
+    outcome = cleaned(header(), stored=((tag, vr, value + b" " * (len(value) % 2)),))
+
+    element = read(output(outcome)).get(tag)
+    assert str(element.value or "") == expected
+    assert b"Miller" not in output(outcome)
+
+
+def test_a_required_number_that_is_not_of_its_vr_becomes_a_dummy_in_items_too() -> None:
+    dataset = header()
+    region = dataset.SequenceOfUltrasoundRegions[0]
+    region[REGION_TYPE] = RawDataElement(BaseTag(REGION_TYPE), "US", 4, b"Anne", 0, False, True)
+
+    back = read(output(cleaned(dataset))).SequenceOfUltrasoundRegions[0]
+
+    assert back.RegionDataType == 0
+    assert back.TransducerFrequency == 5000
