@@ -16,10 +16,12 @@ from pydicom import Dataset
 
 from cinescrub.dicom.values import (
     DEFAULT_CHARSET,
+    STRING_VRS,
     Charset,
     Parsed,
     Stored,
     charset_of,
+    dictionary_vr,
     items,
     representation,
     stored,
@@ -74,6 +76,7 @@ _KINDS_BY_VR: Final = MappingProxyType(
 )
 _FRAME_TIMES: Final = frozenset({0x00189074, 0x00189151})
 """Frame Acquisition and Frame Reference DateTime."""
+_TEXT_OR_BYTES: Final = STRING_VRS | {"OB"}
 _STATION: Final = 0x00081010
 _MODEL: Final = (0x00080070, 0x00081090)
 """Make and model of the machine, which many sites leave as its station name."""
@@ -155,6 +158,8 @@ def _interest(tag: int, stated: str | None) -> str:
     if tag >> 16 & 1:
         return ""
     vr = representation(stated, tag, signed=False)
+    if not vr and stated in _TEXT_OR_BYTES:  # it goes, but a name stated as LO is still a name
+        vr = dictionary_vr(tag)
     return vr if vr == "SQ" or tag in _MODEL or _kind(tag, vr) is not None else ""
 
 

@@ -6,6 +6,7 @@ What a value has to be to stay is decided here; what happens to which element is
 from __future__ import annotations
 
 import copy
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -41,6 +42,9 @@ _ISSUER: Final = 0x00100021
 _CLASSES: Final = frozenset({0x00080016, 0x00081150})
 """Of an object and of references. Nothing else can stand for them."""
 
+_TRANSDUCER: Final = 0x00185010
+_SERIAL: Final = re.compile(r"(?<![\d.])\d{5,}(?![\d.])")
+"""Transducer Data is free for its vendor: some write the serial number behind the model."""
 _PRIVATE_OPTIONS: Final = frozenset({Option.RETAIN_SAFE_PRIVATE, Option.RETAIN_TCIA_PRIVATE})
 _PRIVATE_ROW: Final = "E.1-1 (gggg,eeee) where gggg is odd X"
 _UNFIT: Final = "value isn't of its VR"
@@ -182,15 +186,23 @@ class Scrubber:
             return self._as_stored(element, tag, vr)
         if vr == "UI":
             return self._kept_uid(element, tag, charset)
+        if vr in values.BULK_VRS and self.search.finds_in_bytes(values.data(element)):
+            return Action.REMOVE, None, _HELD
+        return self._clean_text(texts, tag, vr) or self._as_stored(element, tag, vr)
+
+    def _clean_text(self, texts: tuple[str, ...], tag: int, vr: str) -> Outcome | None:
+        """Return what stands for texts that can't stay as they are; None if they can."""
         for text in texts:
             if self.search.finds(text, vr, tag):
                 clean = empty(tag, vr) if vr in ("DS", "IS") else dummy(tag, vr)
                 return Action.CLEAN, clean, _HELD
-        if vr in values.BULK_VRS and self.search.finds_in_bytes(values.data(element)):
-            return Action.REMOVE, None, _HELD
+        if tag == _TRANSDUCER and Option.RETAIN_DEVICE not in self.options:
+            models = ["" if _SERIAL.search(text) else text for text in texts]
+            if models != list(texts):
+                return Action.CLEAN, DataElement(tag, vr, models), "a number as of a serial one"
         if vr == "AS" and any(_is_old(age) for age in texts):
             return Action.CLEAN, DataElement(tag, vr, _OLD), "ages over 89 are one: 45 CFR 164.514"
-        return self._as_stored(element, tag, vr)
+        return None
 
     def _kept_uid(self, element: Stored, tag: int, charset: Charset) -> Outcome:
         uids = [uid for uid in values.texts(element, "UI", charset) if not is_registered(uid)]

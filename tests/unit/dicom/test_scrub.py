@@ -499,3 +499,21 @@ def test_a_required_number_that_is_not_of_its_vr_becomes_a_dummy_in_items_too() 
 
     assert back.RegionDataType == 0
     assert back.TransducerFrequency == 5000
+
+
+@pytest.mark.parametrize("vr", ["LO", "UT", "OB", "DA"])
+def test_a_name_that_is_stated_as_something_else_is_searched_all_the_same(vr: str) -> None:
+    outcome = cleaned(
+        header(),
+        stored=((0x00100010, vr, b"NIGHTINGALE^FLORENCE"), (0x00081090, "LO", b"of Nightingale")),
+    )
+
+    assert "NIGHTINGALE^FLORENCE" in {found.value for found in outcome.identifiers}
+    assert b"ightingale" not in output(outcome)
+    assert read(output(outcome)).ManufacturerModelName == "ANONYMIZED"
+
+
+def test_a_serial_number_beside_the_transducer_goes() -> None:
+    outcome = cleaned(header(), stored=((0x00185010, "LO", b"S5_1\\55360\\50.80.103.002"),))
+
+    assert list(read(output(outcome)).TransducerData) == ["S5_1", "", "50.80.103.002"]
