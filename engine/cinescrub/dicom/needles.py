@@ -6,8 +6,8 @@ Bytes have no words, so chance decides what may count. A form is searched for if
 bytes or more: in compressed pixel data each is there by chance once in 2^64 positions. It is the
 value as stored, a name's components in either order with the separators that writers use, the
 value without separators, words of a name that the standard itself doesn't use; in ASCII of any
-case, as UTF-16, and in the encodings of its script. Dates are left out: eight digits are in any
-UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells every number:
+case and without accents, as UTF-16, and in the encodings of its script. Dates are left out: eight
+digits are in any UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells every number:
 there a form needs twelve bytes. Characters that only rise or only fall (`12345678`) are a palette's
 ramp. Shorter forms are the decoded values' to find
 (`cinescrub.dicom.search`), and what is drawn in pixels is the inspection's.
@@ -29,6 +29,7 @@ from cinescrub.dicom.charset import readings
 from cinescrub.dicom.dummies import PLACEHOLDERS
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.policy.ocr import fold
 from cinescrub.types import PhiKind
 
 __all__ = ["IN_NATIVE", "SHORTEST", "Needles"]
@@ -59,7 +60,7 @@ class Needles:
         texts = {
             text
             for identifier in identifiers
-            for value in readings(identifier.value)
+            for value in _spellings(identifier.value)
             for text in _printed(identifier.kind, value)
         }
         forms = frozenset(form[:_LONGEST] for text in texts for form in _encoded(text))
@@ -157,6 +158,14 @@ def _table(forms: Iterable[bytes]) -> npt.NDArray[np.uint8]:
         for high in highs:
             pairs[low | high] = 1
     return pairs
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Yield a value as it was read, and as it is written where only ASCII is at hand."""
+    for reading in readings(value):
+        yield reading
+        if not reading.isascii():
+            yield fold(reading)
 
 
 def _printed(kind: PhiKind, value: str) -> Iterator[str]:

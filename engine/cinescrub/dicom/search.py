@@ -32,6 +32,7 @@ from cinescrub.dicom.needles import Needles
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.forms import printed_dates
 from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.policy.ocr import fold
 from cinescrub.types import PhiKind
 
 __all__ = ["IdentifierSearch"]
@@ -173,13 +174,9 @@ class IdentifierSearch:
 
 def _pieces(text: str) -> list[str]:
     """Split a text into folded runs of letters and runs of digits."""
-    if text.isascii():
-        return _PIECES.findall(text.lower())
-    unmarked = "".join(
-        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
-    )
+    folded = fold(text)
     # NFKD takes Hangul syllables apart; together again they are letters to compare.
-    return _PIECES.findall(unicodedata.normalize("NFC", unmarked).casefold())
+    return _PIECES.findall(folded if folded.isascii() else unicodedata.normalize("NFC", folded))
 
 
 def _joined(pieces: list[str]) -> Iterable[str]:
@@ -221,10 +218,11 @@ def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
 
 
 _SPELT_OUT: Final = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"}
-    | {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Å": "AA", "Ø": "OE", "Æ": "AE"}
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "đ": "dj"}
+    | {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Å": "AA", "Ø": "OE", "Æ": "AE", "Đ": "DJ"}
 )
-"""How umlauts are written where only ASCII is at hand (passports: ICAO 9303 part 3, 6.A)."""
+"""How letters are written where only ASCII is at hand (passports: ICAO 9303 part 3, 6.A; the last
+by custom), besides without their marks."""
 
 
 def _name_forms(value: str) -> tuple[set[str], set[str]]:

@@ -20,6 +20,7 @@ from cinescrub.types import PhiKind
 
 NAME = HeaderIdentifier(PhiKind.PERSON, "D\u00d6RING^ANNA MARIE")
 LEFT = HeaderIdentifier(PhiKind.PERSON, "LEFT^JOE")
+STROKES = HeaderIdentifier(PhiKind.PERSON, "\u0141UKASZEWICZ^S\u00d8RENSEN")
 SHORT = HeaderIdentifier(PhiKind.PERSON, "WU^LI")
 WIDE = HeaderIdentifier(PhiKind.PERSON, "\u5c71\u7530^\u592a\u90ce")
 ID = HeaderIdentifier(PhiKind.IDENTIFIER, "MR-00 4711-A")
@@ -43,6 +44,9 @@ SITE = HeaderIdentifier(PhiKind.INSTITUTION, "Saint Elsewhere")
         pytest.param(NAME, "A DORING", True, id="initial"),
         pytest.param(NAME, "linear array", False, id="other text"),
         pytest.param(LEFT, "Left ventricle", True, id="everyday word in other text"),
+        pytest.param(STROKES, "Lukaszewicz", True, id="letter without a decomposition"),
+        pytest.param(STROKES, "Sorensen", True, id="stroke left out"),
+        pytest.param(STROKES, "Soerensen", True, id="stroke spelt out"),
         pytest.param(SHORT, "Li Wu", True, id="short name as a whole"),
         pytest.param(SHORT, "Wu", False, id="two letters"),
         pytest.param(WIDE, "\u5c71\u7530 \u592a\u90ce \u69d8", True, id="ideographs, whole"),
