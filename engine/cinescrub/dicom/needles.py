@@ -7,10 +7,10 @@ bytes or more: in compressed pixel data each is there by chance once in 2^64 pos
 value as stored, a name's components in either order with the separators that writers use, the
 value without separators, words of a name that the standard itself doesn't use; in ASCII of any
 case and without accents, as UTF-16, and in the encodings of its script. Dates are left out: eight
-digits are in any UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells every number:
-there a form needs twelve bytes. Characters that only rise or only fall (`12345678`) are a palette's
-ramp. Shorter forms are the decoded values' to find
-(`cinescrub.dicom.search`), and what is drawn in pixels is the inspection's.
+digits are in any UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells
+every number: there a form needs twelve bytes. Characters that only rise or only fall (`12345678`)
+are a palette's ramp. Shorter forms are the decoded values' to find (`cinescrub.dicom.search`), and
+what is drawn in pixels is the inspection's.
 """
 
 from __future__ import annotations
