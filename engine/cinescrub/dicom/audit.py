@@ -75,11 +75,13 @@ def audit_file(
     """
     auditor = _Auditor(profile, search, uids)
     found: list[str] = []
-    with path.open("rb", buffering=0) as file:
-        try:
-            found.extend(auditor.findings(file.fileno()))
-        except (UnaccountedError, InputError) as error:
-            found.append(error.message)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found.extend(auditor.findings(descriptor))
+    except (UnaccountedError, InputError) as error:
+        found.append(error.message)
+    finally:
+        os.close(descriptor)
     return tuple(dict.fromkeys(found))
 
 
