@@ -152,7 +152,7 @@ def coded(values: npt.NDArray[np.integer], suffix: str) -> bytes:
     return values.astype(">u2" if suffix == ".2" else "<u2").tobytes()
 
 
-TWELVE = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}
+TWELVE: dict[str, Any] = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}
 CLEARED = ("", ".1", ".2", ".1.99", ".5", ".4.57", ".4.70", ".4.80", ".4.90", ".4.201")
 
 
@@ -162,7 +162,7 @@ def unused(path: Path) -> list[bool]:
         return [has_unused_bits(bytes(f), source.info) for f in source.frames_in_order()]
 
 
-def hiding(path: Path, values: npt.NDArray[np.integer], suffix: str, **attributes: object) -> Path:
+def hiding(path: Path, values: npt.NDArray[np.integer], suffix: str, **attributes: Any) -> Path:
     """Write two frames of 12-bit samples with a text in the bits above, and an overlay there."""
     message = np.frombuffer(b"NIGHTINGALE^FLORENCE" * 16, np.uint8).astype(values.dtype)
     dirty = values.copy()

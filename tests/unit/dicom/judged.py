@@ -13,7 +13,8 @@ from cinescrub.dicom.judge import Judge
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.structure import Encoding
-from cinescrub.dicom.walker import Walker
+from cinescrub.dicom.values import texts
+from cinescrub.dicom.walker import Value, Walker
 from cinescrub.policy.identifiers import HeaderIdentifier
 
 
@@ -36,6 +37,10 @@ def faults(
     walker = Walker(BytesIO(header), Encoding(implicit, little))
     search = IdentifierSearch(identifiers)
     found = list(walker.walk())
-    sop_class = next((v.element.value for v in found if v.tag == 0x00080016), b"")
-    judge = Judge.of(used, sop_class.decode("ascii").strip("\0 "), search, uids)
+    sop_class = "".join(t for v in found if v.tag == 0x00080016 for t in texts_of(v))
+    judge = Judge.of(used, sop_class, search, uids)
     return [fault for value in found for fault in judge.faults(value)]
+
+
+def texts_of(value: Value) -> tuple[str, ...]:
+    return texts(value.element, "UI", value.charset)
