@@ -15,7 +15,7 @@ from cinescrub.dicom.charset import charset_of_terms
 from cinescrub.dicom.pseudonym import Pseudonyms
 
 TAGS = {"CS": 0x00080060, "LO": 0x00081090, "DS": 0x00181063, "UI": 0x00080018, "LT": 0x00104000}
-TERMS = ([], ["ISO_IR 100"], ["ISO_IR 192"], ["", "ISO 2022 IR 87"])
+TERMS: tuple[list[str], ...] = ([], ["ISO_IR 100"], ["ISO_IR 192"], ["", "ISO 2022 IR 87"])
 CHARSETS = [charset_of_terms(terms) for terms in TERMS]
 
 
