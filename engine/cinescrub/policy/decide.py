@@ -15,7 +15,8 @@ part of what `all-text` redacts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -65,8 +66,8 @@ class DecisionSettings:
     """From here on a reading is sure: two of them relax the rule for banners."""
     doubtful: float = 0.3
     doubtful_share: float = 0.5
-    """Below, what another recogniser made of a line need only be as long; beside a reading that is
-    `certain` also below this share of its confidence, unless it is `sure` itself."""
+    """Below, what another recogniser made of a line need only be about as long; beside a reading
+    that is `certain` also below this share of its confidence, unless it is `sure` itself."""
     certain: float = 0.9
     clear: float = 0.6
     """A measurement that is read so surely explains a reading of the same shape that looks like
@@ -87,6 +88,8 @@ class DecisionSettings:
     """How far a label speaks to its right, in heights of its line."""
     label_drop: float = 1.0
     """How far a label speaks downwards, in heights of its line."""
+    inside: float = 0.9
+    """Share of a line in another from which it is a part of that."""
     spaced_reach: float = 1.5
     """How far apart the digits of one number may stand, in heights."""
     slight_reach: float = 3.0
@@ -110,6 +113,7 @@ _SHARES: Final = (
     "certain",
     "clear",
     "differing",
+    "inside",
     "phi_threshold",
     "banner_top",
     "banner_bottom",
@@ -195,7 +199,7 @@ def decide(
     """
     if policy is Policy.ALL_TEXT:
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
-    seen = [_look(line, vocabulary, settings) for line in lines]
+    seen = [_look(line, vocabulary, settings) for line in _with_inner(lines, settings)]
     evidence = [_evidence(one, matcher, settings) for one in seen]
     _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
@@ -205,6 +209,37 @@ def decide(
     )
     redact = np.array([reason.redacts for reason in reasons], np.bool_)
     return Decisions(redact, reasons)
+
+
+def _with_inner(lines: Sequence[Line], settings: DecisionSettings) -> list[Line]:
+    """Return lines with the readings of those inside of them that read alike.
+
+    Over tissue one detector finds a label, another a larger place around it, which is read worse.
+    """
+    together = []
+    for line in lines:
+        inner = [one for one in lines if one is not line and _echoes(line, one, settings)]
+        readings = chain(line.readings, *(one.readings for one in inner))
+        together.append(replace(line, readings=tuple(readings)))
+    return together
+
+
+def _echoes(outer: Line, inner: Line, settings: DecisionSettings) -> bool:
+    """Tell whether a line has, by any reading, the text of one inside of it."""
+    return _lies_in(inner.box, outer.box, settings) and any(
+        _is_read(mine, settings.min_confidence)
+        and agree(other.text, mine.text, edits=settings.differing)
+        for mine in outer.readings
+        for other in inner.readings
+    )
+
+
+def _lies_in(inner: Box, outer: Box, settings: DecisionSettings) -> bool:
+    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    area = (inner[2] - inner[0]) * (inner[3] - inner[1])
+    larger = (outer[2] - outer[0]) * (outer[3] - outer[1]) > area
+    return larger and width > 0 and height > 0 and width * height >= settings.inside * area
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:
@@ -229,6 +264,8 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         ]
         if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
             vouching = []
+    best = max((reading.confidence for _, reading in vouching), default=0.0)
+    sure = settings.sure if best < settings.certain else settings.min_confidence
     return _Seen(
         line,
         tuple(clinical for clinical, _ in vouching),
@@ -240,7 +277,7 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
             all(clinical.emphatic for clinical, _ in vouching)
             or any(c.emphatic and r.confidence >= settings.sure for c, r in vouching)
         ),
-        sum(reading.times for _, reading in vouching if reading.confidence >= settings.sure),
+        sum(reading.times for _, reading in vouching if reading.confidence >= sure),
     )
 
 
@@ -359,9 +396,14 @@ def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: Decision
     """Extend evidence in place to the neighbours that it speaks for, until nothing changes.
 
     A label speaks for what stands right of or below it; a slight line (initials, a bare number)
-    goes with evidence in its row. Measurements are no one's name or number.
+    goes with evidence in its row. Measurements are no one's name or number. What a model makes of
+    a glyph that is hardly read, an echo as a rule, speaks for no neighbour.
     """
-    sources = [i for i, found in enumerate(evidence) if found is not None]
+    sources = [
+        i
+        for i, found in enumerate(evidence)
+        if found is not None and (found is not Reason.MODEL or _is_legible(seen[i], settings))
+    ]
     while sources:
         reached = [
             i
@@ -371,6 +413,15 @@ def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: Decision
         for i in reached:
             evidence[i] = Reason.PATTERN
         sources = reached
+
+
+def _is_legible(seen: _Seen, settings: DecisionSettings) -> bool:
+    """Tell whether two glyphs of a line are read with some confidence."""
+    return any(
+        _is_read(reading, settings.min_confidence_slight)
+        and len(ocr.compact(ocr.fold(reading.text))) > 1
+        for reading in seen.line.readings
+    )
 
 
 def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:

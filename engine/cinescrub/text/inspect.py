@@ -23,7 +23,7 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
 from cinescrub.text.ink import unexplained_ink
-from cinescrub.text.lines import LEGIBLE_PX, hidden_words, is_text, join_words
+from cinescrub.text.lines import LEGIBLE_PX, filled, hidden_words, is_text, join_words
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
@@ -66,6 +66,8 @@ class _Lines:
     """Lines of one frame."""
 
     boxes: Boxes
+    filled: Boxes
+    """What is filled where they go."""
     keys: list[bytes]
     """What each reads is found under this (`crop_key`), if it was read."""
     fresh: npt.NDArray[np.bool_]
@@ -80,13 +82,16 @@ class _Lines:
 
     def only(self, held: npt.NDArray[np.bool_]) -> _Lines:
         keys = [key for key, one in zip(self.keys, held, strict=True) if one]
-        return _Lines(self.boxes[held], keys, self.fresh[held], self.was_read[held])
+        return _Lines(
+            self.boxes[held], self.filled[held], keys, self.fresh[held], self.was_read[held]
+        )
 
     @staticmethod
     def joined(parts: Sequence[_Lines]) -> _Lines:
         none = np.zeros(0, np.bool_)
         return _Lines(
             np.concatenate([geometry.as_boxes(), *(part.boxes for part in parts)]),
+            np.concatenate([geometry.as_boxes(), *(part.filled for part in parts)]),
             [key for part in parts for key in part.keys],
             np.concatenate([none, *(part.fresh for part in parts)]),
             np.concatenate([none, *(part.was_read for part in parts)]),
@@ -255,7 +260,7 @@ class CineInspection:
                     gone.append(i)
                 if not reasons.get(int(place), Reason.CLINICAL).redacts:
                     reasons[int(place)] = why
-            self._hold(sighting.boxes[gone])
+            self._hold(sighting.boxes[gone], sighting.filled[gone])
         self.reasons.update(reasons.values())
 
     def check(self, frames: Frame, numbers: Sequence[int]) -> None:
@@ -294,7 +299,9 @@ class CineInspection:
         self.looks.append((number, parts, lines.boxes))
         told = lines.told
         decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in told])
-        self._sightings.add(number, lines.boxes[told], [lines.keys[i] for i in told])
+        self._sightings.add(
+            number, lines.boxes[told], lines.filled[told], [lines.keys[i] for i in told]
+        )
         certain = [
             i
             for i, why in zip(told, decisions, strict=True)
@@ -303,7 +310,7 @@ class CineInspection:
         for i, why in zip(told, decisions, strict=True):
             if lines.fresh[i] and not why.redacts:
                 self._kept.remember(frame, lines.boxes[i])
-        self._hold(lines.boxes[certain])
+        self._hold(lines.boxes[certain], lines.filled[certain])
         left = padded(
             np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
         )
@@ -326,7 +333,7 @@ class CineInspection:
             if lines.fresh[i] and why.redacts
         ]
         self.reasons[Reason.RESIDUAL] += len(gone)
-        self._hold(lines.boxes[gone])
+        self._hold(lines.boxes[gone], lines.filled[gone])
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
@@ -342,7 +349,7 @@ class CineInspection:
         while len(pending):
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
-            lines = self._read_lines(frame, pending)
+            lines = self._read_lines(frame, strokes, pending)
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
@@ -386,7 +393,7 @@ class CineInspection:
         x0, y0 = np.maximum(box[:2] - reach, 0)
         return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
 
-    def _read_lines(self, frame: Frame, boxes: Boxes) -> _Lines:
+    def _read_lines(self, frame: Frame, strokes: Strokes, boxes: Boxes) -> _Lines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
         What is known already is not read, but what was read before is a neighbour that counts.
@@ -395,7 +402,8 @@ class CineInspection:
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
         self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
-        return _Lines(boxes, keys, fresh, np.array([k in self._readings for k in keys], np.bool_))
+        was_read = np.array([k in self._readings for k in keys], np.bool_)
+        return _Lines(boxes, filled(boxes, strokes), keys, fresh, was_read)
 
     def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
         return decide(
@@ -433,10 +441,9 @@ class CineInspection:
         )
         return vote([reading for _, key in looks for reading in self._readings[key]]), counter
 
-    def _hold(self, boxes: Boxes) -> None:
-        rows, columns = self._frame_size
-        fresh = boxes[geometry.covered_share(boxes, self._held) < 1.0]
-        self._held = np.concatenate([self._held, padded(fresh, rows=rows, columns=columns)])
+    def _hold(self, boxes: Boxes, filled: Boxes) -> None:
+        fresh = filled[geometry.covered_share(boxes, self._held) < 1.0]
+        self._held = np.concatenate([self._held, fresh])
 
     def _with_ink(
         self, frame: Frame, strokes: Strokes, lines: _Lines, parts: Boxes | None
@@ -452,7 +459,7 @@ class CineInspection:
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
         if not len(ink):
             return lines
-        found = self._read_lines(frame, ink)
+        found = self._read_lines(frame, strokes, ink)
         empty = self._empty(found, strokes, lambda _: True)
         return _Lines.joined([lines, found.only(~empty)])
 

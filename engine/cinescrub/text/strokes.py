@@ -107,6 +107,11 @@ class Strokes:
             self._levels = stroke_levels(self._frame)
         return self._levels
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the frame."""
+        return self._frame.shape[0], self._frame.shape[1]
+
     def shape(self, box: npt.NDArray[np.int32]) -> Shape:
         """Return what the ink in a box `(4,)` looks like. Bright and dark ink count alike."""
         if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX:
@@ -133,7 +138,9 @@ class Strokes:
         """Return whether a box `(4,)` lies over tissue or noise, not on a plain screen."""
         return any(around.deviation >= _TEXTURE for around in self._around(box))
 
-    def ink(self, box: npt.NDArray[np.int32], *, share: float = 0.0) -> Mask:
+    def ink(
+        self, box: npt.NDArray[np.int32], *, share: float = 0.0, above: int = 0, below: int = 0
+    ) -> Mask:
         """Return which pixels of a box `(4,)` stand out, dark or bright: `(h, w)` bool, owned.
 
         Parameters
@@ -143,12 +150,16 @@ class Strokes:
         share : float
             Only what has this share of the strongest ink of the box: what compression leaves
             around letters has less than a fifth.
+        above, below : int
+            Rows over and under the box that are returned as well, inside of the frame. What stands
+            out there is told by the box.
         """
         parts = [_cut(levels, box) for levels in self.levels]
         top = max((float(np.percentile(part, 99)) for part in parts if part.size), default=0.0)
+        wide = box + np.array([0, -above, 0, below], np.int32)
         both = [
-            part >= max(around.threshold, share * top)
-            for part, around in zip(parts, self._around(box), strict=True)
+            _cut(levels, wide) >= max(around.threshold, share * top)
+            for levels, around in zip(self.levels, self._around(box), strict=True)
         ]
         return both[0] | both[1]
 
