@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -180,6 +181,7 @@ class CineInspection:
         self._policy = policy
         self._vocabulary = vocabulary
         self._sector = sector
+        self._near_sector = None if sector is None else _grown(sector)
         self._rate = rate
         self._seen = SeenFrames()
         self._readings: dict[bytes, tuple[Reading, ...]] = {}
@@ -378,7 +380,8 @@ class CineInspection:
             x0, y0, x1, y1 = box
             doubt = min(x1 - x0, y1 - y0) > LEGIBLE_PX or doubted(box)
             if doubt:
-                inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
+                near = self._near_sector
+                inside = near is not None and near[y0:y1, x0:x1].mean() > 0.5
                 doubt = bool(inside) or strokes.is_textured(box)
             readings = self._readings[lines.keys[i]]
             empty[i] = not is_text(box, readings, strokes, doubted=doubt)
@@ -506,6 +509,17 @@ class CineInspection:
 
     def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
         return Line(self._readings[key], _as_box(box), beside=self._is_beside_sector(box))
+
+
+_NEAR: Final = 0.05
+"""Share of the rows within which echoes of the sector's edge may lie that it was found without."""
+
+
+def _grown(sector: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    side = 1 + 2 * round(_NEAR * sector.shape[0])
+    kernel = np.ones((side, side), np.uint8)
+    grown: npt.NDArray[np.bool_] = np.asarray(cv2.dilate(sector.astype(np.uint8), kernel)) > 0
+    return grown
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

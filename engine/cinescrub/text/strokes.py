@@ -36,6 +36,9 @@ _SOLID: Final = 0.9
 """Share of its convex hull that a solid mark fills: a bar, a tick, a dot, a triangle."""
 _LONG: Final = 12.0
 """Length of a piece in heights from which it is a trace or a frame, not joined letters."""
+_HAIRLINE: Final = 14.0
+"""Height of a piece in thicknesses of its stroke from which it is an outline, as of a body mark:
+letters of that size have strokes of a tenth."""
 _CUTS: Final = 1.35
 """Strokes that a cut through joined letters meets, on average, at least; a trace has one."""
 _SLIM: Final = 1.5
@@ -226,16 +229,25 @@ def stroke_levels(frame: Frame) -> tuple[Levels, Levels]:
 
 
 def is_long(piece: Mask) -> bool:
-    """Return whether connected ink `(h, w)` is a trace, a rule or a frame."""
+    """Return whether connected ink `(h, w)` is a trace, a rule, a frame or an outline."""
     height, width = piece.shape
     longer, shorter = max(height, width), min(height, width)
     if longer <= GREATEST_PX:
         return False
+    if shorter > _HAIRLINE * _thickness(piece):
+        return True
     along = piece if width >= height else piece.T
     strokes = (np.diff(along.astype(np.int8), axis=0, prepend=0) == 1).sum(axis=0)
     return bool(
         shorter < _LEAST_PX or longer > _LONG * shorter or strokes[strokes > 0].mean() < _CUTS
     )
+
+
+def _thickness(piece: Mask) -> float:
+    """Return how thick the strokes of connected ink `(h, w)` are: area to half of the outline."""
+    outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    around = sum(cv2.arcLength(outline, closed=True) for outline in outlines)
+    return 2.0 * float(piece.sum()) / max(around, 1.0)
 
 
 def bends(piece: Mask, area: int) -> bool:
