@@ -15,8 +15,7 @@ part of what `all-text` redacts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -88,8 +87,6 @@ class DecisionSettings:
     """How far a label speaks to its right, in heights of its line."""
     label_drop: float = 1.0
     """How far a label speaks downwards, in heights of its line."""
-    inside: float = 0.9
-    """Share of a line in another from which it is a part of that."""
     spaced_reach: float = 1.5
     """How far apart the digits of one number may stand, in heights."""
     slight_reach: float = 3.0
@@ -113,7 +110,6 @@ _SHARES: Final = (
     "certain",
     "clear",
     "differing",
-    "inside",
     "phi_threshold",
     "banner_top",
     "banner_bottom",
@@ -199,7 +195,7 @@ def decide(
     """
     if policy is Policy.ALL_TEXT:
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
-    seen = [_look(line, vocabulary, settings) for line in _with_inner(lines, settings)]
+    seen = [_look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
     _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
@@ -209,37 +205,6 @@ def decide(
     )
     redact = np.array([reason.redacts for reason in reasons], np.bool_)
     return Decisions(redact, reasons)
-
-
-def _with_inner(lines: Sequence[Line], settings: DecisionSettings) -> list[Line]:
-    """Return lines with the readings of those inside of them that read alike.
-
-    Over tissue one detector finds a label, another a larger place around it, which is read worse.
-    """
-    together = []
-    for line in lines:
-        inner = [one for one in lines if one is not line and _echoes(line, one, settings)]
-        readings = chain(line.readings, *(one.readings for one in inner))
-        together.append(replace(line, readings=tuple(readings)))
-    return together
-
-
-def _echoes(outer: Line, inner: Line, settings: DecisionSettings) -> bool:
-    """Tell whether a line has, by any reading, the text of one inside of it."""
-    return _lies_in(inner.box, outer.box, settings) and any(
-        _is_read(mine, settings.min_confidence)
-        and agree(other.text, mine.text, edits=settings.differing)
-        for mine in outer.readings
-        for other in inner.readings
-    )
-
-
-def _lies_in(inner: Box, outer: Box, settings: DecisionSettings) -> bool:
-    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    area = (inner[2] - inner[0]) * (inner[3] - inner[1])
-    larger = (outer[2] - outer[0]) * (outer[3] - outer[1]) > area
-    return larger and width > 0 and height > 0 and width * height >= settings.inside * area
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:

@@ -24,7 +24,14 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
 from cinescrub.text.ink import unexplained_ink
-from cinescrub.text.lines import LEGIBLE_PX, filled, hidden_words, is_text, join_words
+from cinescrub.text.lines import (
+    LEGIBLE_PX,
+    echoes,
+    filled,
+    hidden_words,
+    is_text,
+    join_words,
+)
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
@@ -358,7 +365,20 @@ class CineInspection:
             found.append(lines.only(~empty))
             hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
-        return _Lines.joined(found)
+        lines = _Lines.joined(found)
+        return lines.only(~self._echo(lines))
+
+    def _echo(self, lines: _Lines) -> npt.NDArray[np.bool_]:
+        """Return which lines say what another inside of them says, and no more."""
+        echo = np.zeros(len(lines.boxes), np.bool_)
+        for i in lines.told:
+            inner = geometry.covered_share(lines.boxes, lines.boxes[i : i + 1]) >= 1.0
+            echo[i] = any(
+                echoes(self._readings[lines.keys[i]], self._readings[lines.keys[j]])
+                for j in lines.told
+                if inner[j] and not (lines.boxes[j] == lines.boxes[i]).all()
+            )
+        return echo
 
     def _empty(
         self,

@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import geometry, masks
-from cinescrub.policy.readings import Reading
+from cinescrub.policy.readings import Reading, agree, seen_shape
 from cinescrub.text.strokes import GREATEST_PX, STRONG, Shape, Strokes
 from cinescrub.types import Boxes
 
 __all__ = [
     "LEGIBLE_PX",
     "LineSettings",
+    "echoes",
     "filled",
     "hidden_words",
     "is_text",
@@ -55,6 +56,10 @@ class LineSettings:
     0.6."""
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
+    echo_from: float = 0.1
+    echo_edits: float = 0.34
+    """A reading with this confidence that differs from that of a tighter box in at most this share
+    of its glyphs is of the same text."""
     inside: float = 0.9
     """Share of a word in a line from which it hides in it."""
 
@@ -185,6 +190,22 @@ def hidden_words(line: npt.NDArray[np.int32], words: Boxes) -> Boxes:
     smaller = area < _SAME * int((line[2:] - line[:2]).astype(np.int64).prod())
     inside = geometry.covered_share(words, line[None]) >= _DEFAULTS.inside
     return geometry.merge_overlapping(words[smaller & inside])
+
+
+def echoes(outer: Sequence[Reading], inner: Sequence[Reading]) -> bool:
+    """Return whether a line says what a line inside of it says, and no more.
+
+    Over tissue one detector finds a label, and another a larger place around it. What is tight
+    around a text is read better, and costs less of the picture if it goes.
+    """
+    return any(
+        own.confidence >= _DEFAULTS.echo_from
+        and len(seen_shape(own.text)) <= len(seen_shape(other.text))
+        and agree(other.text, own.text, edits=_DEFAULTS.echo_edits)
+        for own in outer
+        for other in inner
+        if not other.confidence < _DEFAULTS.read_from
+    )
 
 
 def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:

@@ -102,6 +102,22 @@ def test_a_trace_is_no_text() -> None:
     assert Strokes(frame).is_trace(box(15, 80, 305, 130))
 
 
+def test_an_outline_as_large_as_a_body_mark_is_no_letter() -> None:
+    frame = screen()
+    mark = np.array([[20, 20], [70, 20], [58, 60], [66, 110], [24, 110], [32, 60]], np.int32)
+    cv2.polylines(frame, [mark.reshape(-1, 1, 2)], isClosed=True, color=(220, 220, 220))
+
+    assert Strokes(frame).shape(box(15, 15, 75, 115)) is Shape.MARK
+
+
+def test_a_word_that_blur_makes_one_piece_is_no_outline() -> None:
+    frame = screen()
+    where = write(frame, "KESTREL BAY", TextStyle(12), (255, 255, 255))
+    frame[:] = cv2.GaussianBlur(frame, (0, 0), 1.6)
+
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
 @pytest.mark.parametrize(
     "text", ["JILL LILLI J. JEJLI", "lllIIIlll LLLL JJJ", "___ _ ____ ___ mmmmm"]
 )
