@@ -51,6 +51,8 @@ class FileReport:
     """Lines of text that were kept as clinical."""
     dismissed: int = 0
     """Detections that were no text, counted each time one was looked at."""
+    sector: Mapping[str, str | float] = field(default_factory=dict)
+    """The insonified part of the picture: what it was found by and its share of the picture."""
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
     """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
     fill: str | None = None
@@ -87,6 +89,7 @@ class FileReport:
             "redactions": dict(self.redactions),
             "kept": self.kept,
             "dismissed": self.dismissed,
+            "sector": dict(self.sector),
             "rectangles": [list(box) for box in self.rectangles],
             "fill": self.fill,
             "scrubbed": dict(self.scrubbed),

@@ -266,6 +266,8 @@ class Engine:
         """Pass 1: everything that is new is looked at."""
         assert self._inspector is not None  # noqa: S101  # a preview without models ends before
         scene = survey_frames(job, source, self._config.inspect)
+        sector = scene.sector
+        job.note(sector={"evidence": sector.evidence.value, "share": round(sector.share, 4)})
         if self._config.blank_outside_sector and not scene.sector.mask.any():
             raise RedactionError("no sector was found to blank the outside of: review this file")
         matcher = IdentifierMatcher(outcome.printed)
