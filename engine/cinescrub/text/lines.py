@@ -54,6 +54,9 @@ class LineSettings:
     trace_from: float = 0.9
     """Confidence from which even what looks like a trace is text: an ECG was read as `JJJ` with
     0.6."""
+    letter_from: float = 0.9
+    """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter: a body mark
+    was read as `0` with 0.81."""
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
     echo_from: float = 0.1
@@ -175,6 +178,12 @@ def is_text(
     if worded:
         return True
     if doubted or strokes.shape(box) is not Shape.STROKES:
+        return False
+    large = min(box[2] - box[0], box[3] - box[1]) > LEGIBLE_PX
+    if large and not any(
+        each.confidence >= settings.letter_from and any(map(str.isalnum, each.text))
+        for each in said
+    ):
         return False
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(str.isalnum, "".join(reading.text for reading in said)))

@@ -225,6 +225,15 @@ def test_what_is_drawn_is_text_though_nobody_can_read_it() -> None:
     assert is_text(box, UNREAD, Strokes(frame), doubted=False)
 
 
+def test_what_is_large_is_text_only_if_it_is_read() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    cv2.putText(frame, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 2.0, (255, 255, 255), 3)
+    box = geometry.as_boxes([[96, 90, 150, 150]])[0]
+
+    assert is_text(box, (Reading("R", 0.95),), Strokes(frame), doubted=False)
+    assert not is_text(box, (Reading("0", 0.8),), Strokes(frame), doubted=False)
+
+
 def test_where_nothing_is_drawn_there_is_no_text() -> None:
     frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
     box = geometry.as_boxes([[40, 40, 80, 60]])[0]
