@@ -67,6 +67,9 @@ class DecisionSettings:
     doubtful_share: float = 0.5
     """Below, what another recogniser made of a line need only be about as long; beside a reading
     that is `certain` also below this share of its confidence, unless it is `sure` itself."""
+    doubtful_measure: float = 0.75
+    """Beside a `clear` measurement the share is this, for what has digits too: small units are
+    misread often, and a number that identifies is evidence."""
     certain: float = 0.9
     clear: float = 0.6
     """A measurement that is read so surely explains a reading of the same shape that looks like
@@ -107,6 +110,7 @@ _SHARES: Final = (
     "sure",
     "doubtful",
     "doubtful_share",
+    "doubtful_measure",
     "certain",
     "clear",
     "differing",
@@ -214,7 +218,7 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         for clinical, reading in zip(found, line.readings, strict=True)
         if clinical is not None
         and _fills(reading, line.box, settings)
-        and _is_shared(reading, line, settings)
+        and _is_shared(reading, line, settings, measures=bool(clinical.measures))
     ]
     if any(clinical.slight for clinical, _ in vouching):
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
@@ -271,17 +275,20 @@ def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
     return long <= glyphs * settings.widest_glyph * short
 
 
-def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
+def _is_shared(reading: Reading, line: Line, settings: DecisionSettings, *, measures: bool) -> bool:
     """Tell whether all other readings of the line could be misreadings of this one."""
     doubtful = settings.doubtful
     if reading.confidence >= settings.certain:
         doubtful = max(doubtful, min(settings.sure, settings.doubtful_share * reading.confidence))
+    clear = measures and reading.confidence >= settings.clear
+    measure_from = settings.doubtful_measure * reading.confidence if clear else 0.0
     return all(
         agree(
             reading.text,
             other.text,
             edits=settings.differing,
-            doubtful=not other.confidence >= doubtful,
+            doubtful=not other.confidence >= doubtful
+            or (measure_from > other.confidence and any(map(str.isdigit, other.text))),
         )
         for other in line.readings
         if not other.outvoted and not _is_nothing(other, reading, settings)

@@ -88,7 +88,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         r"(?:[mab]\s?-?\s?mode|[eas]\s?-?wave|[eas]'|[ab]-lines?|(?:[bs]|hd)-flow|r-r|d-thi|b?\s?res-[a-z])",
     ),
     (_CODE, r"[pcgt]\s+(?:[li1]ow|med|high|off|on|max|gen|pen|res)|p(?:[li1]ow|med|high|max)"),
-    (_CODE, r"(?:low|mid|high|peak)\s?dose|(?:peak|post|at)\s(?:stress|exercise|rest)"),
+    (_CODE, r"(?:low|mid|high|peak)\s?dose|(?:peak|post|at)\s(?:stress|exercise|rest)|peak"),
     (_CODE, r"(?:thi|sri|cri|har|tei|xres|xbr|comp|zoom|map|cfm|pw|cw)\s(?:on|off)"),
     (_CODE, r"stage\s?[1-9]|(?:lv|rv|pla|psa|ap)\s?[2-5]\s?ch"),
     (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
@@ -143,6 +143,8 @@ _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
 _SPECKS: Final = " .,;:*'\"|~"
 """What is read into dust beside a number."""
+_ZERO: Final = re.compile(r"[+-]{1,2}0")
+"""A scale's zero with its tick: unlike a bare number, no age and no letter."""
 _SCALE: Final = re.compile(r"(?:[+-]|--)?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
 
 
@@ -273,6 +275,8 @@ def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | No
 
 
 def _compose(folded: str, known: Vocabulary) -> Clinical | None:
+    if _ZERO.fullmatch(folded):
+        return Clinical(codes=1)
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0
     digits = False

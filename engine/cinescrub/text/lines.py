@@ -306,8 +306,8 @@ def _rows(
 
     `inside` is what of the ink is the box's; the rest is above and below. Of rows that reach into
     the box from there, small slices are left out: they are another box's. So are blank rows, which
-    would cover those rows when they go. A slice that is not small, of a row that lies outside for
-    the most part, is given back whole: slices of letters read as anything.
+    would cover those rows when they go. A slice of less than half of the box, of a row that lies
+    outside for the most part, is given back whole: slices of letters read as anything.
     """
     first, last = inside
     runs = [(first + a, first + b) for a, b in geometry.runs(strong[first:last].any(axis=1))]
@@ -328,8 +328,10 @@ def _rows(
         cuts += [(end + start) // 2 for (_, end), (start, _) in itertools.pairwise(rows)]
     pieces = list(zip(cuts, [*cuts[1:], bottom], strict=True))
     whole = geometry.runs(strong.any(axis=1))
-    pieces[0] = (_beginning(pieces[0][0], rows[0], whole, strong), pieces[0][1])
-    pieces[-1] = (pieces[-1][0], _ending(pieces[-1][1], rows[-1], whole, strong))
+    if 2 * (rows[0][1] - rows[0][0]) < last - first:
+        pieces[0] = (_beginning(pieces[0][0], rows[0], whole, strong), pieces[0][1])
+    if 2 * (rows[-1][1] - rows[-1][0]) < last - first:
+        pieces[-1] = (pieces[-1][0], _ending(pieces[-1][1], rows[-1], whole, strong))
     return pieces
 
 

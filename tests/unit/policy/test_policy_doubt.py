@@ -103,6 +103,21 @@ def test_a_reading_without_confidence_is_none_beside_a_sure_one() -> None:
     assert reason(("J", 0.2), ("+64.1", 0.83)) is not Reason.CLINICAL
 
 
+@pytest.mark.parametrize(("clear", "other"), [("4.8 MHz", "458 [z"), ("Gain 74%", "@aim 748")])
+def test_beside_a_clear_measurement_its_misread_digits_say_nothing(clear: str, other: str) -> None:
+    assert reason((other, 0.49), (clear, 0.79)) is Reason.CLINICAL
+    assert reason((other, 0.7), (clear, 0.79)) is not Reason.CLINICAL
+
+
+def test_beside_a_clear_measurement_a_name_counts() -> None:
+    assert reason(("OKONKWO", 0.49), ("Gain 74%", 0.79)) is not Reason.CLINICAL
+
+
+def test_a_zero_with_its_tick_is_no_initial() -> None:
+    assert in_banner(("--0", 0.98), ("~-0", 0.23)) is Reason.CLINICAL
+    assert in_banner(("0", 0.98), ("O", 0.4)) is not Reason.CLINICAL
+
+
 def test_of_single_glyphs_none_may_differ() -> None:
     assert not agree("3", "N", edits=0.34)
     assert not agree("3", "N", edits=0.34, doubtful=True)
