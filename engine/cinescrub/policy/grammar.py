@@ -275,7 +275,7 @@ def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | No
 
 
 def _compose(folded: str, known: Vocabulary) -> Clinical | None:
-    if _ZERO.fullmatch(folded):
+    if _ZERO.fullmatch(folded.strip(_SPECKS)):
         return Clinical(codes=1)
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0
