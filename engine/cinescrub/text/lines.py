@@ -72,6 +72,9 @@ LEGIBLE_PX: Final = 32
 _DEFAULTS: Final = LineSettings()
 _LEAST_ROW_PX: Final = 4
 """Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
+_RULE_PX: Final = 3
+"""Width of a rule between columns, at most. It crosses all of a row, margins included, which no
+letter does."""
 _ROOMY: Final = 2
 """Boxes of so many times the area of another hold more than its text."""
 _CUT_SHARE: Final = 0.25
@@ -371,10 +374,11 @@ def _columns(
     ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], settings: LineSettings
 ) -> list[tuple[int, int]]:
     """Return the pieces of a row that stand apart, `(left, right)` each, without blank ends."""
-    runs = geometry.runs(np.asarray(strong.any(axis=0)))
+    rules = _narrow(np.asarray(strong.all(axis=0)))
+    runs = geometry.runs(strong.any(axis=0) & ~rules)
     if not runs:
         return [(0, ink.shape[1])]
-    # Of most pieces, not of all: one may be a rule between columns, or touch another row.
+    # Of most pieces, not of all: one may touch another row.
     height = int(np.median([_extent(strong[:, start:end].T) for start, end in runs]))
     margin = _MARGIN_PX + height // 4
     inked = np.flatnonzero(ink.any(axis=0))  # with the faint edges of what is strong
@@ -384,6 +388,14 @@ def _columns(
             pieces.append((left, end + margin))
             left = start - margin
     return [*pieces, (left, min(ink.shape[1], int(inked[-1]) + 1 + margin))]
+
+
+def _narrow(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the runs of marks that are as narrow as a rule between columns, `(n,)` bool."""
+    rules = np.zeros(len(marked), np.bool_)
+    for start, end in geometry.runs(marked):
+        rules[start:end] = end - start <= _RULE_PX
+    return rules
 
 
 def _extent(ink: npt.NDArray[np.bool_]) -> int:

@@ -101,6 +101,17 @@ def test_a_box_keeps_to_its_row_where_blur_joins_it_to_the_next() -> None:
     assert kept[3] <= reaching[0][3]
 
 
+def test_a_rule_between_columns_does_not_bridge_them() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(118, 100))
+    frame[60:140, 103:105] = 200
+
+    lines = lines_of(frame, around(*boxes.values()))
+
+    assert len(lines) == 2
+    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
+    assert shares.min() == 1.0
+
+
 def test_a_line_has_no_blank_ends() -> None:
     frame, boxes = screen(DOE=(100, 100))
     x0, y0, x1, y1 = boxes["DOE"]
