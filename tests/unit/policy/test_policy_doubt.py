@@ -118,6 +118,12 @@ def test_a_zero_with_its_tick_is_no_initial() -> None:
     assert in_banner(("0", 0.98), ("O", 0.4)) is not Reason.CLINICAL
 
 
+def test_a_line_without_its_ends_is_of_the_same_text() -> None:
+    assert agree("LV 4CH", "V4C", edits=0.34)
+    assert not agree("V4C", "LV 4CH", edits=0.34)
+    assert not agree("LV 4CH", "CH", edits=0.34)
+
+
 def test_of_single_glyphs_none_may_differ() -> None:
     assert not agree("3", "N", edits=0.34)
     assert not agree("3", "N", edits=0.34, doubtful=True)
