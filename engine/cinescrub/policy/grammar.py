@@ -230,10 +230,15 @@ class Clinical:
 
     @property
     def slight(self) -> bool:
-        """Whether it is as short as initials, or a bare number: a neighbour may decide."""
-        return not (self.measures or self.probes or self.strong)
+        """Whether it is as short as initials, or a bare number: a neighbour may decide.
+
+        Three settings in a row (5.0 R15 G66 C6) are more than that.
+        """
+        row = self.codes + self.plain >= _SETTINGS
+        return not (self.measures or self.probes or self.strong or row)
 
 
+_SETTINGS: Final = 3
 _SHORTEST: Final = 3
 _INITIALS: Final = 2
 _TOGETHER: Final = 6
