@@ -13,11 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Self
 
-import numpy as np
-
-from cinescrub import __version__, bundle, masks
+from cinescrub import __version__, bundle
 from cinescrub.bundle import Slot
-from cinescrub.config import EngineConfig, MaskScope, OnDoubt
+from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
 from cinescrub.dicom.descriptors import NameModel
@@ -32,28 +30,17 @@ from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import write_pixels
 from cinescrub.pipeline.assembly import open_inspector
-from cinescrub.pipeline.inspection import (
-    Scene,
-    inspect_text,
-    look_at_all,
-    residual_text,
-    survey_frames,
-)
-from cinescrub.pipeline.intervals import open_intervals
 from cinescrub.pipeline.job import Job, Observer
+from cinescrub.pipeline.redactor import Inspected, Redactor
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
-from cinescrub.pixels.apply import snap
-from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport
 from cinescrub.runtime.providers import installed_runtimes
 from cinescrub.stream import CancelToken
-from cinescrub.text.doubt import find_doubt
-from cinescrub.text.inspect import CineInspection, Inspector
-from cinescrub.text.sector import outside_rectangles
-from cinescrub.types import MaskPlan, Reason
+from cinescrub.text.inspect import Inspector
+from cinescrub.types import MaskPlan
 
 __all__ = ["Engine", "Observer", "Preview", "Targets"]
 
@@ -82,8 +69,7 @@ class Engine:
         versions: Mapping[str, str] | None = None,
     ) -> None:
         self._config = config
-        self._vocabulary = vocabulary
-        self._inspector = inspector
+        self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
         self._pseudonyms = pseudonyms
         self._profile = profile
         self._versions = versions or {}
@@ -174,9 +160,9 @@ class Engine:
                 syntax = registry.output_syntax(source.info)
                 outcome = self._scrub(source, Claims())
                 job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
-                if self._inspector is not None:
-                    inspection, scene = self._inspect(job, source, outcome)
-                    self._note_text(job, inspection, self._plan(job, source, inspection, scene))
+                if self._redactor is not None:
+                    known = self._redactor.inspect(job, source, outcome.printed)
+                    self._redactor.plan(job, source, known)
 
         return Preview(Job(path, token, observer).ended(look), structure)
 
@@ -189,20 +175,9 @@ class Engine:
 
         def look(job: Job) -> None:
             with job.timer.stage("open"), open_source(path) as source:
-                assert self._inspector is not None  # noqa: S101  # opened with models
                 job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
                 registry.check(source.info)
-                matcher = IdentifierMatcher(self._scrub(source, Claims()).printed)
-                scene = survey_frames(job, source, self._config.inspect)
-                inspection = self._inspector.open(
-                    matcher, self._config.policy, vocabulary=self._vocabulary
-                )
-                left = look_at_all(job, source, inspection, scene)
-                self._note_text(
-                    job, inspection, masks.with_rectangles(source.info, inspection.rectangles)
-                )
-                if left:
-                    raise RedactionError(f"text is found in {left} places: review this file")
+                self._eyes.review(job, source, self._scrub(source, Claims()).printed)
 
         return Job(path, token, observer).ended(look)
 
@@ -223,8 +198,8 @@ class Engine:
             outcome = self._scrub(source, Claims())
             target = self._target(targets, source, outcome)
             try:
-                inspection, scene = self._inspect(job, source, outcome)
-                self._write_until_clean(job, source, inspection, scene, target)
+                known = self._eyes.inspect(job, source, outcome.printed)
+                self._write_until_clean(job, source, known, target)
             except BaseException:
                 targets.give_back(target)
                 raise
@@ -239,13 +214,17 @@ class Engine:
             uids=(str(header.SOPInstanceUID), own),
         )
 
+    @property
+    def _eyes(self) -> Redactor:
+        assert self._redactor is not None  # noqa: S101  # a preview without models ends before
+        return self._redactor
+
     def _write_until_clean(
-        self, job: Job, source: Source, inspection: CineInspection, scene: Scene, target: Target
+        self, job: Job, source: Source, known: Inspected, target: Target
     ) -> None:
         for _ in range(self._config.verify_rounds):
-            plan = self._plan(job, source, inspection, scene)
-            self._note_text(job, inspection, plan)
-            if self._write(job, source, inspection, scene, plan, target):
+            plan = self._eyes.plan(job, source, known)
+            if self._write(job, source, known, plan, target):
                 return
         raise RedactionError(
             f"text is still found after {self._config.verify_rounds} rounds: review this file"
@@ -260,56 +239,11 @@ class Engine:
             names=self._names,
         )
 
-    def _inspect(
-        self, job: Job, source: Source, outcome: ScrubOutcome
-    ) -> tuple[CineInspection, Scene]:
-        """Pass 1: everything that is new is looked at."""
-        assert self._inspector is not None  # noqa: S101  # a preview without models ends before
-        scene = survey_frames(job, source, self._config.inspect)
-        if self._config.blank_outside_sector and not scene.sector.mask.any():
-            raise RedactionError("no sector was found to blank the outside of: review this file")
-        matcher = IdentifierMatcher(outcome.printed)
-        inspection = inspect_text(
-            job, source, self._inspector, matcher, self._config, self._vocabulary, scene
-        )
-        if self._config.on_doubt is OnDoubt.QUARANTINE:
-            size = (source.info.rows, source.info.columns)
-            doubt = find_doubt(inspection.rectangles, inspection.reasons, size)
-            if doubt is not None:
-                raise RedactionError(f"{doubt}: review this file")
-        return inspection, scene
-
-    def _plan(self, job: Job, source: Source, inspection: CineInspection, scene: Scene) -> MaskPlan:
-        info = source.info
-        rectangles = inspection.rectangles
-        if self._config.blank_outside_sector:
-            outside = outside_rectangles(scene.sector, info.rows, info.columns)
-            rectangles = np.concatenate([rectangles, outside])
-        if len(rectangles):
-            rectangles = snap(source.frame(0), info, rectangles)
-        plan = masks.with_rectangles(info, rectangles)
-        if self._config.mask_scope is MaskScope.INTERVAL:
-            plan = open_intervals(job, source, plan, inspection.looks, scene.novelty.moving)
-        return plan
-
-    @staticmethod
-    def _note_text(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:
-        reasons = inspection.reasons
-        job.note(
-            inspected=inspection.frames_inspected,
-            inspected_share=inspection.pixels_inspected / (plan.frames * plan.rows * plan.columns),
-            redactions={r.value: n for r, n in reasons.items() if r.redacts},
-            kept=reasons[Reason.CLINICAL] + reasons[Reason.NOT_PHI],
-            dismissed=reasons[Reason.NO_TEXT],
-            rectangles=tuple(tuple(int(v) for v in box) for box in plan.rectangles),
-        )
-
     def _write(
         self,
         job: Job,
         source: Source,
-        inspection: CineInspection,
-        scene: Scene,
+        known: Inspected,
         plan: MaskPlan,
         target: Target,
     ) -> bool:
@@ -350,7 +284,7 @@ class Engine:
                     raise ScrubError(f"the written file fails its audit: {found[0]}")
             with job.timer.stage("verify"), open_source(output.path) as written:
                 compare_frames(source, written, plan, job.token, fill=self._config.fill)
-                if residual_text(job, written, inspection, scene, self._config):
+                if not self._eyes.is_clean(job, written, known):
                     return False
                 sha256_out = written.sha256
             for recorder in self._recorders:  # before there is an output that can't be led back
