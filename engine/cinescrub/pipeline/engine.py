@@ -11,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import TracebackType
 from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from cinescrub import __version__, bundle
 from cinescrub.bundle import Slot
@@ -29,14 +33,15 @@ from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
 from cinescrub.pipeline.assembly import open_inspector
-from cinescrub.pipeline.job import Job, Observer
+from cinescrub.pipeline.job import Job, Nobody, Observer
 from cinescrub.pipeline.redactor import Inspected, Redactor
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
 from cinescrub.policy.vocabulary import Vocabulary
-from cinescrub.report import FileReport
+from cinescrub.report import FileReport, Status
 from cinescrub.runtime.providers import installed_runtimes
 from cinescrub.stream import CancelToken
 from cinescrub.text.inspect import Inspector
@@ -57,7 +62,17 @@ class Preview:
 
 
 class Engine:
-    """Loaded models, key and profile. `run` may be called any number of times."""
+    """Loaded models, key and profile: `run` for files, `redact` for arrays, any number of times.
+
+    A context manager; made by `open`.
+
+    Examples
+    --------
+    >>> import cinescrub
+    >>> with cinescrub.Engine.open() as engine:  # doctest: +SKIP
+    ...     report = engine.run("cine.dcm", "out")
+    >>> report.status, report.output  # doctest: +SKIP
+    """
 
     def __init__(
         self,
@@ -74,12 +89,18 @@ class Engine:
         self._profile = profile
         self._versions = versions or {}
         self._recorders: list[Recorder] = []
+        self._targets: dict[Path, Targets] = {}
         # A text is scored once, though a header is scrubbed before and after its pixels.
         self._names = None if inspector is None else _Remembered(inspector.deidentifier.score)
 
     @classmethod
-    def open(cls, config: EngineConfig) -> Self:
+    def open(cls, config: EngineConfig | None = None) -> Self:
         """Load everything a run needs.
+
+        Parameters
+        ----------
+        config : EngineConfig, optional
+            Settings; the defaults are those of `cinescrub run`.
 
         Raises
         ------
@@ -88,6 +109,7 @@ class Engine:
         ModelError
             A model is missing or differs from its contract, or a provider was not loaded.
         """
+        config = config or EngineConfig()
         profile = load_profile(config.profile, config.options)
         inspector = open_inspector(config)  # before the key: without models none is made
         key = load_or_create_key(config.key_file)
@@ -125,28 +147,141 @@ class Engine:
         if midi_b is not None:
             self._recorders.append(MidiMaps.open(midi_b))
 
+    @property
+    def config(self) -> EngineConfig:
+        """The settings."""
+        return self._config
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the models go. May be called twice; nothing else may be called after it."""
+        self._redactor, self._names = None, None
+
     def run(
-        self, path: Path, targets: Targets, *, token: CancelToken, observer: Observer
+        self,
+        path: str | os.PathLike[str],
+        out: str | os.PathLike[str] | Targets,
+        *,
+        token: CancelToken | None = None,
+        observer: Observer | None = None,
     ) -> FileReport:
         """De-identify one file. Faults end in the report, never as an exception.
 
         Parameters
         ----------
-        path : Path
+        path : path
             The input, which is not modified.
-        targets : Targets
-            Where the output goes.
-        token : CancelToken
+        out : path or Targets
+            Output folder, outside of the input's: the output is `<study>/<series>/<instance>.dcm`
+            in it, of new UIDs.
+        token : CancelToken, optional
             Stops the work; nothing half-written is left.
-        observer : Observer
+        observer : Observer, optional
             Told of progress.
+
+        Returns
+        -------
+        FileReport
+            `status` is `Status.OK` if, and only if, there is an output, whose path is `output`;
+            else `reason` says why there is none.
 
         Raises
         ------
+        ConfigError
+            The output folder is the input's, or lies in it.
+        OutputError
+            The output folder can't be written.
         CancelledError
             The token was set.
         """
-        return Job(path, token, observer).ended(lambda job: self._deidentify(job, targets))
+        source = Path(path)
+        _ = self._eyes  # a closed engine is no fault of a file
+        targets = out if isinstance(out, Targets) else self._targets_in(Path(out), source)
+        job = Job(source, token or CancelToken(), observer or Nobody())
+        return job.ended(lambda job: self._deidentify(job, targets))
+
+    def redact(
+        self,
+        frames: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]],
+        *,
+        identifiers: Identifiers | None = None,
+        rate: float | None = None,
+        token: CancelToken | None = None,
+        observer: Observer | None = None,
+    ) -> Redaction:
+        """Redact the burned-in text of frames in memory, in place.
+
+        They are looked at as those of a file are, and the same is redacted as in a file with the
+        same pixels whose header says the same. There is no header, so that nothing is scrubbed, and
+        no second file: they are not compared with their source.
+
+        Parameters
+        ----------
+        frames : (F, H, W) or (F, H, W, 3) uint8 array, or a sequence of F arrays
+            Gray or R, G, B, one cine; each frame C-contiguous and writable. *Modified in place*,
+            inside of the rectangles that are returned and nowhere else.
+        identifiers : Identifiers, optional
+            What is known of the patient and study. Without it text is judged by its form alone.
+        rate : float, optional
+            Frames a second; without it a running timer is no known counter and goes.
+        token : CancelToken, optional
+            Stops the work.
+        observer : Observer, optional
+            Told of progress.
+
+        Returns
+        -------
+        Redaction
+            Rectangles, in which frames they hold, and the counts of a report.
+
+        Raises
+        ------
+        InputError
+            The frames are no such array.
+        RedactionError
+            Text is still found after `verify_rounds`, or a person has to look.
+        InferenceError
+            A model run failed.
+
+        Notes
+        -----
+        Fail closed: when this raises, the frames are not redacted, or in part only.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> frames = np.zeros((30, 480, 640, 3), np.uint8)
+        >>> with Engine.open() as engine:  # doctest: +SKIP
+        ...     done = engine.redact(frames, identifiers=Identifiers(names=["Mary Jones"]))
+        >>> done.rectangles  # doctest: +SKIP
+        """
+        arrays = ArrayFrames.of(list(frames), rate)
+        known = tuple((identifiers or Identifiers()).printed())
+        job = Job(Path("array"), token or CancelToken(), observer or Nobody())
+        plan = redact_frames(self._eyes, job, arrays, known)
+        job.note(
+            status=Status.OK,
+            frames=arrays.info.frames,
+            fill=self._config.fill.value if len(plan.rectangles) else None,
+            versions=self._versions,
+            seconds=job.timer.seconds(),
+        )
+        return Redaction(plan, job.report)
+
+    def _targets_in(self, root: Path, source: Path) -> Targets:
+        """Return the output folder, whose places stay taken while the engine is open."""
+        opened = Targets.open(root, [source])
+        return self._targets.setdefault(root.absolute(), opened)
 
     def preview(self, path: Path, *, token: CancelToken, observer: Observer) -> Preview:
         """Tell what `run` would do, and write nothing."""
@@ -216,7 +351,8 @@ class Engine:
 
     @property
     def _eyes(self) -> Redactor:
-        assert self._redactor is not None  # noqa: S101  # a preview without models ends before
+        if self._redactor is None:
+            raise RuntimeError("the engine is closed, or was opened without models")
         return self._redactor
 
     def _write_until_clean(

@@ -23,7 +23,7 @@ from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 from cinescrub.telemetry import StageTimer
 
-__all__ = ["Job", "Observer"]
+__all__ = ["Job", "Nobody", "Observer"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,16 @@ class Observer(Protocol):
 
     def frames(self, stage: str, done: int, total: int) -> None:
         """Hear how many frames of a stage are done."""
+
+
+class Nobody:
+    """An observer that hears nothing."""
+
+    def begins(self, source: Path) -> None:
+        """Ignore it."""
+
+    def frames(self, stage: str, done: int, total: int) -> None:
+        """Ignore it."""
 
 
 @dataclass(slots=True)
