@@ -123,6 +123,11 @@ class EngineConfig:
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
 
+    state: Path | None = None
+    """Folder that keeps, from run to run, what was looked at and which inputs are done: keyed
+    hashes and boxes, no pixels, no text (`pipeline.state`). None keeps nothing."""
+    resume: bool = False
+    """Skip inputs that `state` says are done and whose output is there unchanged."""
     profile: str = "basic"
     """What happens to header elements: a ready profile, or a TOML file."""
     options: tuple[str, ...] = ()
@@ -139,6 +144,8 @@ class EngineConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} is {value}: give a number from {low} to {high}")
+        if self.resume and self.state is None:
+            raise ConfigError("resume needs the state of the run before: name its folder")
 
 
 def load_config(path: Path | None, **flags: Any) -> EngineConfig:
@@ -185,9 +192,10 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "on_doubt": OnDoubt,
     "fill": Fill,
 }
-_PATHS: Final = frozenset({"models", "key_file", "vocabulary"})
+_PATHS: Final = frozenset({"models", "key_file", "vocabulary", "state"})
 _PLAIN: Final[dict[str, tuple[type, str]]] = {
     "ink_rule": (bool, "true or false"),
+    "resume": (bool, "true or false"),
     "blank_outside_sector": (bool, "true or false"),
     "profile": (str, "a name or a file"),
 }

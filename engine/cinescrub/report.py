@@ -38,6 +38,9 @@ class FileReport:
     output: Path | None = None
     reason: str | None = None
     """Why there is no output: the error's one line."""
+    resumed: bool = False
+    """Whether the output is an earlier run's: made of the very input with the same settings and
+    models, and there byte for byte. The line is that run's, but for `source` and `seconds`."""
     exit_code: int = 0
     frames: int = 0
     inspected: int = 0
@@ -81,6 +84,7 @@ class FileReport:
             "output": str(self.output) if self.output else None,
             "status": self.status.value,
             "reason": self.reason,
+            "resumed": self.resumed,
             "frames": self.frames,
             "inspected": self.inspected,
             "inspected_share": round(self.inspected_share, 4),

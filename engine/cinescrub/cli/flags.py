@@ -28,12 +28,14 @@ __all__ = [
     "Private",
     "ProfileFlag",
     "ProviderFlag",
+    "ResumeFlag",
     "RetainDates",
     "RetainDevice",
     "RetainInstitution",
     "RetainPatient",
     "RetainPrivate",
     "RetainUids",
+    "StateFlag",
     "Threads",
     "VocabularyFlag",
     "asked_options",
@@ -58,6 +60,16 @@ ProviderFlag = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
+]
+StateFlag = Annotated[
+    Path | None,
+    typer.Option("--state", help="Folder that keeps what was looked at and done, without PHI."),
+]
+ResumeFlag = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--no-resume", help="Skip inputs that --state says are done, and still are."
+    ),
 ]
 DetectorFlag = Annotated[
     DetectorChoice | None, typer.Option("--detector", help="Which detectors look for text.")

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import metadata
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from cinescrub import __version__, bundle
-from cinescrub.bundle import Slot
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
@@ -29,36 +26,27 @@ from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, fresh_file_meta, scrub
 from cinescrub.dicom.source import Source, open_source
-from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import write_pixels
 from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
-from cinescrub.pipeline.assembly import open_inspector
+from cinescrub.pipeline.assembly import open_inspector, versions_of
 from cinescrub.pipeline.job import Job, Nobody, Observer
+from cinescrub.pipeline.ledger import Ledger, fingerprint_of
+from cinescrub.pipeline.preview import Preview, structure_of
 from cinescrub.pipeline.redactor import Inspected, Redactor
+from cinescrub.pipeline.state import State
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport, Status
-from cinescrub.runtime.providers import installed_runtimes
 from cinescrub.stream import CancelToken
 from cinescrub.text.inspect import Inspector
+from cinescrub.text.memory import LookMemory
 from cinescrub.types import MaskPlan
 
 __all__ = ["Engine", "Observer", "Preview", "Targets"]
-
-_REMEMBERED: Final = 4096
-"""Texts whose score is kept: those of a few hundred headers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What `run` would do with a file. Holds no PHI."""
-
-    report: FileReport
-    structure: dict[str, str | int | None]
 
 
 class Engine:
@@ -82,16 +70,18 @@ class Engine:
         profile: Profile,
         vocabulary: Vocabulary | None = None,
         versions: Mapping[str, str] | None = None,
+        state: State | None = None,
     ) -> None:
         self._config = config
         self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
         self._pseudonyms = pseudonyms
         self._profile = profile
         self._versions = versions or {}
+        self._state = state
+        self._ledger = None if state is None else self._open_ledger(state)
         self._recorders: list[Recorder] = []
         self._targets: dict[Path, Targets] = {}
-        # A text is scored once, though a header is scrubbed before and after its pixels.
-        self._names = None if inspector is None else _Remembered(inspector.deidentifier.score)
+        self._names = None if inspector is None else _names(inspector)
 
     @classmethod
     def open(cls, config: EngineConfig | None = None) -> Self:
@@ -111,11 +101,16 @@ class Engine:
         """
         config = config or EngineConfig()
         profile = load_profile(config.profile, config.options)
-        inspector = open_inspector(config)  # before the key: without models none is made
-        key = load_or_create_key(config.key_file)
-        return cls(
-            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(config)
-        )
+        memory = LookMemory()
+        # Before the key: without models none is made.
+        inspector = open_inspector(config, memory=memory)
+        pseudonyms = Pseudonyms(load_or_create_key(config.key_file))
+        vocabulary, versions = _vocabulary(config), versions_of(config)
+        state = None
+        if config.state is not None:
+            state = State.open(config.state, pseudonyms.derived("state"))
+            memory.keep_boxes(state.looks, state.looks.secret)
+        return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state)
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
@@ -164,8 +159,16 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Let the models go. May be called twice; nothing else may be called after it."""
+        """Let the models go and close the state. May be called twice, and nothing after it.
+
+        Raises
+        ------
+        OutputError
+            The state could not be written.
+        """
         self._redactor, self._names = None, None
+        if self._state is not None:
+            self._state.close()
 
     def run(
         self,
@@ -278,9 +281,13 @@ class Engine:
         )
         return Redaction(plan, job.report)
 
+    def _open_ledger(self, state: State) -> Ledger:
+        fingerprint = fingerprint_of(self._config, self._profile.sha256, self._versions)
+        return Ledger(state.inputs, fingerprint)
+
     def _targets_in(self, root: Path, source: Path) -> Targets:
         """Return the output folder, whose places stay taken while the engine is open."""
-        opened = Targets.open(root, [source])
+        opened = Targets.open(root, [source], resume=self._config.resume)
         return self._targets.setdefault(root.absolute(), opened)
 
     def preview(self, path: Path, *, token: CancelToken, observer: Observer) -> Preview:
@@ -289,7 +296,7 @@ class Engine:
 
         def look(job: Job) -> None:
             with job.timer.stage("open"), open_source(path) as source:
-                structure.update(_structure(source))
+                structure.update(structure_of(source))
                 job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
                 registry.check(source.info)
                 syntax = registry.output_syntax(source.info)
@@ -331,6 +338,8 @@ class Engine:
             job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
             registry.check(source.info)
             outcome = self._scrub(source, Claims())
+            if self._config.resume and self._is_done(job, source, outcome, targets):
+                return
             target = self._target(targets, source, outcome)
             try:
                 known = self._eyes.inspect(job, source, outcome.printed)
@@ -338,6 +347,25 @@ class Engine:
             except BaseException:
                 targets.give_back(target)
                 raise
+            finally:
+                if self._state is not None:
+                    self._state.flush()
+
+    def _is_done(self, job: Job, source: Source, outcome: ScrubOutcome, targets: Targets) -> bool:
+        """Return whether an earlier run's output is what this one would be; then it is reported."""
+        assert self._ledger is not None  # noqa: S101  # the settings ask for a state
+        with job.timer.stage("resume"):
+            done = self._ledger.find(source.sha256, job.path, targets.root)
+        if done is None or done.output is None:
+            return False
+        targets.hold(done.output, source.sha256)
+        self._record_links(outcome, done.output.stem)
+        job.report = done
+        return True
+
+    def _record_links(self, outcome: ScrubOutcome, instance_uid: str) -> None:
+        for recorder in self._recorders:
+            recorder.record(outcome.links.named(instance_uid))
 
     def _target(self, targets: Targets, source: Source, outcome: ScrubOutcome) -> Target:
         header = outcome.dataset
@@ -423,26 +451,33 @@ class Engine:
                 if not self._eyes.is_clean(job, written, known):
                     return False
                 sha256_out = written.sha256
-            for recorder in self._recorders:  # before there is an output that can't be led back
-                recorder.record(outcome.links.named(target.instance_uid))
+            facts: dict[str, Any] = {
+                "output": target.path,
+                "reason": target.note,
+                "scrubbed": _counts(outcome),
+                "header": tuple(_done(done) for done in outcome.done),
+                "transfer_syntax_out": syntax,
+                "fill": self._config.fill.value if len(plan.rectangles) else None,
+                "sha256_in": source.sha256,
+                "sha256_out": sha256_out,
+            }
+            # Both before there is an output that can't be led back, or whose record fails.
+            self._record_links(outcome, target.instance_uid)
+            if self._ledger is not None:
+                self._ledger.record(replace(job.report, status=Status.OK, **facts))
             with job.timer.stage("commit"):
                 output.commit()
-        job.note(
-            output=target.path,
-            reason=target.note,
-            scrubbed=_counts(outcome),
-            header=tuple(_done(done) for done in outcome.done),
-            transfer_syntax_out=syntax,
-            fill=self._config.fill.value if len(plan.rectangles) else None,
-            sha256_in=source.sha256,
-            sha256_out=sha256_out,
-        )
+        job.note(**facts)
         return True
 
 
 def _vocabulary(config: EngineConfig) -> Vocabulary | None:
     """Return the vocabulary with the site's own terms, if it has any."""
     return None if config.vocabulary is None else Vocabulary.with_terms(config.vocabulary)
+
+
+def _names(inspector: Inspector) -> NameModel:
+    return lambda texts: [float(score) for score in inspector.deidentifier.score(texts)]
 
 
 def _counts(outcome: ScrubOutcome) -> dict[str, int]:
@@ -455,52 +490,4 @@ def _done(done: Done) -> dict[str, str | int]:
         "action": done.action.value,
         "reason": done.reason,
         "elements": done.elements,
-    }
-
-
-def _versions(config: EngineConfig) -> dict[str, str]:
-    """Return what a report says of the software: versions, and models by hash."""
-    models = {slot: bundle.load_contract(config.models, slot) for slot in Slot}
-    return {
-        "cinescrub": __version__,
-        "pydicom": metadata.version("pydicom"),
-        **installed_runtimes(),
-        **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
-    }
-
-
-class _Remembered:
-    """A name model that scores a text once; holds the texts of few files and shows none."""
-
-    __slots__ = ("_model", "_scores")
-
-    def __init__(self, model: NameModel) -> None:
-        self._model = model
-        self._scores: dict[str, float] = {}
-
-    def __call__(self, texts: Sequence[str]) -> list[float]:
-        if len(self._scores) > _REMEMBERED:
-            self._scores.clear()
-        if new := [text for text in texts if text not in self._scores]:
-            self._scores.update(zip(new, map(float, self._model(new)), strict=True))
-        return [self._scores[text] for text in texts]
-
-
-def _structure(source: Source) -> dict[str, str | int | None]:
-    info = source.info
-    return {
-        "transfer_syntax": registry.syntax_of(info.transfer_syntax).name,
-        # Values of the standard only: a file may hold anything in these.
-        "sop_class": info.sop_class if is_registered(info.sop_class) else "not registered",
-        "modality": info.modality if is_modality(info.modality) else "not a known one",
-        "frames": info.frames,
-        "rows": info.rows,
-        "columns": info.columns,
-        "photometric": (
-            info.photometric if registry.is_photometric(info.photometric) else "not a known one"
-        ),
-        "samples": info.samples,
-        "bits_stored": info.bits_stored,
-        "regions": len(info.regions),
-        "bytes": source.size,
     }

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from cinescrub.dicom.source import Source
-from cinescrub.dicom.writer import check_target, output_path
+from cinescrub.dicom.writer import check_target, output_path, sweep
 from cinescrub.errors import DuplicateError
 
 __all__ = ["Target", "Targets"]
 
+_COPY = "a copy, byte for byte, of another input of this run"
 _SHARED_UID = (
     "shares its SOP Instance UID with another input of this run that differs:"
     " written as an instance of its own"
@@ -44,8 +45,17 @@ class Targets:
     """Path to the hash of the input that has it."""
 
     @classmethod
-    def open(cls, root: Path, inputs: list[Path]) -> Self:
+    def open(cls, root: Path, inputs: list[Path], *, resume: bool = False) -> Self:
         """Check the output folder before any work is done.
+
+        Parameters
+        ----------
+        root : Path
+            The folder.
+        inputs : list of Path
+            It lies in none of them.
+        resume : bool
+            Remove what a killed run left half-written in it.
 
         Raises
         ------
@@ -55,6 +65,8 @@ class Targets:
             It can't be written.
         """
         check_target(root, inputs)
+        if resume:
+            sweep(root)
         return cls(root)
 
     def take(
@@ -86,7 +98,19 @@ class Targets:
                 return Target(path, instance_uid, note)
             if self._taken[path] == source.sha256:
                 break
-        raise DuplicateError("a copy, byte for byte, of another input of this run")
+        raise DuplicateError(_COPY)
+
+    def hold(self, path: Path, sha256: str) -> None:
+        """Reserve the place of an output that an earlier run wrote.
+
+        Raises
+        ------
+        DuplicateError
+            It was written for a copy, byte for byte, that this run has met.
+        """
+        if path in self._taken:
+            raise DuplicateError(_COPY)
+        self._taken[path] = sha256
 
     def give_back(self, target: Target) -> None:
         """Free the place of an input that ended without an output."""
