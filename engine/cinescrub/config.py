@@ -111,6 +111,8 @@ class EngineConfig:
     """What redacted rectangles are filled with."""
     threads: int = 0
     """Threads inside a model run; 0 lets the runtime take one a core."""
+    jobs: int = 1
+    """Inputs that are worked on at once; each takes memory of its own."""
     batch_frames: int = 4
     """Frames a detector batch, at most; large frames go in smaller batches (`text.detector`)."""
     detail_frames: int = 1
@@ -136,6 +138,7 @@ class EngineConfig:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("threads", 0, 1024),
+            ("jobs", 1, 256),
             ("batch_frames", 1, 256),
             ("detail_frames", 1, 1024),
             ("verify_frames", 1, 1024),

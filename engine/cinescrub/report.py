@@ -68,6 +68,9 @@ class FileReport:
     """Of cinescrub, the runtime and pydicom; of models their SHA-256."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall seconds by stage."""
+    cores: float = 0.0
+    """Cores in use, on average, while the input was in work: CPU seconds of the whole process, so
+    those of other inputs in work too, over wall seconds."""
     transfer_syntax: str | None = None
     transfer_syntax_out: str | None = None
     sha256_in: str | None = None
@@ -98,6 +101,7 @@ class FileReport:
             "profile": dict(self.profile),
             "versions": dict(self.versions),
             "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
+            "cores": round(self.cores, 2),
             "transfer_syntax": self.transfer_syntax,
             "transfer_syntax_out": self.transfer_syntax_out,
             "sha256_in": self.sha256_in,

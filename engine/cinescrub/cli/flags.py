@@ -21,6 +21,7 @@ __all__ = [
     "FillFlag",
     "Inputs",
     "InspectFlag",
+    "Jobs",
     "Json",
     "Key",
     "Models",
@@ -60,6 +61,10 @@ ProviderFlag = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Inputs worked on at once; each takes memory of its own."),
 ]
 StateFlag = Annotated[
     Path | None,

@@ -63,7 +63,7 @@ def run_inputs(
         if crosswalk is not None or midi_b is not None:
             engine.keep_links(crosswalk, midi_b)
         sink = stack.enter_context(_open_report(report))
-        observer = stack.enter_context(progress())
+        observer = stack.enter_context(progress(config.jobs))
         stack.enter_context(cancel_on_signals(token))
         counts: Counter[Status] = Counter()
         frames, resumed, code = 0, 0, 0
@@ -74,6 +74,7 @@ def run_inputs(
             token=token,
             observer=observer,
             fail_fast=fail_fast,
+            jobs=config.jobs,
         ):
             counts[line.status] += 1
             frames += line.frames if line.status is Status.OK else 0

@@ -11,6 +11,7 @@ from cinescrub.bundle import Slot
 from cinescrub.config import DetectorChoice, EngineConfig
 from cinescrub.runtime.providers import installed_runtimes
 from cinescrub.runtime.session import Model, open_session
+from cinescrub.stream import usable_cores
 from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
 from cinescrub.text.detector import CraftDetector
@@ -19,7 +20,7 @@ from cinescrub.text.looks import Detector
 from cinescrub.text.memory import LookMemory, Reader, Scorer
 from cinescrub.text.recognizer import Recognizer
 
-__all__ = ["OpenModel", "open_inspector", "versions_of"]
+__all__ = ["OpenModel", "open_inspector", "session_threads", "versions_of"]
 
 OpenModel: TypeAlias = Callable[[Slot], Model]
 """Loads the model of a slot."""
@@ -39,6 +40,9 @@ _CHECK: Final = {
 _CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5, looks=(1.0,))
 """The published thresholds. The low ones of the first look take tissue for text here and there, and
 in each size elsewhere: with them, a third of the real stills never passed the check."""
+
+
+_MANY: Final = 1 << 10
 
 
 def open_inspector(
@@ -66,9 +70,10 @@ def open_inspector(
     ConfigError
         The runtime is not installed.
     """
+    threads = config.threads or session_threads(config.jobs)
 
     def by_config(slot: Slot) -> Model:
-        return open_session(config.models, slot, provider=config.provider, threads=config.threads)
+        return open_session(config.models, slot, provider=config.provider, threads=threads)
 
     def remembering(detector: CraftDetector | DbDetector, model: Model) -> Detector:
         if memory is None:
@@ -96,6 +101,15 @@ def open_inspector(
         scorer,
         checkers=[check[slot] for slot in _CHECK[config.detector]],
     )
+
+
+def session_threads(jobs: int) -> int:
+    """Return how many threads a model's pool gets, its caller counted, so that cores fit.
+
+    Each job's thread computes in the model that it calls, and all share the model's pool: jobs and
+    pools together are one a core. 0, for one job, leaves it to the runtime, which does the same.
+    """
+    return 0 if jobs == 1 else max(1, usable_cores(_MANY) - jobs + 1)
 
 
 def versions_of(config: EngineConfig) -> dict[str, str]:

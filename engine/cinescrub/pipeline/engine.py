@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,7 +29,7 @@ from cinescrub.dicom.scrub import Claims, ScrubOutcome, fresh_file_meta, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
-from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
 from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
 from cinescrub.pipeline.assembly import open_inspector, versions_of
 from cinescrub.pipeline.job import Job, Nobody, Observer
@@ -41,7 +42,7 @@ from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport, Status
-from cinescrub.stream import CancelToken
+from cinescrub.stream import CancelToken, usable_cores
 from cinescrub.text.inspect import Inspector
 from cinescrub.text.memory import LookMemory
 from cinescrub.types import MaskPlan
@@ -52,14 +53,7 @@ __all__ = ["Engine", "Observer", "Preview", "Targets"]
 class Engine:
     """Loaded models, key and profile: `run` for files, `redact` for arrays, any number of times.
 
-    A context manager; made by `open`.
-
-    Examples
-    --------
-    >>> import cinescrub
-    >>> with cinescrub.Engine.open() as engine:  # doctest: +SKIP
-    ...     report = engine.run("cine.dcm", "out")
-    >>> report.status, report.output  # doctest: +SKIP
+    A context manager; made by `open`. Examples: `docs/python.md`.
     """
 
     def __init__(
@@ -71,6 +65,7 @@ class Engine:
         vocabulary: Vocabulary | None = None,
         versions: Mapping[str, str] | None = None,
         state: State | None = None,
+        memory: LookMemory | None = None,
     ) -> None:
         self._config = config
         self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
@@ -78,7 +73,10 @@ class Engine:
         self._profile = profile
         self._versions = versions or {}
         self._state = state
+        self.memory = memory
+        """What the models said so far, and how often that was of use; None forgets."""
         self._ledger = None if state is None else self._open_ledger(state)
+        self._lock = Lock()
         self._recorders: list[Recorder] = []
         self._targets: dict[Path, Targets] = {}
         self._names = None if inspector is None else _names(inspector)
@@ -110,7 +108,7 @@ class Engine:
         if config.state is not None:
             state = State.open(config.state, pseudonyms.derived("state"))
             memory.keep_boxes(state.looks, state.looks.secret)
-        return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state)
+        return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state, memory)
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
@@ -259,14 +257,6 @@ class Engine:
         Notes
         -----
         Fail closed: when this raises, the frames are not redacted, or in part only.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> frames = np.zeros((30, 480, 640, 3), np.uint8)
-        >>> with Engine.open() as engine:  # doctest: +SKIP
-        ...     done = engine.redact(frames, identifiers=Identifiers(names=["Mary Jones"]))
-        >>> done.rectangles  # doctest: +SKIP
         """
         arrays = ArrayFrames.of(list(frames), rate)
         known = tuple((identifiers or Identifiers()).printed())
@@ -344,6 +334,7 @@ class Engine:
             try:
                 known = self._eyes.inspect(job, source, outcome.printed)
                 self._write_until_clean(job, source, known, target)
+                targets.settle(target)
             except BaseException:
                 targets.give_back(target)
                 raise
@@ -358,14 +349,16 @@ class Engine:
             done = self._ledger.find(source.sha256, job.path, targets.root)
         if done is None or done.output is None:
             return False
-        targets.hold(done.output, source.sha256)
+        if not targets.hold(done.output, source.sha256):
+            return False
         self._record_links(outcome, done.output.stem)
         job.report = done
         return True
 
     def _record_links(self, outcome: ScrubOutcome, instance_uid: str) -> None:
-        for recorder in self._recorders:
-            recorder.record(outcome.links.named(instance_uid))
+        with self._lock:
+            for recorder in self._recorders:
+                recorder.record(outcome.links.named(instance_uid))
 
     def _target(self, targets: Targets, source: Source, outcome: ScrubOutcome) -> Target:
         header = outcome.dataset
@@ -382,6 +375,11 @@ class Engine:
         if self._redactor is None:
             raise RuntimeError("the engine is closed, or was opened without models")
         return self._redactor
+
+    @property
+    def _workers(self) -> int:
+        """Threads of one input, besides those of the models: all jobs' together are the cores."""
+        return max(1, usable_cores(MAX_WORKERS * self._config.jobs) // self._config.jobs)
 
     def _write_until_clean(
         self, job: Job, source: Source, known: Inspected, target: Target
@@ -438,6 +436,7 @@ class Engine:
                     fill=self._config.fill,
                     token=job.token,
                     tell=job.told("apply", info.frames),
+                    workers=self._workers,
                 )
                 output.finish()
             with job.timer.stage("audit"):
@@ -447,7 +446,14 @@ class Engine:
                 if found:
                     raise ScrubError(f"the written file fails its audit: {found[0]}")
             with job.timer.stage("verify"), open_source(output.path) as written:
-                compare_frames(source, written, plan, job.token, fill=self._config.fill)
+                compare_frames(
+                    source,
+                    written,
+                    plan,
+                    job.token,
+                    fill=self._config.fill,
+                    workers=self._workers,
+                )
                 if not self._eyes.is_clean(job, written, known):
                     return False
                 sha256_out = written.sha256
