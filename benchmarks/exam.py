@@ -110,7 +110,8 @@ def main() -> None:
         for name, config, out in (
             ("remembers, with --state", kept, "b"),
             ("again with --resume", replace(kept, resume=True), "b"),
-            ("again with another policy", replace(kept, policy=Policy.PHI_ONLY), "c"),
+            ("again with another profile", replace(kept, profile="research-echo"), "c"),
+            ("again with another policy", replace(kept, policy=Policy.ALL_TEXT), "d"),
         ):
             ways.append(measured(name, Engine.open(config), paths, folder / out))
         state = sum(path.stat().st_size for path in (folder / "state").iterdir())
