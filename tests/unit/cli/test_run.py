@@ -199,6 +199,10 @@ def test_names_of_any_bytes_are_valid_json_and_one_line_for_people(
         ("out", ["--report", "in/a.dcm"], "change an input"),
         ("out", ["--report", "in/report.jsonl"], "change an input"),
         ("out", ["--key", "out/key"], "outside of --out"),
+        ("out", ["--state", "out/state"], "outside of --out"),
+        ("out", ["--state", "."], "outside of --out"),
+        ("out", ["--state", "in/state"], "change an input"),
+        ("out", ["--resume"], "needs the state"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -501,3 +505,27 @@ def test_a_signal_that_is_ignored_stays_ignored(
 
     assert outcome.code == 0
     assert len(left_in(tmp_path / "out")) == 1
+
+
+# --- state -----------------------------------------------------------------------------------
+
+
+def test_a_second_run_resumes_and_says_so(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    for name in ("a.dcm", "b.dcm"):
+        made(tmp_path / "in" / name, seed=len(name) + ord(name[0]))
+    given = (
+        "run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models, "--json",
+        "--state", tmp_path / "state",
+    )  # fmt: skip
+    first = cinescrub(*given)
+
+    again = cinescrub(*given, "--resume", "--jobs", 2)
+
+    assert (first.code, again.code) == (0, 0)
+    assert first.err.splitlines()[-1] == "2 ok; 4 frames de-identified"
+    assert again.err.splitlines()[-1].endswith("; 2 of the inputs in an earlier run")
+    lines = [[json.loads(line) for line in run.out.splitlines()] for run in (first, again)]
+    assert [line["resumed"] for line in lines[1]] == [True, True]
+    assert [a["sha256_out"] for a in lines[0]] == [b["sha256_out"] for b in lines[1]]
