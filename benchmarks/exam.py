@@ -20,9 +20,6 @@ from typing import Any
 
 from cinescrub.cli.bench import machine
 from cinescrub.config import EngineConfig, Policy
-from cinescrub.dicom.profiles import load_profile
-from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.pipeline.assembly import open_inspector
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport
 from cinescrub.testing import CineSpec, Photometric, Syntax, make_cine
@@ -69,11 +66,6 @@ def make_exam(folder: Path, options: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def forgetful(config: EngineConfig) -> Engine:
-    profile = load_profile(config.profile, config.options)
-    return Engine(config, open_inspector(config), Pseudonyms(_KEY), profile)
-
-
 def measured(name: str, engine: Engine, paths: list[Path], out: Path) -> Way:
     cpu, wall, reports = [], [], []
     with engine:
@@ -106,8 +98,9 @@ def main() -> None:
         paths = make_exam(folder, options)
         plain = EngineConfig(key_file=key)
         kept = replace(plain, state=folder / "state")
-        ways = [measured("forgets", forgetful(plain), paths, folder / "a")]
+        ways = []
         for name, config, out in (
+            ("forgets", replace(plain, reuse=False), "a"),
             ("remembers, with --state", kept, "b"),
             ("again with --resume", replace(kept, resume=True), "b"),
             ("again with another profile", replace(kept, profile="research-echo"), "c"),

@@ -125,6 +125,9 @@ class EngineConfig:
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
 
+    reuse: bool = True
+    """Ask the models about the same pixels once (`text.memory`). Outputs are the same without, but
+    every run of a file costs what the first does: for benchmarks."""
     state: Path | None = None
     """Folder that keeps, from run to run, what was looked at and which inputs are done: keyed
     hashes and boxes, no pixels, no text (`pipeline.state`). None keeps nothing."""
@@ -199,6 +202,7 @@ _PATHS: Final = frozenset({"models", "key_file", "vocabulary", "state"})
 _PLAIN: Final[dict[str, tuple[type, str]]] = {
     "ink_rule": (bool, "true or false"),
     "resume": (bool, "true or false"),
+    "reuse": (bool, "true or false"),
     "blank_outside_sector": (bool, "true or false"),
     "profile": (str, "a name or a file"),
 }

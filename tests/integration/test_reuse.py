@@ -9,9 +9,6 @@ import pytest
 from tests.integration.conftest import KEY
 
 from cinescrub.config import EngineConfig
-from cinescrub.dicom.profiles import load_profile
-from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.pipeline.assembly import open_inspector
 from cinescrub.pipeline.batch import run_all
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.pipeline.job import Nobody
@@ -65,8 +62,8 @@ def forgetful(
     config: EngineConfig, exam: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> list[FileReport]:
     """Reports of an engine that asks its models each time."""
-    profile = load_profile(config.profile, config.options)
-    engine = Engine(config, open_inspector(config), Pseudonyms(KEY), profile)
+    engine = Engine.open(replace(config, reuse=False, state=None))
+    assert engine.memory is None
     return _run(engine, exam, tmp_path_factory.mktemp("forgetful"))
 
 

@@ -99,7 +99,7 @@ class Engine:
         """
         config = config or EngineConfig()
         profile = load_profile(config.profile, config.options)
-        memory = LookMemory()
+        memory = LookMemory() if config.reuse else None
         # Before the key: without models none is made.
         inspector = open_inspector(config, memory=memory)
         pseudonyms = Pseudonyms(load_or_create_key(config.key_file))
@@ -107,7 +107,8 @@ class Engine:
         state = None
         if config.state is not None:
             state = State.open(config.state, pseudonyms.derived("state"))
-            memory.keep_boxes(state.looks, state.looks.secret)
+            if memory is not None:
+                memory.keep_boxes(state.looks, state.looks.secret)
         return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state, memory)
 
     @classmethod
@@ -230,7 +231,8 @@ class Engine:
         ----------
         frames : (F, H, W) or (F, H, W, 3) uint8 array, or a sequence of F arrays
             Gray or R, G, B, one cine; each frame C-contiguous and writable. *Modified in place*,
-            inside of the rectangles that are returned and nowhere else.
+            inside of the rectangles that are returned and nowhere else; a copy of what they cover
+            is held meanwhile.
         identifiers : Identifiers, optional
             What is known of the patient and study. Without it text is judged by its form alone.
         rate : float, optional
@@ -272,8 +274,8 @@ class Engine:
         return Redaction(plan, job.report)
 
     def _open_ledger(self, state: State) -> Ledger:
-        fingerprint = fingerprint_of(self._config, self._profile.sha256, self._versions)
-        return Ledger(state.inputs, fingerprint)
+        said = fingerprint_of(self._config, self._profile.sha256, self._versions)
+        return Ledger(state.inputs, said)
 
     def _targets_in(self, root: Path, source: Path) -> Targets:
         """Return the output folder, whose places stay taken while the engine is open."""
@@ -446,14 +448,8 @@ class Engine:
                 if found:
                     raise ScrubError(f"the written file fails its audit: {found[0]}")
             with job.timer.stage("verify"), open_source(output.path) as written:
-                compare_frames(
-                    source,
-                    written,
-                    plan,
-                    job.token,
-                    fill=self._config.fill,
-                    workers=self._workers,
-                )
+                fill, workers = self._config.fill, self._workers
+                compare_frames(source, written, plan, job.token, fill=fill, workers=workers)
                 if not self._eyes.is_clean(job, written, known):
                     return False
                 sha256_out = written.sha256
