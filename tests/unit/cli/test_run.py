@@ -449,7 +449,7 @@ def test_a_signal_stops_the_run_and_leaves_nothing_half_written(
 ) -> None:
     made(tmp_path / "in.dcm", frames=3)
     (tmp_path / "settings.toml").write_text("batch_frames = 1\n")
-    monkeypatch.setattr(run_module, "progress", lambda: _Signals(number, stage))
+    monkeypatch.setattr(run_module, "progress", lambda _: _Signals(number, stage))
     handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
 
     outcome = cinescrub(
@@ -476,7 +476,7 @@ def test_outputs_of_before_the_signal_stay_and_are_reported(
             if source.name == "b.dcm":
                 signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(run_module, "progress", lambda: Second(signal.SIGINT, "none"))
+    monkeypatch.setattr(run_module, "progress", lambda _: Second(signal.SIGINT, "none"))
 
     outcome = cinescrub(
         "run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models,
@@ -493,7 +493,7 @@ def test_a_signal_that_is_ignored_stays_ignored(
 ) -> None:
     """As under `nohup`, or in a script's background job."""
     made(tmp_path / "in.dcm")
-    monkeypatch.setattr(run_module, "progress", lambda: _Signals(signal.SIGHUP, "apply"))
+    monkeypatch.setattr(run_module, "progress", lambda _: _Signals(signal.SIGHUP, "apply"))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     try:
