@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cinescrub.bundle import default_models_dir
 from cinescrub.errors import ConfigError
-from cinescrub.types import Fill
+from cinescrub.kinds import Fill
 
 __all__ = [
     "DetectorChoice",

@@ -51,9 +51,16 @@ def test_all_that_is_exported_exists_and_is_listed() -> None:
         getattr(cinescrub, "Enigne")  # noqa: B009  # a misspelt name, as a user writes it
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
-    heavy = {"numpy", "pydicom", "cv2", "onnxruntime", "typer"}
-    code = f"import sys, cinescrub; print(sorted({heavy!r} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        ("import cinescrub", {"numpy", "pydicom", "cv2", "onnxruntime", "typer"}),
+        ("import cinescrub.cli.app", {"numpy", "pydicom", "cv2", "onnxruntime", "imagecodecs"}),
+    ],
+    ids=["package", "help"],
+)
+def test_what_starts_at_once_imports_nothing_heavy(statement: str, heavy: set[str]) -> None:
+    code = f"{statement}; import sys; print(sorted({heavy!r} & set(sys.modules)))"
 
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from cinescrub.config import DetectorChoice, InspectMode, Policy, Provider
-from cinescrub.types import Fill
+from cinescrub.kinds import Fill
 
 __all__ = [
     "CleanDescriptors",
