@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import stat
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -463,6 +465,30 @@ def test_a_signal_stops_the_run_and_leaves_nothing_half_written(
     assert (tmp_path / "report.jsonl").read_text() == ""
     after = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     assert after == handlers
+
+
+def test_a_signal_stops_all_jobs(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(4):
+        made(tmp_path / "in" / f"{seed}.dcm", seed=seed, frames=3)
+
+    class Kills(Quiet):
+        def frames(self, stage: str, done: int, total: int) -> None:
+            if stage == "inspect":
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.5)  # the main thread hears of it
+
+    monkeypatch.setattr(run_module, "progress", lambda _: Kills())
+
+    outcome = cinescrub(
+        "run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models, "--jobs", 2,
+        "--json",
+    )  # fmt: skip
+
+    assert (outcome.code, outcome.out) == (130, "")
+    assert left_in(tmp_path / "out") == []
+    assert not [t for t in threading.enumerate() if t.name.startswith("cinescrub")]
 
 
 def test_outputs_of_before_the_signal_stay_and_are_reported(
