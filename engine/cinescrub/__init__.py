@@ -10,17 +10,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cinescrub.config import EngineConfig
+    from cinescrub.config import (
+        DetectorChoice,
+        EngineConfig,
+        InspectMode,
+        MaskScope,
+        OnDoubt,
+        Policy,
+        Provider,
+    )
+    from cinescrub.kinds import Fill
     from cinescrub.pipeline.arrays import Identifiers, Redaction
     from cinescrub.pipeline.engine import Engine
     from cinescrub.pipeline.live import redact_stream
     from cinescrub.report import FileReport, Status
 
 __all__ = [
+    "DetectorChoice",
     "Engine",
     "EngineConfig",
     "FileReport",
+    "Fill",
     "Identifiers",
+    "InspectMode",
+    "MaskScope",
+    "OnDoubt",
+    "Policy",
+    "Provider",
     "Redaction",
     "Status",
     "__version__",
@@ -30,10 +46,17 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "DetectorChoice": "config",
     "Engine": "pipeline.engine",
     "EngineConfig": "config",
     "FileReport": "report",
+    "Fill": "kinds",
     "Identifiers": "pipeline.arrays",
+    "InspectMode": "config",
+    "MaskScope": "config",
+    "OnDoubt": "config",
+    "Policy": "config",
+    "Provider": "config",
     "Redaction": "pipeline.arrays",
     "Status": "report",
     "redact_stream": "pipeline.live",

@@ -6,7 +6,7 @@ An unknown key is an error, never ignored: a misspelt safety setting must not pa
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -139,6 +139,11 @@ class EngineConfig:
     """Options of PS3.15 E.3 by name, added to the profile's own."""
 
     def __post_init__(self) -> None:
+        # Words and paths may come as strings. One that is no choice must not pass for the default.
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                object.__setattr__(self, each.name, _coerce(each.name, value))
         for name, low, high in (
             ("threads", 0, 1024),
             ("jobs", 1, 256),
@@ -182,7 +187,7 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
     if unknown := sorted(set(values) - set(known)):
         raise ConfigError(f"unknown setting {', '.join(unknown)}: known are {', '.join(known)}")
     try:
-        return replace(EngineConfig(), **{k: _coerce(k, v) for k, v in values.items()})
+        return EngineConfig(**values)
     except (TypeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise

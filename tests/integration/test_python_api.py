@@ -33,7 +33,10 @@ def _cine(path: Path, seed: int = 1) -> Path:
 @pytest.mark.parametrize("block", _BLOCKS, ids=[b.strip().splitlines()[-1][:40] for b in _BLOCKS])
 @pytest.mark.usefixtures("fakes")
 def test_an_example_of_the_documents_runs(
-    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    block: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "in").mkdir()
     _cine(tmp_path / "in" / "cine.dcm")
@@ -41,6 +44,12 @@ def test_an_example_of_the_documents_runs(
     code = block.replace('"cine.dcm"', '"in/cine.dcm"')
 
     exec(compile(code, str(_PAGE), "exec"), {"__name__": "example"})  # noqa: S102  # our own text
+
+    shown = capsys.readouterr().out
+    assert shown
+    assert "None" not in shown
+    if ".run(" in block:
+        assert list((tmp_path / "out").rglob("*.dcm"))
 
 
 def test_all_that_is_exported_exists_and_is_listed() -> None:
