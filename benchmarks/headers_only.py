@@ -12,9 +12,10 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.dicom.audit import audit_file
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.dicom.scrub import Claims, fresh_file_meta, scrub
+from cinescrub.dicom.scrub import Claims, scrub
 from cinescrub.dicom.source import open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import ScrubError
@@ -44,11 +45,10 @@ def scrub_headers(
         registry.check(info)
         outcome = scrub(source.header, profile=profile, pseudonyms=KEY, claims=Claims())
         header = outcome.dataset
-        syntax = registry.output_syntax(info) if info.overlay_bits else info.transfer_syntax
         meta = fresh_file_meta(
             sop_class=str(header.SOPClassUID),
             sop_instance=str(header.SOPInstanceUID),
-            transfer_syntax=syntax,
+            transfer_syntax=info.transfer_syntax,
         )
         with OutputFile(target) as output:
             output.write_header(meta, header)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinescrub import masks
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.dicom.scrub import Claims, fresh_file_meta, scrub
+from cinescrub.dicom.scrub import Claims, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.pipeline import apply

@@ -139,9 +139,6 @@ class CineInfo:
     words: bool = False
     """Native big endian only: 8-bit samples are stored in 16-bit words (VR OW), so that the bytes
     of each pair are swapped (PS3.5 8.1.1, A.3)."""
-    overlay_bits: int = 0
-    """Bits above BitsStored that hold overlays (retired; PS3.3-2004 C.9.2), as a mask on a sample:
-    cleared in every frame, as the profile takes overlays out."""
 
     @property
     def native(self) -> bool:
@@ -259,6 +256,10 @@ class MaskPlan:
         All frames, in order, at most `at_most` in a stretch.
         """
         starts = np.arange(0, self.frames, at_most)
+        if not len(self.rectangles):
+            for start in starts.tolist():
+                yield start, min(start + at_most, self.frames), self.rectangles.copy()
+            return
         inside = np.clip(self.spans.reshape(-1), 0, self.frames)
         edges = np.unique(np.concatenate([starts, inside, [self.frames]])).tolist()
         for start, stop in pairwise(edges):

@@ -14,9 +14,10 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID
 
 from cinescrub import masks
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.dicom.scrub import Claims, fresh_file_meta, scrub
+from cinescrub.dicom.scrub import Claims, scrub
 from cinescrub.dicom.source import open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.pipeline.apply import write_pixels

@@ -11,12 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from cinescrub.config import EngineConfig
+from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.options import Option
 from cinescrub.dicom.profile import Action, basic_profile
+from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.source import open_source
+from cinescrub.errors import InputError
 from cinescrub.pixels import rle
+from cinescrub.pixels.apply import has_unused_bits
 from cinescrub.pixels.decode import Viewer, decode_stored
 from cinescrub.report import FileReport, Status
 from cinescrub.types import Fill
@@ -133,59 +138,117 @@ def test_the_fill_is_the_mean_of_the_surroundings_where_asked_and_said_in_the_re
 
 def coded(values: npt.NDArray[np.integer], suffix: str) -> bytes:
     """Code a frame of 16-bit samples."""
+    plain = values.view(np.uint16)
     if suffix == ".5":
         return rle.encode(values)
-    if suffix == ".4.70":
-        return bytes(imagecodecs.jpeg8_encode(values, lossless=True, predictor=1, bitspersample=16))
-    if suffix == ".4.80":
-        return bytes(imagecodecs.jpegls_encode(values))
+    if suffix in (".4.57", ".4.70"):
+        return bytes(imagecodecs.jpeg8_encode(plain, lossless=True, predictor=1, bitspersample=16))
+    if suffix in (".4.80", ".4.81"):
+        return bytes(imagecodecs.jpegls_encode(plain))
+    if suffix in (".4.90", ".4.91"):
+        return bytes(imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True))
+    if suffix in (".4.201", ".4.202", ".4.203"):
+        return bytes(imagecodecs.htj2k_encode(values, reversible=True))
     return values.astype(">u2" if suffix == ".2" else "<u2").tobytes()
 
 
-@pytest.mark.parametrize("suffix", [".1", ".2", "", ".5", ".4.70", ".4.80"])
-def test_overlays_in_unused_bits_are_cleared_in_every_frame(tmp_path: Path, suffix: str) -> None:
-    values = picture().astype(np.uint16) << 4
-    hidden = np.zeros_like(values)
-    hidden[40:50, 5:70] = 0x1000
-    other = values | np.uint16(0x8000)  # no overlay's: it stays
+TWELVE: dict[str, Any] = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}
+CLEARED = ("", ".1", ".2", ".1.99", ".5", ".4.57", ".4.70", ".4.80", ".4.90", ".4.201")
+
+
+def unused(path: Path) -> list[bool]:
+    """Tell of each frame whether bits above BitsStored are set in what is stored."""
+    with open_source(path) as source:
+        return [has_unused_bits(bytes(f), source.info) for f in source.frames_in_order()]
+
+
+def hiding(path: Path, values: npt.NDArray[np.integer], suffix: str, **attributes: Any) -> Path:
+    """Write two frames of 12-bit samples with a text in the bits above, and an overlay there."""
+    message = np.frombuffer(b"NIGHTINGALE^FLORENCE" * 16, np.uint8).astype(values.dtype)
+    dirty = values.copy()
+    dirty[40, :80] ^= message[:80] << 12
+    dirty[41, :80] ^= message[:80] >> 4 << 12
+    dirty[50:55, 5:70] ^= 0x1000
+    deflated = suffix == ".1.99"
+    write(
+        path,
+        ROOT + (".1" if deflated else suffix),
+        [coded(dirty, suffix), coded(values, suffix)],
+        vr="OW",
+        elements=OVERLAY,
+        **TWELVE | attributes,
+    )
+    if deflated:
+        dataset = pydicom.dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = UID(ROOT + suffix)
+        dataset.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("suffix", CLEARED)
+def test_what_is_hidden_above_the_stored_bits_is_gone_and_no_sample_changed(
+    tmp_path: Path, suffix: str, signed: bool
+) -> None:
+    values = picture().astype(np.int16) << 4
+    if signed:
+        values = values - 2048
+    values = values if signed else values.astype(np.uint16)
+    path = hiding(tmp_path / "in.dcm", values, suffix, PixelRepresentation=int(signed))
+    assert unused(path) == [True, False]
+
+    for name, box in (("whole", (0, 0, 0, 0)), ("redacted", (16, 16, 64, 32))):
+        output = redacted(path, tmp_path / f"{name}.dcm", box)
+
+        expected = values.copy()
+        expected[box[1] : box[3], box[0] : box[2]] = -2048 if signed else 0
+        assert unused(output) == [False, False]
+        assert all(np.array_equal(now, expected) for now in stored(output))
+        assert findings(output) == ()
+
+
+@pytest.mark.parametrize("suffix", [".4.81", ".4.91", ".4.202", ".4.203"])
+def test_syntaxes_that_cannot_clear_them_refuse_by_name(tmp_path: Path, suffix: str) -> None:
+    path = hiding(tmp_path / "in.dcm", picture().astype(np.uint16) << 4, suffix)
+
+    with pytest.raises(InputError, match=r"above BitsStored can't be cleared in (High|JPEG)"):
+        redacted(path, tmp_path / "out.dcm", (0, 0, 0, 0))
+
+
+def test_negative_samples_without_their_sign_get_it(tmp_path: Path) -> None:
+    """That some have it and others don't would be a place to hide one bit of each."""
+    values = (picture().astype(np.int16) << 4) - 2048
+    bare = (values & 0xFFF).astype(np.int16)
     path = write(
         tmp_path / "in.dcm",
-        ROOT + suffix,
-        [coded(values | hidden, suffix), coded(other | hidden, suffix)],
+        ROOT + ".1",
+        [values.tobytes(), bare.tobytes()],
         vr="OW",
-        BitsAllocated=16,
-        BitsStored=12,
-        HighBit=11,
-        elements=OVERLAY,
+        PixelRepresentation=1,
+        **TWELVE,
     )
 
-    output = redacted(path, tmp_path / "out.dcm", (16, 16, 64, 32))
+    output = redacted(path, tmp_path / "out.dcm", (0, 0, 0, 0))
 
-    for meant, now in zip((values, other), stored(output), strict=True):
-        expected = meant.copy()
-        expected[16:32, 16:64] = 0
-        assert np.array_equal(now, expected)
+    assert output.read_bytes().endswith(values.tobytes() * 2)
 
 
 def test_overlay_bits_without_text_are_cleared_too(tmp_path: Path, run_engine: Run) -> None:
     values = np.full((ROWS, COLUMNS), 0x1123, np.uint16)
     path = write(
-        tmp_path / "in.dcm",
-        ROOT + ".1",
-        [values.tobytes()],
-        vr="OW",
-        BitsAllocated=16,
-        BitsStored=12,
-        HighBit=11,
-        elements=OVERLAY,
+        tmp_path / "in.dcm", ROOT + ".1", [values.tobytes()], vr="OW", elements=OVERLAY, **TWELVE
     )
 
     report = run_engine(path)
 
     assert report.output is not None
     assert report.rectangles == ()
-    assert (stored(report.output)[0] == 0x123).all()
-    assert pydicom.dcmread(report.output).ImageType[0] == "DERIVED"
+    assert report.output.read_bytes().endswith(np.full_like(values, 0x123).tobytes())
+    assert pydicom.dcmread(report.output).ImageType[0] == "ORIGINAL"  # no sample is another
+
+
+def findings(path: Path) -> tuple[str, ...]:
+    return audit_file(path, IdentifierSearch(()), profile=basic_profile())
 
 
 @pytest.mark.parametrize("option", Option)
@@ -199,7 +262,7 @@ def test_every_profile_takes_overlays_out_which_is_why_their_bits_are_cleared(
         assert profile.decide(tag, 3).action is Action.REMOVE
 
 
-def test_a_padding_value_beyond_the_stored_bits_stays(tmp_path: Path) -> None:
+def test_a_padding_value_beyond_the_stored_bits_is_cut_to_them(tmp_path: Path) -> None:
     values = (picture() << 2).astype(np.int16)
     values[:4] = -2000 - 0x1000  # below what 12 bits can hold, as scanners write it
     path = write(
@@ -207,19 +270,17 @@ def test_a_padding_value_beyond_the_stored_bits_stays(tmp_path: Path) -> None:
         ROOT + ".1",
         [values.tobytes()],
         vr="OW",
-        BitsAllocated=16,
-        BitsStored=12,
-        HighBit=11,
         PixelRepresentation=1,
         PixelPaddingValue=-2000 - 0x1000,
+        **TWELVE,
     )
 
     output = redacted(path, tmp_path / "out.dcm", (16, 16, 64, 32))
 
     expected = values.copy()
+    expected[:4] = -2000
     expected[16:32, 16:64] = -2048
-    assert np.array_equal(stored(output)[0], expected)
-    assert pydicom.dcmread(output).PixelPaddingValue == -2000 - 0x1000
+    assert output.read_bytes().endswith(expected.tobytes())
 
 
 COLOURS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -1,134 +1,49 @@
 """A last look at an output: every byte accounted for, nothing in it that identifies.
 
-It reads what was written as it is, trusting nothing that the scrub says. `audit_file` walks a
-file from its first byte to its last; `audit` judges a header in memory by the same rules. What is
-found names the element, never the value.
+It reads what was written as it is, from the first byte to the last, trusting nothing that the
+scrub says. What is found names the element, never the value.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from pydicom import Dataset
-
 from cinescrub.dicom import values
-from cinescrub.dicom.audit_pixels import EXTENDED_TABLES, audit_pixels, image_of
-from cinescrub.dicom.claims import STAMPED, own_texts
+from cinescrub.dicom.audit_pixels import EXTENDED_TABLES, IMAGE_TAGS, audit_pixels, image_of
 from cinescrub.dicom.cursor import SearchedCursor, file_blocks, inflated_blocks
-from cinescrub.dicom.dummies import is_dummy
-from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, syntax_name
+from cinescrub.dicom.file_meta import IMPLEMENTATION_CLASS_UID
+from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.iods import ROOT
+from cinescrub.dicom.judge import Judge
 from cinescrub.dicom.needles import IN_NATIVE, Needles
-from cinescrub.dicom.private import is_safe_creator, safe_representation
-from cinescrub.dicom.profile import Action, Profile, Rules
-from cinescrub.dicom.pseudonym import is_pseudonym
-from cinescrub.dicom.scrub import IMPLEMENTATION_CLASS_UID
+from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.standard import is_registered
 from cinescrub.dicom.structure import Encoding, label
-from cinescrub.dicom.values import (
-    BULK_VRS,
-    CHARSET_TAG,
-    NUMBER_VRS,
-    STRING_VRS,
-    charset_of,
-    data,
-    decoded,
-    first_text,
-    fits,
-    is_empty,
-    items,
-    representation,
-    stored,
-    texts,
-)
-from cinescrub.dicom.walker import Level, UnaccountedError, Value, Walker
-from cinescrub.errors import InputError, ScrubError
-from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.dicom.walker import UnaccountedError, Value, Walker
+from cinescrub.errors import InputError
 from cinescrub.types import CineInfo
 
-__all__ = ["audit", "audit_file"]
+__all__ = ["audit_file"]
 
-_PSEUDONYMS: Final = frozenset({0x00100010, 0x00100020})
-_SOP_CLASS: Final = 0x00080016
-_OURS: Final = "2.25."
 _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATION, _VERSION = (
     0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013,
 )  # fmt: skip
+_OF_ROOT: Final = ((_CLASS, 0x00080016), (_INSTANCE, 0x00080018))
+"""What file meta information repeats of the dataset, and where it is there."""
+_REMEMBERED: Final = IMAGE_TAGS | {tag for _, tag in _OF_ROOT}
 _META: Final = (0x00020000, 0x00020001, _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATION, _VERSION)
 """The file meta information that an output has, and all of it (PS3.10 7.1)."""
 
 
-def audit(
-    dataset: Dataset,
-    identifiers: Iterable[HeaderIdentifier] | IdentifierSearch,
-    *,
-    profile: Profile,
-    uids: frozenset[str] = frozenset(),
-) -> int:
-    """Search a scrubbed header for what must not be in it.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The output's header; borrowed.
-    identifiers : iterable of HeaderIdentifier, or IdentifierSearch
-        Of the input. How each is judged is said in `cinescrub.dicom.search`.
-    profile : Profile
-        That the scrub applied.
-    uids : frozenset of str
-        UIDs of the input that were replaced.
-
-    Returns
-    -------
-    int
-        How many elements were judged.
-
-    Raises
-    ------
-    ScrubError
-        An element is there that the profile removes, or a value holds an identifier.
-    InputError
-        The dataset can't be read.
-    """
-    judge = _Judge.of(profile, first_text(dataset, _SOP_CLASS), _search_of(identifiers), uids)
-    judged = 0
-    for value in _held(dataset, Level()):
-        for fault in judge.faults(value):
-            raise ScrubError(fault)
-        judged += 1
-    return judged
-
-
-def _search_of(identifiers: Iterable[HeaderIdentifier] | IdentifierSearch) -> IdentifierSearch:
-    if isinstance(identifiers, IdentifierSearch):
-        return identifiers
-    return IdentifierSearch(identifiers)
-
-
-def _held(dataset: Dataset, level: Level) -> Iterator[Value]:
-    """Yield the elements of a dataset as a walk over its bytes would."""
-    level.charset = charset_of(dataset, level.charset)
-    for key in sorted(dataset.keys()):
-        tag = int(key)
-        place = f"{level.path}{label(tag, proven=True)}"
-        element = stored(dataset, tag)
-        level.note(tag, element)
-        value = level.value(place, tag, element)
-        yield value
-        if element.VR == "SQ" or representation(element, tag, signed=False) == "SQ":
-            for number, item in enumerate(items(element, tag, level.charset)):
-                yield from _held(item, level.inner(tag, f"{place}[{number}]"))
-
-
 def audit_file(
     path: Path,
-    identifiers: Iterable[HeaderIdentifier] | IdentifierSearch = (),
+    search: IdentifierSearch,
     *,
     profile: Profile,
     uids: frozenset[str] = frozenset(),
@@ -145,8 +60,8 @@ def audit_file(
     ----------
     path : Path
         A file of ours, finished; only read.
-    identifiers : iterable of HeaderIdentifier, or IdentifierSearch
-        Of the input, where it is at hand; or the search for them, where there is one.
+    search : IdentifierSearch
+        For the input's identifiers, where it is at hand.
     profile : Profile
         That the scrub applied.
     uids : frozenset of str
@@ -158,13 +73,15 @@ def audit_file(
         What was found, a line each; empty for a clean file. After bytes that can't be read no
         further ones are.
     """
-    auditor = _Auditor(profile, _search_of(identifiers), uids)
+    auditor = _Auditor(profile, search, uids)
     found: list[str] = []
-    with path.open("rb") as file:
-        try:
-            found.extend(auditor.findings(file.fileno()))
-        except (UnaccountedError, InputError) as error:
-            found.append(error.message)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found.extend(auditor.findings(descriptor))
+    except (UnaccountedError, InputError) as error:
+        found.append(error.message)
+    finally:
+        os.close(descriptor)
     return tuple(dict.fromkeys(found))
 
 
@@ -182,9 +99,9 @@ class _Auditor:
     uids: frozenset[str]
     meta: dict[int, str] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
-    """First values of the root's string elements."""
+    """First values of string elements of the root that say what its pixels are."""
     numbers: dict[int, int] = field(default_factory=dict)
-    """First values of the root's US elements."""
+    """First values of US elements of the same kind."""
 
     def findings(self, descriptor: int) -> Iterator[str]:
         header = self.search.needles
@@ -199,15 +116,17 @@ class _Auditor:
             if (end - start) % 2:
                 yield "the deflated dataset has an odd length"
             cursor = SearchedCursor(inflated_blocks(descriptor, start), header)
-        judge = _Judge.of(self.profile, self.meta.get(_CLASS, ""), self.search, self.uids)
+        judge = Judge.of(self.profile, self.meta.get(_CLASS, ""), self.search, self.uids)
         walker = Walker(cursor, encoding, judge.private_representation)
         tables = []
         for value in walker.walk():
             if value.tag in EXTENDED_TABLES and value.parent == ROOT:
                 tables.append(values.data(value.element))
                 continue
-            self._remember(value)
-            yield from judge.faults(value)
+            if value.tag in _REMEMBERED and value.parent == ROOT:
+                self._remember(value)
+            if faults := judge.faults(value):
+                yield from faults
         yield from self._identity()
         info = image_of(self.numbers, self.texts, syntax)
         in_pixels = header.no_shorter_than(IN_NATIVE) if info.native else header
@@ -250,123 +169,21 @@ class _Auditor:
             yield "the file meta information is not of this implementation"
         if not self.meta.get(_VERSION, "").startswith("CINESCRUB_"):
             yield f"{label(_VERSION)} is not ours"
-        if syntax_name(self.meta.get(_SYNTAX, "")) == "private or unknown UID":
+        if not is_registered(self.meta.get(_SYNTAX, "")):
             yield f"{label(_SYNTAX)} is not one of the standard"
 
     def _identity(self) -> Iterator[str]:
-        for tag, of_root in ((_CLASS, 0x00080016), (_INSTANCE, 0x00080018)):
+        for tag, of_root in _OF_ROOT:
             if self.meta.get(tag) != self.texts.get(of_root):
                 yield f"{label(tag)} is not that of the dataset"
 
     def _remember(self, value: Value) -> None:
-        if value.parent != ROOT:
-            return
         if value.element.VR == "US":
             self.numbers[value.tag] = values.integer(value.element) or 0
         elif value.element.VR in ("CS", "IS", "UI"):
-            self.texts[value.tag] = _texts_of(value)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Says of one element what is wrong with it."""
-
-    profile: Profile
-    rules: Rules
-    search: IdentifierSearch
-    uids: frozenset[str]
-    own: frozenset[str]
-    """What we write ourselves."""
-
-    @classmethod
-    def of(
-        cls,
-        profile: Profile,
-        sop_class: str,
-        search: IdentifierSearch,
-        uids: frozenset[str],
-    ) -> _Judge:
-        rules, own = profile.for_object(sop_class), own_texts(profile.edition)
-        return cls(profile, rules, search, uids, own)
-
-    def private_representation(self, creator: str, tag: int) -> str:
-        return safe_representation(creator, tag, None, self.profile.options)
-
-    def faults(self, value: Value) -> Sequence[str]:
-        tag, element, parent = value.tag, value.element, value.parent
-        if tag >> 16 & 1:
-            return self._private_faults(value)
-        stamped = tag in STAMPED and parent == ROOT
-        action = self.rules.decide(tag, parent).action
-        if action is Action.REMOVE and not stamped:
-            return (f"{value.place} is still there, which the profile removes",)
-        vr = representation(element, tag, signed=element.VR == "SS")
-        if not vr:
-            return (f"{value.place} has a value representation that can hold anything",)
-        if vr == "SQ" or (vr in NUMBER_VRS and fits(element, vr, tag)):
-            return ()
-        found = texts(element, vr, value.charset) if vr in STRING_VRS else ()
-        faults = self._value_faults(value, vr, found)
-        if not (stamped or self._is_as_told(action, value, vr, found)):
-            faults.insert(0, f"{value.place} has a value that the profile replaces")
-        return faults
-
-    def _private_faults(self, value: Value) -> Sequence[str]:
-        """Judge a private element: a safe one by its list, or the creator of such."""
-        tag, element, options = value.tag, value.element, self.profile.options
-        if tag & 0xFFFF <= 0xFF:
-            name = "".join(texts(element, "LO", value.charset)[:1])
-            safe = "LO" if is_safe_creator(name, tag >> 16, options) else ""
-        else:
-            stated = None if element.VR is None else str(element.VR)
-            safe = safe_representation(value.creator, tag, stated, options)
-        if not safe:
-            return (f"{value.place} is still there, which the profile removes",)
-        if safe == "SQ":
-            return ()
-        found = texts(element, safe, value.charset) if safe in STRING_VRS else ()
-        return self._value_faults(value, safe, found)
-
-    def _value_faults(self, value: Value, vr: str, found: tuple[str, ...]) -> list[str]:
-        tag, element = value.tag, value.element
-        faults: list[str] = []
-        if not (fits(element, vr, tag) and decoded(element, vr, value.charset)):
-            faults.append(f"{value.place} has a value that isn't one of its representation")
-        for text in found:
-            if text not in self.own and self._leaks(text, tag, vr):
-                faults.append(f"an identifier of this file is still in {value.place}")
-                break
-        if vr in BULK_VRS and self.search.finds_in_bytes(data(element)):
-            faults.append(f"an identifier of this file is in the bytes of {value.place}")
-        return faults
-
-    def _is_as_told(self, action: Action, value: Value, vr: str, found: tuple[str, ...]) -> bool:
-        """Whether a value is what the profile's action makes of any."""
-        if action is Action.KEEP and vr != "UI":
-            return True
-        if value.tag == CHARSET_TAG or is_empty(value.element, vr):
-            return True
-        if vr == "UI" and action not in (Action.KEEP, Action.CLEAN):
-            return all(not uid or uid.startswith(_OURS) or is_registered(uid) for uid in found)
-        if action not in (Action.EMPTY, Action.DUMMY):
-            return True
-        if value.tag in _PSEUDONYMS:
-            return all(is_pseudonym(text) for text in found)
-        return all(is_dummy(text, vr) for text in found)
-
-    def _leaks(self, text: str, tag: int, vr: str) -> bool:
-        if is_dummy(text, vr):
-            return False
-        if vr == "UI":
-            if text in self.uids:
-                return True
-            kept = text and not is_registered(text) and not text.startswith(_OURS)
-            return bool(kept) and self.search.finds_in_uid(text)
-        if tag in _PSEUDONYMS and is_pseudonym(text):
-            return self.search.finds_long(text)  # four letters occur in a random token by chance
-        return self.search.finds(text, vr, tag)
+            self.texts[value.tag] = "".join(_texts_of(value)[:1])
 
 
 def _texts_of(value: Value) -> tuple[str, ...]:
     vr = str(value.element.VR)
-    return texts(value.element, vr, value.charset) if vr in STRING_VRS else ()
+    return values.texts(value.element, vr, value.charset) if vr in values.STRING_VRS else ()

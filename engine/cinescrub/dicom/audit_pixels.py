@@ -18,7 +18,7 @@ from cinescrub.errors import InputError
 from cinescrub.pixels import apply, native
 from cinescrub.types import CineInfo
 
-__all__ = ["audit_pixels", "image_of"]
+__all__ = ["EXTENDED_TABLES", "IMAGE_TAGS", "audit_pixels", "image_of"]
 
 _PLACE: Final = "(7FE0,0010) PixelData"
 _ITEM, _END = struct.pack("<HH", 0xFFFE, 0xE000), struct.pack("<HH", 0xFFFE, 0xE0DD)
@@ -34,6 +34,9 @@ _TAGS: Final = MappingProxyType(
     }
 )
 _OPTIONAL: Final = frozenset({0x00280006})
+_PHOTOMETRIC, _FRAMES, _HIGH_BIT = 0x00280004, 0x00280008, 0x00280102
+IMAGE_TAGS: Final = frozenset({*_TAGS, _PHOTOMETRIC, _FRAMES, _HIGH_BIT})
+"""Root elements that `image_of` is made of."""
 
 
 def image_of(numbers: Mapping[int, int], texts: Mapping[int, str], syntax: str) -> CineInfo:
@@ -56,7 +59,7 @@ def image_of(numbers: Mapping[int, int], texts: Mapping[int, str], syntax: str) 
     missing = [tag for tag in _TAGS if tag not in numbers and tag not in _OPTIONAL]
     if missing:
         raise UnaccountedError("the image's description is incomplete")
-    frames = texts.get(0x00280008, "").strip() or "1"
+    frames = texts.get(_FRAMES, "").strip() or "1"
     if not frames.isdecimal():
         raise UnaccountedError("(0028,0008) NumberOfFrames is not a number")
     values = {name: numbers.get(tag, 0) for tag, name in _TAGS.items()}
@@ -66,10 +69,10 @@ def image_of(numbers: Mapping[int, int], texts: Mapping[int, str], syntax: str) 
         rows=values["rows"],
         columns=values["columns"],
         samples=values["samples"],
-        photometric=texts.get(0x00280004, ""),
+        photometric=texts.get(_PHOTOMETRIC, ""),
         bits_allocated=values["allocated"],
         bits_stored=values["stored"],
-        high_bit=numbers.get(0x00280102, values["stored"] - 1),
+        high_bit=numbers.get(_HIGH_BIT, values["stored"] - 1),
         signed=values["signed"] == 1,
         planar=values["planar"],
     )
@@ -148,7 +151,12 @@ def _unused_bits(info: CineInfo) -> Callable[[bytes], bool]:
     if info.bits_stored == info.bits_allocated:
         return lambda _: False
     dtype = info.dtype.newbyteorder("<" if info.little_endian else ">")
-    return lambda block: native.has_unused_bits(np.frombuffer(block, dtype), info.bits_stored)
+
+    def check(block: bytes) -> bool:
+        samples = np.frombuffer(block, dtype)
+        return native.without_unused_bits(samples, info.bits_stored) is not samples
+
+    return check
 
 
 def _encapsulated(cursor: Cursor, info: CineInfo, extended: tuple[bytes, ...]) -> Iterator[str]:
@@ -210,7 +218,7 @@ def _table(cursor: Cursor) -> bytes:
 
 def _has_more_than_pixels(frame: bytes, info: CineInfo) -> bool:
     try:
-        return apply.clean(frame, info) is not frame
+        return apply.strip(frame, info) is not frame
     except InputError:
         raise UnaccountedError(f"{_PLACE} has a frame that is no stream of its syntax") from None
 

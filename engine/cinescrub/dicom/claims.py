@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pydicom import Dataset, config
+from pydicom import Dataset
 from pydicom.dataelem import DataElement
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
@@ -134,4 +135,5 @@ def _code(value: str, meaning: str) -> Dataset:
 
 def _put(dataset: Dataset, tag: int, vr: str, value: str | list[str] | Sequence) -> None:
     # Not validated: the further values of an ImageType are the input's, kept as they were.
-    dataset[BaseTag(tag)] = DataElement(BaseTag(tag), vr, value, validation_mode=config.IGNORE)
+    held = MultiValue(str, value) if type(value) is list else value
+    dataset[BaseTag(tag)] = DataElement(BaseTag(tag), vr, held, already_converted=True)

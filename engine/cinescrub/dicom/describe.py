@@ -17,7 +17,7 @@ from pydicom.tag import BaseTag
 from cinescrub.dicom.header import guarded, raw_element, syntax_name
 from cinescrub.dicom.palette import read_palette
 from cinescrub.dicom.structure import label
-from cinescrub.dicom.values import dictionary_vr
+from cinescrub.dicom.values import dictionary_vr, first_text
 from cinescrub.errors import InputError
 from cinescrub.types import CineInfo, Palette, Region
 
@@ -81,6 +81,7 @@ def describe(header: Dataset, transfer_syntax: str, *, little: bool, words: bool
     if samples == 4 or _SAMPLES_OF.get(photometric, samples) != samples:
         raise InputError(f"{samples} samples a pixel do not fit the photometric interpretation")
     bits = _bits(header)
+    _check_overlays(header, bits)
     palette: Palette | None = None
     if photometric == "PALETTE COLOR":
         palette = read_palette(header, little=little, signed=bits.signed)
@@ -102,7 +103,6 @@ def describe(header: Dataset, transfer_syntax: str, *, little: bool, words: bool
         regions=_regions(header),
         rate=_rate(header),
         words=words and not little and bits.allocated == 8,
-        overlay_bits=_overlay_bits(header, bits),
     )
 
 
@@ -120,32 +120,28 @@ def refuse_without_pixels(header: Dataset) -> InputError:
     return InputError(f"no pixel data: {kind} objects are not supported yet")
 
 
-def _overlay_bits(header: Dataset, bits: _Bits) -> int:
-    """Return which unused bits of the pixels hold overlays (retired; PS3.3-2004 C.9.2), as a mask.
+def _check_overlays(header: Dataset, bits: _Bits) -> None:
+    """Refuse overlays in bits of the pixels that are used.
 
-    The scrub takes overlay elements out; these bits are to be cleared, or whoever knows of them
-    could still read what was drawn there. Unused bits that no overlay names are left alone: in
-    real files they are the sign's, or those of a padding value beyond the bits stored.
+    Those in unused bits (retired; PS3.3-2004 C.9.2) go with all other unused bits, as the scrub
+    takes overlay elements out. In used bits they couldn't be told from the picture.
     """
-    mask = 0
     # PS3.5 7.6 has sixteen groups of overlays, older files more. Most images have none.
     groups = {key >> 16 for key in header.keys()}  # noqa: SIM118 - a Dataset iterates over elements
     for group in sorted(g for g in groups if g >> 8 == 0x60 and not g & 1):
         own = _integer(header, group << 16 | 0x0100, 0, 65535, missing=1)
         bit = _integer(header, group << 16 | 0x0102, 0, 65535, missing=0)
-        if bits.stored <= bit < bits.allocated:
-            mask |= 1 << bit
-        elif (own, bit) != (1, 0) and BaseTag(group << 16 | 0x3000) not in header:
+        unused = bits.stored <= bit < bits.allocated
+        if not unused and (own, bit) != (1, 0) and BaseTag(group << 16 | 0x3000) not in header:
             raise InputError(f"the overlay of group {group:04X} lies in no unused bit: malformed")
-    return mask
 
 
 def _rate(header: Dataset) -> float | None:
     """Return frames a second; nothing depends on it but whether a counter is told from a clock."""
     for tag, times in ((_FRAME_TIME, True), (_CINE_RATE, False)):
         try:
-            value = float(header[BaseTag(tag)].value)
-        except (KeyError, TypeError, ValueError, OverflowError):
+            value = float(first_text(header, tag))
+        except ValueError:
             continue
         if 0 < value < _MAX_RATE:
             return 1000 / value if times else value

@@ -17,10 +17,11 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_dataset
 from pydicom.multival import MultiValue
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+from pydicom.tag import BaseTag
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, PersonName
 
 from cinescrub.dicom.header import quiet
-from cinescrub.dicom.values import Stored
+from cinescrub.dicom.values import Stored, is_empty
 from cinescrub.errors import ScrubError
 
 __all__ = ["encoded_dataset", "encoded_meta"]
@@ -68,7 +69,8 @@ def encoded_meta(meta: FileMetaDataset) -> bytes:
     ScrubError
         An element that the standard requires is missing, or a value can't be encoded.
     """
-    if any(tag not in meta or not meta[tag].value for tag in _REQUIRED):
+    held = {int(tag): element for tag, element in meta.items()}
+    if any(tag not in held or is_empty(held[tag], str(held[tag].VR)) for tag in _REQUIRED):
         raise ScrubError("the file meta information lacks an element that the standard requires")
     body = encoded_dataset(meta, implicit=False, little=True)
     return struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(body)) + body
@@ -87,7 +89,8 @@ class _Encoder:
         self._long = struct.Struct(f"{order}HH2sHL")
 
     def dataset(self, dataset: Dataset, inherited: _Codecs) -> bytes:
-        elements = dict(dataset.items())
+        # By plain numbers: pydicom's tags compare themselves, at many times the cost.
+        elements = {int(key): element for key, element in dataset.items()}
         held = dataset._character_set
         as_read = (
             dataset.original_encoding == (self._implicit, self._little)
@@ -97,13 +100,12 @@ class _Encoder:
             return self._converted(dataset, inherited)
         codecs: _Codecs = held if 0x00080005 in elements else inherited
         parts = []
-        for key in sorted(elements):
-            tag = int(key)
+        for tag in sorted(elements):
             if tag & 0xFFFF == 0 and tag >> 16 > 6:
                 continue  # group lengths are retired (PS3.5 7.2)
-            element = elements[key]
+            element = elements[tag]
             if isinstance(element, RawDataElement) and element.value is None:  # left in its file
-                element = dataset.get_item(key)
+                element = dataset.get_item(BaseTag(tag))
             parts.append(self._element(tag, element, codecs))
         return b"".join(parts)
 
@@ -162,7 +164,9 @@ def _plain(element: DataElement, vr: str) -> bytes | None:
     value = element.value
     if value is None or value == "":
         return b""
-    if vr not in _PLAIN:
+    if isinstance(value, PersonName):
+        value = str(value)
+    elif vr not in _PLAIN:
         return None
     if isinstance(value, MultiValue | list):
         if not all(isinstance(each, str) for each in value):

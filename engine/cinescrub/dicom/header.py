@@ -30,6 +30,7 @@ from cinescrub.dicom.structure import (
     Encoding,
     elements,
     label,
+    meta_elements,
 )
 from cinescrub.errors import CinescrubError, InputError, NotDicomError
 
@@ -200,9 +201,7 @@ def _read_meta(file: BinaryIO, start: int, size: int) -> tuple[FileMetaDataset, 
     file.seek(start)
     stop = start
     found: list[RawDataElement] = []
-    while file.read(2) == b"\x02\x00":
-        file.seek(stop)
-        element = next(elements(file, Encoding(implicit=False, little=True), size))
+    for element in meta_elements(file, size):
         if element.length == UNDEFINED or element.value + element.length > size:
             raise InputError("truncated: the file ends inside the file meta information")
         stop = element.value + element.length
@@ -258,10 +257,8 @@ def _parses(
                 return False, known
             before = element.tag
             if element.tag == _SOP_CLASS:
-                here = file.tell()  # the generator goes on from where it stopped
                 file.seek(element.value)
                 known = file.read(len(_STANDARD_ROOT)) == _STANDARD_ROOT
-                file.seek(here)
             if element.tag in PIXEL_TAGS:
                 return not native or element.length != UNDEFINED, known
     except InputError:
@@ -318,7 +315,7 @@ def _list(file: BinaryIO, encoding: Encoding, end: int | None) -> Layout:
             raise InputError(f"malformed: {label(element.tag)} occurs twice")
         seen.add(element.tag)
         header.append(element)
-        if not _left_out(element) and element.length != UNDEFINED:
+        if element.length != UNDEFINED and not _left_out(element):
             total += element.length
         if total > MAX_HEADER_BYTES:
             raise InputError("the header is longer than 64 MiB: refused to keep memory bounded")
@@ -327,9 +324,9 @@ def _list(file: BinaryIO, encoding: Encoding, end: int | None) -> Layout:
 
 
 def _left_out(element: Element) -> bool:
-    if element.tag == ITEM:
-        return True
-    private_bulk = bool(element.tag >> 16 & 1) and element.length > BULK_BYTES
+    if element.length <= BULK_BYTES or element.tag == ITEM:
+        return element.tag == ITEM
+    private_bulk = bool(element.tag >> 16 & 1)
     return private_bulk and not (element.length == UNDEFINED and element.vr in ("SQ", "UN"))
 
 
@@ -354,6 +351,7 @@ def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...
     held: dict[BaseTag, RawDataElement | DataElement] = {}
     codecs: str | list[str] = default_encoding
     left_out = []
+    start, block = _at_once(file, layout)
     with guarded("malformed: the header can't be read"):
         for element in layout.header:
             tag, vr, length, at, value_at = element
@@ -365,8 +363,11 @@ def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...
                 file.seek(at)
                 held[key] = next(data_element_generator(file, implicit, little, encoding=codecs))
                 continue
-            file.seek(value_at)
-            stated, value = None if implicit else vr, file.read(length)
+            value = block[value_at - start : value_at - start + length]
+            if len(value) < length:
+                file.seek(value_at)
+                value = file.read(length)
+            stated = None if implicit else vr
             raw = RawDataElement(key, stated, length, value, value_at, implicit, little)
             held[key] = raw
             if tag == _CHARSET:
@@ -374,6 +375,18 @@ def read_header(file: BinaryIO, layout: Layout) -> tuple[Dataset, tuple[int, ...
         dataset = Dataset(held)
         dataset.set_original_encoding(implicit, little, codecs)
     return dataset, tuple(left_out)
+
+
+def _at_once(file: BinaryIO, layout: Layout) -> tuple[int, bytes]:
+    """Read a header of common size in one go; return its offset and its bytes, perhaps none."""
+    if not layout.header:
+        return 0, b""
+    start, last = layout.header[0].start, layout.header[-1]
+    end = last.value + (0 if last.length == UNDEFINED else last.length)
+    if end - start > BULK_BYTES:
+        return start, b""
+    file.seek(start)
+    return start, file.read(end - start)
 
 
 def raw_element(dataset: Dataset, tag: int) -> RawDataElement | None:

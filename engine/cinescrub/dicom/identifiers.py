@@ -7,6 +7,8 @@ are collected from every depth and never shown. UIDs are apart: no machine print
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -14,10 +16,12 @@ from pydicom import Dataset
 
 from cinescrub.dicom.values import (
     DEFAULT_CHARSET,
+    STRING_VRS,
     Charset,
     Parsed,
     Stored,
     charset_of,
+    dictionary_vr,
     items,
     representation,
     stored,
@@ -27,7 +31,7 @@ from cinescrub.errors import InputError
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.types import PhiKind
 
-__all__ = ["MAX_DEPTH", "collect", "collect_with_tags", "walk"]
+__all__ = ["MAX_DEPTH", "collect", "collect_with_tags"]
 
 MAX_DEPTH: Final = 32
 """Sequences in sequences. The deepest IODs of PS3.3 need about ten; more is a bomb."""
@@ -72,6 +76,7 @@ _KINDS_BY_VR: Final = MappingProxyType(
 )
 _FRAME_TIMES: Final = frozenset({0x00189074, 0x00189151})
 """Frame Acquisition and Frame Reference DateTime."""
+_TEXT_OR_BYTES: Final = STRING_VRS | {"OB"}
 _STATION: Final = 0x00081010
 _MODEL: Final = (0x00080070, 0x00081090)
 """Make and model of the machine, which many sites leave as its station name."""
@@ -108,7 +113,7 @@ def collect_with_tags(
     """
     machine: set[str] = set()
     found: dict[tuple[PhiKind, str], set[int]] = {}
-    for tag, vr, element, charset in walk(dataset, parsed=parsed):
+    for tag, vr, element, charset in _interesting(dataset, DEFAULT_CHARSET, 0, parsed):
         if tag in _MODEL:
             machine.update(value.casefold() for value in texts(element, vr, charset))
         kind = _kind(tag, vr)
@@ -125,34 +130,37 @@ def collect_with_tags(
     }
 
 
-def walk(
-    dataset: Dataset,
-    charset: Charset = DEFAULT_CHARSET,
-    depth: int = 0,
-    *,
-    signed: bool = False,
-    parsed: Parsed | None = None,
+def _interesting(
+    dataset: Dataset, charset: Charset, depth: int, parsed: Parsed | None
 ) -> Iterator[tuple[int, str, Stored, Charset]]:
-    """Yield tag, VR, element and character set of everything but sequences and private elements.
-
-    Elements whose VR is unknown come with an empty one. Items are entered depth first.
-    """
+    """Yield tag, VR, element and character set of what may identify; items depth first."""
     if depth > MAX_DEPTH:
         raise InputError(f"malformed: sequences are nested deeper than {MAX_DEPTH}")
     charset = charset_of(dataset, charset)
-    held = {int(key): element for key, element in dataset.items()}
-    for tag in sorted(held):
-        if tag >> 16 & 1:
-            continue
-        element = held[tag]
-        if element.value is None:  # left in the file
-            element = stored(dataset, tag)
-        vr = representation(element, tag, signed=signed)
+    found = [
+        (tag, vr, element)
+        for tag, element in ((int(key), element) for key, element in dataset.items())
+        if (vr := _interest(tag, element.VR))
+    ]
+    found.sort(key=itemgetter(0))
+    for tag, vr, element in found:
+        held = stored(dataset, tag) if element.value is None else element
         if vr == "SQ":
-            for item in items(element, tag, charset, parsed):
-                yield from walk(item, charset, depth + 1, signed=signed, parsed=parsed)
+            for item in items(held, tag, charset, parsed):
+                yield from _interesting(item, charset, depth + 1, parsed)
         else:
-            yield tag, vr, element, charset
+            yield tag, vr, held, charset
+
+
+@lru_cache(maxsize=1 << 14)
+def _interest(tag: int, stated: str | None) -> str:
+    """Return the VR of an element that is a sequence or may identify; nothing of all others."""
+    if tag >> 16 & 1:
+        return ""
+    vr = representation(stated, tag, signed=False)
+    if not vr and stated in _TEXT_OR_BYTES:  # it goes, but a name stated as LO is still a name
+        vr = dictionary_vr(tag)
+    return vr if vr == "SQ" or tag in _MODEL or _kind(tag, vr) is not None else ""
 
 
 def _parts(tag: int, vr: str, value: str) -> list[str]:

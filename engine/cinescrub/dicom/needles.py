@@ -6,17 +6,19 @@ Bytes have no words, so chance decides what may count. A form is searched for if
 bytes or more: in compressed pixel data each is there by chance once in 2^64 positions. It is the
 value as stored, a name's components in either order with the separators that writers use, the
 value without separators, words of a name that the standard itself doesn't use; in ASCII of any
-case, as UTF-16, and in the encodings of its script. Dates are left out: eight digits are in any
-UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells every number:
-there a form needs twelve bytes. Characters that only rise or only fall (`12345678`) are a palette's
-ramp. Shorter forms are the decoded values' to find
-(`cinescrub.dicom.search`), and what is drawn in pixels is the inspection's.
+case and without accents, as UTF-16, and in the encodings of its script. Dates are left out: eight
+digits are in any UID. In uncompressed pixels grey levels *are* bytes, and a dark noisy area spells
+every number: there a form needs twelve bytes. Characters that only rise or only fall (`12345678`)
+are a palette's ramp. Shorter forms are the decoded values' to find (`cinescrub.dicom.search`), and
+what is drawn in pixels is the inspection's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise, permutations
+from copy import copy
+from functools import cached_property
+from itertools import permutations
 from typing import Final
 
 import cv2
@@ -27,6 +29,7 @@ from cinescrub.dicom.charset import readings
 from cinescrub.dicom.dummies import PLACEHOLDERS
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.policy.ocr import fold
 from cinescrub.types import PhiKind
 
 __all__ = ["IN_NATIVE", "SHORTEST", "Needles"]
@@ -57,26 +60,24 @@ class Needles:
         texts = {
             text
             for identifier in identifiers
-            for value in readings(identifier.value)
+            for value in _spellings(identifier.value)
             for text in _printed(identifier.kind, value)
         }
-        self._set(frozenset(form[:_LONGEST] for text in texts for form in _encoded(text)), shortest)
-
-    def _set(self, forms: frozenset[bytes], shortest: int) -> None:
-        self._forms = frozenset(form for form in forms if len(form) >= shortest)
+        forms = frozenset(form[:_LONGEST] for text in texts for form in _encoded(text))
+        self._choose(forms, shortest)
         self._pairs = _table(self._forms)
+
+    def _choose(self, forms: frozenset[bytes], shortest: int) -> None:
+        self._forms = frozenset(form for form in forms if len(form) >= shortest)
         # So many whole 16-bit words of a block lie in every form, wherever it starts.
         self._words = (shortest - 1) // 2
-        whole = np.frombuffer(b"".join(self._forms), np.uint8)
-        # Keys across the border of two forms are kept too: what is found is compared in the end.
-        self._starts = _keys_at(whole, np.arange(max(0, len(whole) - _KEY + 1)))
         self.overlap = max(map(len, self._forms), default=1) - 1
         """Bytes of the block before that a block has to start with, so that no form is cut."""
 
     def no_shorter_than(self, shortest: int) -> Needles:
         """Return those of the forms that have `shortest` bytes or more."""
-        fewer = object.__new__(Needles)
-        fewer._set(self._forms, shortest)
+        fewer = copy(self)  # with the tables of all: what they mark too often is compared
+        fewer._choose(self._forms, shortest)
         return fewer
 
     def __len__(self) -> int:
@@ -95,23 +96,38 @@ class Needles:
             return False
         hits: npt.NDArray[np.uint8] = cv2.LUT(words.reshape(1, -1), self._pairs)[0]
         last = len(hits) - self._words + 1
-        in_a_row = hits[:last].copy()
-        for step in range(1, self._words):
+        in_a_row = hits[:last] & hits[1 : last + 1]
+        for step in range(2, self._words):
             in_a_row &= hits[step : last + step]
-        starts = 2 * np.flatnonzero(in_a_row)
+        starts = 2 * in_a_row.nonzero()[0]
         if not len(starts):
             return False
         data = np.frombuffer(block, np.uint8)
         for first in range(0, len(starts), _AT_ONCE):
             some = starts[first : first + _AT_ONCE]
-            for at in some[np.isin(_keys_at(data, some), self._starts)].tolist():
+            if len(starts) > _FEW:
+                some = some[self._begin(_keys_at(data, some))]
+            for at in some.tolist():
                 if self._in(bytes(block[max(0, at - self.overlap) : at + _KEY + self.overlap])):
                     return True
         return False
 
+    def _begin(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Tell of each key whether one of the forms has it, at whatever place."""
+        places = np.searchsorted(self._keys, keys)
+        places[places == len(self._keys)] = 0
+        known: npt.NDArray[np.bool_] = self._keys[places] == keys
+        return known
+
+    @cached_property
+    def _keys(self) -> npt.NDArray[np.uint64]:
+        whole = np.frombuffer(b"".join(self._forms), np.uint8)
+        # Those across the border of two forms too: what is found is compared in the end.
+        return np.sort(_keys_at(whole, np.arange(len(whole) - _KEY + 1)))
+
     def _in(self, data: bytes) -> bool:
         folded = data.lower()
-        return any(form in folded for form in self._forms)
+        return any(map(folded.__contains__, self._forms))
 
 
 def _keys_at(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
@@ -124,6 +140,8 @@ def _keys_at(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.
 
 _KEY: Final = 6
 """Bytes that are compared before a whole form is: three words, as the shortest form holds."""
+_FEW: Final = 16
+"""Candidates, as a header has them, that cost less to compare than keys do to make."""
 _AT_ONCE: Final = 1 << 15
 """Candidates that are compared at once: a picture of letters' grey levels has one a word."""
 _LOWER: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
@@ -135,10 +153,19 @@ def _table(forms: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     # Joined by what ends none of them: pairs across a border are marked too, and cost nothing.
     lower = b"\0".join(forms)
     both = [np.frombuffer(case, np.uint8).astype(np.uint16) for case in (lower, lower.upper())]
-    for first in both:
-        for second in both:
-            pairs[first[:-1] | second[1:] << 8] = 1
+    lows, highs = [case[:-1] for case in both], [case[1:] << 8 for case in both]
+    for low in lows:
+        for high in highs:
+            pairs[low | high] = 1
     return pairs
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Yield a value as it was read, and as it is written where only ASCII is at hand."""
+    for reading in readings(value):
+        yield reading
+        if not reading.isascii():
+            yield fold(reading)
 
 
 def _printed(kind: PhiKind, value: str) -> Iterator[str]:
@@ -169,8 +196,8 @@ _IGNORED: Final = PLACEHOLDERS
 
 def _is_ramp(text: str) -> bool:
     """Whether characters only rise or only fall: a palette holds `12345678`, as bytes and words."""
-    pairs = list(pairwise(text))
-    return all(a <= b for a, b in pairs) or all(a >= b for a, b in pairs)
+    rising = "".join(sorted(text))
+    return text in (rising, rising[::-1])
 
 
 def _encoded(text: str) -> Iterator[bytes]:
@@ -181,9 +208,9 @@ def _encoded(text: str) -> Iterator[bytes]:
     if text.isascii():
         if len(text) < SHORTEST or _is_ramp(text):
             return
-        plain = text.lower().encode("ascii")
-        wide = text.lower().encode("utf-16-le")[:-1]
-        yield from (plain, wide)  # in UTF-16 of either byte order
+        plain = text.lower()
+        yield plain.encode("ascii")
+        yield "\0".join(plain).encode("ascii")  # in UTF-16 of either byte order
         return
     for encoding in _ENCODINGS:
         try:

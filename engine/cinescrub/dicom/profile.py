@@ -120,6 +120,8 @@ class Decision:
     """For the report: the row, option or rule; no value of any file."""
     otherwise: Action = Action.REMOVE
     """For `CLEAN`: what happens to a value that can't be cleaned."""
+    kind: int = OPTIONAL
+    """Type of the attribute (PS3.5 7.4), where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,8 @@ class Rules:
         key = tag, parent
         made = self._made.get(key)
         if made is None:
-            made = self._profile.decide(tag, self._types.of(tag, parent))
+            kind = self._types.of(tag, parent)
+            made = replace(self._profile.decide(tag, kind), kind=kind)
             if _dictionary(tag) is None:
                 return made  # there are 2^32 tags, and a broken file may hold any of them
             self._made[key] = made

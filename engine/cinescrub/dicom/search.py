@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -31,6 +32,7 @@ from cinescrub.dicom.needles import Needles
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.forms import printed_dates
 from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.policy.ocr import fold
 from cinescrub.types import PhiKind
 
 __all__ = ["IdentifierSearch"]
@@ -85,16 +87,23 @@ class IdentifierSearch:
                 whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
                 words |= single
-        forms = set(_weighing(SHORTEST, forms)) - PLACEHOLDERS
-        words = set(_weighing(SHORTEST, words)) - PLACEHOLDERS
-        self._numbers = frozenset(f for f in forms if f.isdecimal() and len(f) >= NUMBER)
-        self._words = frozenset(words)
-        self._forms = frozenset(forms)
-        self._long = tuple(sorted(_weighing(ANYWHERE, forms | words)))
+        self._forms = _weighing(SHORTEST, forms - PLACEHOLDERS)
+        self._words = _weighing(SHORTEST, words - PLACEHOLDERS)
+        both = self._forms | self._words
+        self._long = _weighing(ANYWHERE, both)
         self._least = min(map(len, self._long), default=ANYWHERE)
-        self._shortest = min(map(len, self._forms | self._words), default=0)
-        self._long_forms = tuple(f for f in self._long if f in forms or f not in everyday_words())
-        self._bytes = tuple(f.encode("ascii") for f in self._long if f.isascii())
+        self._shortest = min(map(len, both), default=0)
+        everyday = self._words & everyday_words()
+        self._wanted_in_codes = self._words - everyday
+        self._long_in_codes = self._long - (everyday - self._forms)
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset(f for f in self._forms if len(f) >= NUMBER and f.isdecimal())
+
+    @cached_property
+    def _bytes(self) -> tuple[bytes, ...]:
+        return tuple(f.encode("ascii") for f in self._long if f.isascii())
 
     @property
     def needles(self) -> Needles:
@@ -131,18 +140,18 @@ class IdentifierSearch:
         if number:
             return any(piece in self._numbers for piece in pieces)
         squeezed = "".join(pieces)
-        if self._holds_long(squeezed, self._long_forms if coded else self._long):
+        if self._holds_long(squeezed, self._long_in_codes if coded else self._long):
             return True
-        wanted = self._words - everyday_words() if coded else self._words
+        wanted = self._wanted_in_codes if coded else self._words
         return any(joined in wanted or joined in self._forms for joined in _joined(pieces))
 
     def finds_long(self, text: str) -> bool:
         """Whether a text holds a form that doesn't occur by chance, however random the text."""
         return self._holds_long("".join(_pieces(text)), self._long)
 
-    def _holds_long(self, squeezed: str, forms: tuple[str, ...]) -> bool:
+    def _holds_long(self, squeezed: str, forms: frozenset[str]) -> bool:
         # Most values of a header are shorter than any long form.
-        return len(squeezed) >= self._least and any(form in squeezed for form in forms)
+        return len(squeezed) >= self._least and any(map(squeezed.__contains__, forms))
 
     def finds_in_uid(self, uid: str) -> bool:
         """Whether a component of a UID is a number that identifies, or an ID is a part of it.
@@ -160,18 +169,14 @@ class IdentifierSearch:
         if not self._bytes:
             return False
         folded = data.translate(_LOWER, _NEITHER)
-        return any(form in folded for form in self._bytes)
+        return any(map(folded.__contains__, self._bytes))
 
 
 def _pieces(text: str) -> list[str]:
     """Split a text into folded runs of letters and runs of digits."""
-    if text.isascii():
-        return _PIECES.findall(text.lower())
-    unmarked = "".join(
-        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
-    )
+    folded = fold(text)
     # NFKD takes Hangul syllables apart; together again they are letters to compare.
-    return _PIECES.findall(unicodedata.normalize("NFC", unmarked).casefold())
+    return _PIECES.findall(folded if folded.isascii() else unicodedata.normalize("NFC", folded))
 
 
 def _joined(pieces: list[str]) -> Iterable[str]:
@@ -183,12 +188,12 @@ def _joined(pieces: list[str]) -> Iterable[str]:
             yield joined
 
 
-def _weighing(least: int, forms: Iterable[str]) -> list[str]:
-    return [f for f in forms if (len(f) if f.isascii() else _weight(f)) >= least]
+def _weighing(least: int, forms: Iterable[str]) -> frozenset[str]:
+    return frozenset({f for f in forms if len(f) >= least or _weight(f) >= least})
 
 
 def _weight(form: str) -> int:
-    return sum(2 if ord(c) >= _WIDE else 1 for c in form)
+    return len(form) if form.isascii() else sum(2 if ord(c) >= _WIDE else 1 for c in form)
 
 
 def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
@@ -213,10 +218,11 @@ def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
 
 
 _SPELT_OUT: Final = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"}
-    | {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Å": "AA", "Ø": "OE", "Æ": "AE"}
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "đ": "dj"}
+    | {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Å": "AA", "Ø": "OE", "Æ": "AE", "Đ": "DJ"}
 )
-"""How umlauts are written where only ASCII is at hand (passports: ICAO 9303 part 3, 6.A)."""
+"""How letters are written where only ASCII is at hand (passports: ICAO 9303 part 3, 6.A; the last
+by custom), besides without their marks."""
 
 
 def _name_forms(value: str) -> tuple[set[str], set[str]]:

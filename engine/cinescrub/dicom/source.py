@@ -205,7 +205,8 @@ def open_source(path: Path) -> Source:
     """
     file, size = _open(path)
     try:
-        return _source(path, file, size)
+        with headers.quiet():
+            return _source(path, file, size)
     except BaseException:
         file.close()
         raise

@@ -17,7 +17,16 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
 from cinescrub.errors import InputError
 
-__all__ = ["ITEM", "PIXEL_TAGS", "UNDEFINED", "Element", "Encoding", "elements", "label"]
+__all__ = [
+    "ITEM",
+    "PIXEL_TAGS",
+    "UNDEFINED",
+    "Element",
+    "Encoding",
+    "elements",
+    "label",
+    "meta_elements",
+]
 
 UNDEFINED = 0xFFFFFFFF
 """The value length that stands for "until the delimiter" (PS3.5 7.1.1)."""
@@ -104,24 +113,80 @@ def elements(file: BinaryIO, encoding: Encoding, end: int | None) -> Iterator[El
         walker.skip(element, encoding.implicit, end, depth=0)
 
 
+def meta_elements(file: BinaryIO, end: int) -> Iterator[Element]:
+    """Yield the elements of group 0002, which has an encoding of its own (PS3.10 7.1).
+
+    Parameters
+    ----------
+    file : binary file
+        Positioned at the first one. Seeks forward only.
+    end : int
+        Where the file ends.
+
+    Raises
+    ------
+    InputError
+        As by `elements`.
+    """
+    walker = _Walker(file, little=True, end=end)
+    while walker.ahead(2) == b"\x02\x00":
+        element = walker.header(False, end)
+        if element is None:
+            return
+        yield element
+        walker.skip(element, False, end, depth=0)
+
+
+_WINDOW = 1 << 13
+"""Bytes that are read at a time, of a header of as many: a call for each element costs more."""
+
+_ORDERS = {
+    little: tuple(struct.Struct(("<" if little else ">") + code) for code in ("HH", "HH2xH", "L"))
+    for little in (False, True)
+}
+
+
 class _Walker:
-    """Steps over elements, items and fragments. `limit` is the end of the container, if known."""
+    """Steps over elements, items and fragments. `limit` is the end of the container, if known.
+
+    It reads ahead, and of a stream whose end isn't known no more than an element's header. The
+    file's position is its own: only forward, and for a caller to change between two elements.
+    """
 
     def __init__(self, file: BinaryIO, little: bool, end: int | None) -> None:
-        order = "<" if little else ">"
         self._file = file
         self._end = end
         self._count = 0
-        self._tag = struct.Struct(f"{order}HH")
-        self._short = struct.Struct(f"{order}H")
-        self._long = struct.Struct(f"{order}L")
+        self._tag, self._head, self._long = _ORDERS[little]
+        self._at = self._base = file.tell()
+        self._window = b""
+        self._ahead = 0 if end is None else _WINDOW
+
+    def _take(self, size: int) -> bytes:
+        """Read `size` bytes; fewer at the end."""
+        start = self._at - self._base
+        raw = self._window[start : start + size]
+        if len(raw) < size:
+            held = self._window[start:]
+            self._file.seek(self._at + len(held))
+            self._window = held + self._file.read(max(size - len(held), self._ahead))
+            self._base = self._at
+            raw = self._window[:size]
+        self._at += len(raw)
+        return raw
+
+    def ahead(self, size: int) -> bytes:
+        """Return the next bytes without passing them."""
+        raw = self._take(size)
+        self._at -= len(raw)
+        return raw
 
     def header(self, implicit: bool, limit: int | None) -> Element | None:
         """Read tag, VR and length; None at the end of the container."""
-        start = self._file.tell()
+        start = self._at
         if limit is not None and start >= limit:
             return None
-        raw = self._file.read(8)
+        raw = self._take(8)
         if not raw and limit is None:
             return None
         if len(raw) < 8:
@@ -129,7 +194,7 @@ class _Walker:
         self._count += 1
         if self._count > MAX_ELEMENTS:
             raise InputError(f"more than {MAX_ELEMENTS} elements: refused as a memory bomb")
-        group, element = self._tag.unpack_from(raw)
+        group, element, length = self._head.unpack(raw)
         tag = group << 16 | element
         if implicit or group == 0xFFFE:  # items and delimiters have no VR in any encoding
             return Element(
@@ -139,8 +204,8 @@ class _Walker:
         if vr is None:
             raise InputError(f"{label(tag)} has no valid value representation: not as declared")
         if vr not in _LONG:
-            return Element(tag, vr, self._short.unpack_from(raw, 6)[0], start, start + 8)
-        more = self._file.read(4)
+            return Element(tag, vr, length, start, start + 8)
+        more = self._take(4)
         if len(more) < 4:
             raise InputError("truncated: the file ends inside an element's header")
         return Element(tag, vr, self._long.unpack(more)[0], start, start + 12)
@@ -151,11 +216,13 @@ class _Walker:
         if element.tag >> 16 == 0xFFFE and not stray:
             raise InputError(f"{label(element.tag)} outside of a sequence")
         if element.length != UNDEFINED:  # a stray item too: the caller leaves it out
-            inner = self._within(element.tag, element.length, limit)
+            inner = self._at + element.length
+            if limit is None or inner > limit:
+                inner = self._within(element.tag, element.length, limit)
             if element.vr == "SQ":
                 self._sequence(inner, implicit, depth + 1)
             else:
-                self._file.seek(inner)
+                self._at = inner
         elif element.vr in ("SQ", "UN"):
             # UN of undefined length is a sequence: PS3.5 6.2.2 note 4
             self._sequence(None, implicit, depth + 1)
@@ -164,17 +231,17 @@ class _Walker:
 
     def _within(self, tag: int, length: int, limit: int | None) -> int:
         """Return where a value of `length` ends, if that is inside of `limit`."""
-        stop = self._file.tell() + length
+        stop = self._at + length
         bound = self._end if limit is None else limit
         if bound is not None and stop > bound:
-            left = bound - self._file.tell()
+            left = bound - self._at
             # The number is shown of known elements only, for the same reason as in `label`.
             declared = f"{length} bytes" if keyword_for_tag(tag) else "more"
             raise InputError(f"truncated: {label(tag)} declares {declared}, {left} are left")
         return stop
 
     def _item(self) -> tuple[int, int]:
-        raw = self._file.read(8)
+        raw = self._take(8)
         if len(raw) < 8:
             raise InputError("truncated: the file ends inside a sequence")
         group, element = self._tag.unpack_from(raw)
@@ -183,7 +250,7 @@ class _Walker:
     def _sequence(self, stop: int | None, implicit: bool, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise InputError(f"sequences nest deeper than {MAX_DEPTH} levels: refused")
-        while stop is None or self._file.tell() < stop:
+        while stop is None or self._at < stop:
             tag, length = self._item()
             if tag == _SEQUENCE_END:
                 break
@@ -191,27 +258,25 @@ class _Walker:
                 raise InputError(f"{label(tag)} where a sequence item should start")
             inner = None if length == UNDEFINED else self._within(tag, length, stop)
             self._dataset(inner, implicit or self._looks_implicit(), stop, depth)
-        if stop is not None and self._file.tell() != stop:
+        if stop is not None and self._at != stop:
             raise InputError("a sequence item is longer than its sequence")
 
     def _looks_implicit(self) -> bool:
         """Whether the next item of an explicit dataset is implicit, as in UN (PS3.5 6.2.2)."""
-        here = self._file.tell()
-        raw = self._file.read(6)
-        self._file.seek(here)
+        raw = self.ahead(6)
         is_delimiter = raw[:4] in (self._tag.pack(0xFFFE, 0xE00D), self._tag.pack(0xFFFE, 0xE000))
         return len(raw) == 6 and not is_delimiter and not raw[4:6].isalpha()
 
     def _dataset(self, stop: int | None, implicit: bool, outer: int | None, depth: int) -> None:
         limit = outer if stop is None else stop
-        while stop is None or self._file.tell() < stop:
+        while stop is None or self._at < stop:
             element = self.header(implicit, limit)
             if element is None:
                 raise InputError("truncated: a sequence item has no end")
             if element.tag == _ITEM_END:
                 break
             self.skip(element, implicit, limit, depth)
-        if stop is not None and self._file.tell() != stop:
+        if stop is not None and self._at != stop:
             raise InputError("an element is longer than its sequence item")
 
     def _fragments(self, tag: int) -> None:
@@ -222,7 +287,7 @@ class _Walker:
                 return
             if found != ITEM or length == UNDEFINED:
                 raise InputError(f"{label(tag)} has undefined length and no items")
-            self._file.seek(self._within(tag, length, None))
+            self._at = self._within(tag, length, None)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -42,6 +42,7 @@ __all__ = [
     "Parsed",
     "Stored",
     "charset_of",
+    "checked_texts",
     "data",
     "decoded",
     "dictionary_vr",
@@ -78,9 +79,11 @@ _SIZES: Final = {
 NUMBER_VRS: Final = frozenset({"US", "SS", "UL", "SL", "AT", "FL", "FD", "SV", "UV"})
 """VRs of as many numbers as the dictionary says. What they spell is found in the raw bytes."""
 
-# What may stand for another in real files without saying more than the dictionary allows.
+# What stands for another in real files. Of text the dictionary's VR holds: a sentence that is
+# stated as LT isn't a defined term.
+_TEXT: Final = frozenset({"LO", "SH", "CS", "UC", "ST", "LT", "UT"})
 _ALIKE: Final = (
-    frozenset({"LO", "SH", "CS", "UC", "ST", "LT", "UT"}),
+    _TEXT,
     frozenset({"DS", "IS"}),
     frozenset({"US", "SS", "UL", "SL", "OW", "OB"}),
     frozenset({"FL", "FD"}),
@@ -135,13 +138,14 @@ def dictionary_vr(tag: int) -> str:
         return ""
 
 
-def representation(element: Stored, tag: int, *, signed: bool) -> str:
+@lru_cache(maxsize=1 << 14)
+def representation(stated: str | None, tag: int, *, signed: bool) -> str:
     """Return the one VR by which an element is read.
 
     Parameters
     ----------
-    element : Stored
-        As held.
+    stated : str or None
+        The VR that it has as it is held.
     tag : int
         Its tag.
     signed : bool
@@ -153,11 +157,6 @@ def representation(element: Stored, tag: int, *, signed: bool) -> str:
         Two letters; nothing where the dictionary doesn't know the tag, or where the element
         states a VR that can hold something else than the attribute does.
     """
-    return _representation(element.VR, tag, signed)
-
-
-@lru_cache(maxsize=1 << 14)
-def _representation(stated: str | None, tag: int, signed: bool) -> str:
     known = dictionary_vr(tag)
     if not known:
         return ""
@@ -169,7 +168,7 @@ def _representation(stated: str | None, tag: int, signed: bool) -> str:
             ("SS" if signed and "SS" in candidates else "US") if "US" in candidates else known[:2]
         )
     alike = any({stated, *candidates} <= group for group in _ALIKE)
-    return str(stated) if alike else ""
+    return "" if not alike else known if known in _TEXT else str(stated)
 
 
 def texts(element: Stored, vr: str, charset: Charset) -> tuple[str, ...]:
@@ -269,6 +268,23 @@ def fits(element: Stored, vr: str, tag: int) -> bool:
     if b"\\" not in value:
         return grammar.fullmatch(value.strip(b"\0 ")) is not None
     return all(grammar.fullmatch(part.strip(b"\0 ")) for part in value.split(b"\\"))
+
+
+def checked_texts(
+    element: Stored, vr: str, tag: int, charset: Charset
+) -> tuple[tuple[str, ...], bool]:
+    """Return the values of a string element, and whether they are what `fits` and `decoded` ask.
+
+    One pass for what most elements hold, a single value in ASCII.
+    """
+    if isinstance(element, RawDataElement):
+        value = element.value or b""
+        if is_plain(value) and b"\\" not in value:
+            plain, grammar = value.strip(b"\0 "), _GRAMMARS.get(vr)
+            valid = grammar is None or grammar.fullmatch(plain) is not None
+            return (plain.decode("ascii"),), valid
+    valid = fits(element, vr, tag) and decoded(element, vr, charset)
+    return texts(element, vr, charset), valid
 
 
 @cache

@@ -36,7 +36,8 @@ _LONG_VRS: Final = frozenset(
     ["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"]
 )
 """VRs with a length of 32 bits after two zero bytes (PS3.5 table 7.1-1)."""
-_VRS: Final = {vr.encode(): (vr, vr in _SHORT_VRS) for vr in _SHORT_VRS | _LONG_VRS}
+_SHORT: Final = {vr.encode(): vr for vr in _SHORT_VRS}
+_LONG: Final = {vr.encode(): vr for vr in _LONG_VRS}
 
 
 class UnaccountedError(ScrubError):
@@ -56,8 +57,8 @@ class Cursor(Protocol):
 class Value(NamedTuple):  # made for each element: several times as fast as a frozen class
     """An element with its bytes."""
 
-    place: str
-    """Tag path, e.g. `(0018,6011)[0](0018,6012)`: safe to show, as every tag in it is proven."""
+    path: str
+    """Tag path of the level, e.g. `(0018,6011)[0]`; nothing at the root."""
     tag: int
     parent: int
     """Tag of the sequence that holds it; 0 at the root."""
@@ -66,6 +67,15 @@ class Value(NamedTuple):  # made for each element: several times as fast as a fr
     """That holds where the element stands."""
     creator: str = ""
     """Of a private element, the creator of its block (PS3.5 7.8.1); nothing if there is none."""
+
+    @property
+    def place(self) -> str:
+        """Tag path, e.g. `(0018,6011)[0](0018,6012)`: safe to show: all tags are proven."""
+        return _place(self.path, self.tag)
+
+
+def _place(path: str, tag: int) -> str:
+    return f"{path}{label(tag, proven=True)}"
 
 
 @dataclass(slots=True)
@@ -95,10 +105,14 @@ class Level:
         """Return the level of an item of the sequence `tag`."""
         return Level(self.charset, tag, self.depth + 1, path)
 
-    def value(self, place: str, tag: int, element: Stored) -> Value:
+    def place(self, tag: int) -> str:
+        """Return the tag path of an element of this level."""
+        return _place(self.path, tag)
+
+    def value(self, tag: int, element: Stored) -> Value:
         """Return an element of this level."""
         creator = self.creator(tag) if tag >> 16 & 1 else ""
-        return Value(place, tag, self.parent, element, self.charset, creator)
+        return Value(self.path, tag, self.parent, element, self.charset, creator)
 
 
 class Walker:
@@ -125,9 +139,8 @@ class Walker:
         self._cursor = cursor
         self._little = encoding.little
         self.implicit = encoding.implicit
-        self._tag = struct.Struct(f"{order}HH")
-        self._short = struct.Struct(f"{order}H")
         self._long = struct.Struct(f"{order}L")
+        self._explicit = struct.Struct(f"{order}HH2xH")
         self.pixels: tuple[str, int] | None = None
         """VR and length of the root's Pixel Data, whose value is next to be read; None without."""
 
@@ -148,8 +161,9 @@ class Walker:
         if level.depth > MAX_DEPTH:
             raise UnaccountedError(f"{level.path}: sequences nest deeper than {MAX_DEPTH}")
         before = -1
-        while stop is None or self._cursor.tell() < stop:
-            head = self._cursor.read(8)
+        read, tell = self._cursor.read, self._cursor.tell
+        while stop is None or tell() < stop:
+            head = read(8)
             if not head and level.depth == 0:
                 return
             tag, vr, length = self._head(head, level)
@@ -162,26 +176,24 @@ class Walker:
             if level.depth == 0 and tag == PIXEL_DATA:
                 self.pixels = (vr, length)
                 return
-            place = f"{level.path}{label(tag, proven=True)}"
             if vr == "SQ":
-                yield level.value(place, tag, self._raw(tag, vr, b""))
-                yield from self._sequence(place, tag, length, stop, level)
+                yield level.value(tag, self._raw(tag, vr, b""))
+                yield from self._sequence(level.place(tag), tag, length, stop, level)
                 continue
-            element = self._raw(tag, vr, self._data(place, length, stop))
+            self._check(length, stop, level, tag)
+            element = self._raw(tag, vr, self._exactly(length, level, tag))
             if tag == CHARSET_TAG or tag >> 16 & 1:
                 level.note(tag, element)
-            yield level.value(place, tag, element)
+            yield level.value(tag, element)
         if self._cursor.tell() != stop:
             raise UnaccountedError(f"{level.path} has an element that leaves it")
 
     def _head(self, head: bytes, level: Level) -> tuple[int, str, int]:
         """Return tag, VR and length of an element whose first eight bytes are given."""
-        path = level.path
         if len(head) < 8:
-            raise UnaccountedError(
-                f"{path or 'the root'}: {len(head)} bytes after the last element"
-            )
-        group, number = self._tag.unpack_from(head)
+            place = level.path or "the root"
+            raise UnaccountedError(f"{place}: {len(head)} bytes after the last element")
+        group, number, length = self._explicit.unpack(head)
         tag = group << 16 | number
         if group == 0xFFFE:
             return tag, "", self._long.unpack_from(head, 4)[0]
@@ -190,28 +202,31 @@ class Walker:
             stated = self._private(creator, tag) if creator else dictionary_vr(tag)
             vr = "US" if "US" in stated else stated[:2] or "UN"
             return tag, vr, self._long.unpack_from(head, 4)[0]
-        known = _VRS.get(head[4:6])
-        if known is None:
+        short = _SHORT.get(head[4:6])
+        if short is not None:
+            return tag, short, length
+        vr = _LONG.get(head[4:6], "")
+        if not vr:
             raise UnaccountedError(
-                f"{path}{label(tag)} has no value representation of the standard"
+                f"{level.path}{label(tag)} has no value representation of the standard"
             )
-        vr, short = known
-        if short:
-            return tag, vr, self._short.unpack_from(head, 6)[0]
-        if head[6:8] != b"\0\0":
-            raise UnaccountedError(f"{path}{label(tag)} has bytes in its reserved field")
-        return tag, vr, self._long.unpack(self._exactly(4, path))[0]
+        if length:
+            raise UnaccountedError(f"{level.path}{label(tag)} has bytes in its reserved field")
+        return tag, vr, self._long.unpack(self._exactly(4, level, tag))[0]
 
-    def _data(self, place: str, length: int, stop: int | None) -> bytes:
+    def _check(self, length: int, stop: int | None, level: Level, tag: int) -> None:
+        """Refuse a length that no value of ours has, or that leaves the item."""
+        leaves = stop is not None and self._cursor.tell() + length > stop
+        if not (leaves or length % 2 or length > MAX_VALUE_BYTES):
+            return
+        place = level.place(tag)
         if length == UNDEFINED:
             raise UnaccountedError(f"{place} has undefined length")
         if length % 2:
             raise UnaccountedError(f"{place} has an odd length")
         if length > MAX_VALUE_BYTES:
             raise UnaccountedError(f"{place} is longer than a header's value may be")
-        if stop is not None and self._cursor.tell() + length > stop:
-            raise UnaccountedError(f"{place} leaves its item")
-        return self._exactly(length, place)
+        raise UnaccountedError(f"{place} leaves its item")
 
     def _sequence(
         self, place: str, sequence: int, length: int, outer: int | None, level: Level
@@ -222,7 +237,7 @@ class Walker:
         number = 0
         while stop is None or self._cursor.tell() < stop:
             item = level.inner(sequence, f"{place}[{number}]")
-            tag, _, size = self._head(self._exactly(8, place), item)
+            tag, _, size = self._head(self._exactly(8, level, sequence), item)
             if tag == _SEQUENCE_END and stop is None:
                 self._zero(size, place)
                 return
@@ -239,10 +254,10 @@ class Walker:
     def _raw(self, tag: int, vr: str, data: bytes) -> RawDataElement:
         return RawDataElement(BaseTag(tag), vr, len(data), data, 0, self.implicit, self._little)
 
-    def _exactly(self, size: int, place: str) -> bytes:
+    def _exactly(self, size: int, level: Level, tag: int) -> bytes:
         data = self._cursor.read(size) if size else b""
         if len(data) < size:
-            raise UnaccountedError(f"{place} ends with the file")
+            raise UnaccountedError(f"{level.place(tag)} ends with the file")
         return data
 
     @staticmethod

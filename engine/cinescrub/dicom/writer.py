@@ -148,7 +148,7 @@ class OutputFile:
             The target can't be written.
         """
         file = self._at(_State.NEW)
-        if any(tag >> 16 >= 0x7FE0 for tag in dataset.keys()):  # noqa: SIM118 - elements, not tags
+        if max(map(int, dataset.keys()), default=0) >> 16 >= 0x7FE0:
             raise ScrubError(
                 "the scrubbed header has an element in or after the pixel data's group"
             )

@@ -75,7 +75,7 @@ def _in_place(
     pixels = output.copy_native(source)
     for start, stop, rectangles in plan.stretches(max(1, _HELD_BYTES // info.frame_bytes)):
         token.check()
-        if len(rectangles) or info.overlay_bits:
+        if len(rectangles) or info.bits_stored < info.bits_allocated:
             frames = pixels[start * info.frame_bytes : stop * info.frame_bytes]
             fill_native(frames, info, rectangles, fill)
             output.release()
@@ -111,13 +111,13 @@ def _encapsulated(
     workers: int,
 ) -> None:
     info = source.info
-    changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
+    changed = len(plan.rectangles) > 0
 
     def written(item: tuple[int, memoryview]) -> memoryview:
         k, frame = item
         return memoryview(redact(frame, info, plan.at(k), fill) if changed else clean(frame, info))
 
-    if not changed:
+    if not changed and info.bits_stored == info.bits_allocated:
         workers = 1  # marker segments are looked through, mostly under the interpreter's lock
     large = source.extended_offsets or source.size > _LARGE_BYTES
     output.encapsulated(info.frames, extended=large)

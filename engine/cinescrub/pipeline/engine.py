@@ -21,11 +21,12 @@ from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
 from cinescrub.dicom.descriptors import NameModel
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.outcome import Done
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
-from cinescrub.dicom.scrub import Claims, ScrubOutcome, fresh_file_meta, scrub
+from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
@@ -413,7 +414,7 @@ class Engine:
     ) -> bool:
         """Pass 2: write, check and commit. False if the check found more text to redact."""
         info = source.info
-        changed = len(plan.rectangles) > 0 or info.overlay_bits != 0
+        changed = len(plan.rectangles) > 0
         syntax = registry.output_syntax(info) if changed else info.transfer_syntax
         # The header says `verified` before that is true; no file gets a name unless it is.
         claims = Claims(pixels_inspected=True, pixels_changed=changed, pixels_verified=True)

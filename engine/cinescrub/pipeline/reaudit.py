@@ -18,6 +18,7 @@ from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.profile import Profile, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
+from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.errors import CinescrubError
 from cinescrub.pipeline.batch import find_inputs
@@ -125,9 +126,8 @@ def reaudit(
             identifiers += outcome.identifiers
             uids |= outcome.uids
         try:
-            findings += audit_file(
-                path, dict.fromkeys(identifiers), profile=used, uids=frozenset(uids)
-            )
+            search = IdentifierSearch(dict.fromkeys(identifiers))
+            findings += audit_file(path, search, profile=used, uids=frozenset(uids))
         except OSError:
             findings.append("can't be read")
         yield FileFindings(path, tuple(findings), len(sources))

@@ -6,16 +6,28 @@ become new bytes.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
+from cinescrub.errors import InputError
 from cinescrub.pixels import j2k_markers, jpeg, jpeg_markers, lossless, native, rle
+from cinescrub.pixels.codecs import decode_raw, without_unused_bits
 from cinescrub.pixels.codestream import Buffer, inspect_stream
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.fill import fill_colours
-from cinescrub.pixels.registry import Family, changes_all, syntax_of
+from cinescrub.pixels.registry import (
+    Family,
+    changes_all,
+    output_photometric,
+    output_syntax,
+    syntax_of,
+)
 from cinescrub.types import Boxes, CineInfo, Fill
 
-__all__ = ["clean", "fill_native", "has_unused_bits", "redact", "snap"]
+__all__ = ["clean", "fill_native", "has_unused_bits", "redact", "snap", "strip"]
+
+_NO_BOXES: Final = np.empty((0, 4), np.int32)
 
 
 def snap(frame: Buffer, info: CineInfo, rectangles: Boxes) -> Boxes:
@@ -142,7 +154,38 @@ def _redact_jpeg(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill) -
 
 
 def clean(frame: Buffer, info: CineInfo) -> Buffer:
-    """Return a frame without what can hold text beside its picture.
+    """Return a frame without what can hide text beside its picture, its samples as they were.
+
+    That is what :func:`strip` takes out, and bits above BitsStored: a frame that has some set is
+    coded again without loss.
+
+    Returns
+    -------
+    Buffer
+        `frame` itself, not a copy, where nothing had to go. Else new bytes of even length.
+
+    Raises
+    ------
+    InputError
+        The frame is corrupt or truncated, or has unused bits that can't be cleared in its syntax.
+    """
+    if not has_unused_bits(frame, info):
+        return strip(frame, info)
+    if info.native:
+        copy = bytearray(frame)
+        native.fill(copy, info, _NO_BOXES)
+        return copy
+    syntax, photometric = output_syntax(info), output_photometric(info)
+    if (syntax, photometric) != (info.transfer_syntax, info.photometric):
+        name = syntax_of(info.transfer_syntax).name
+        raise InputError(
+            f"bits above BitsStored can't be cleared in {name}: convert the file first"
+        )
+    return _even(lossless.recode(frame, info, _NO_BOXES))
+
+
+def strip(frame: Buffer, info: CineInfo) -> Buffer:
+    """Return a frame without what can hold text beside its samples.
 
     JPEG and JPEG-LS: APPn, COM and bytes behind the end go, but for the markers that colours
     depend on. JPEG 2000: comments, JP2 boxes, bytes behind the end. RLE: unused
@@ -170,7 +213,7 @@ def clean(frame: Buffer, info: CineInfo) -> Buffer:
 
 
 def has_unused_bits(frame: Buffer, info: CineInfo) -> bool:
-    """Whether an encapsulated frame has bits set above BitsStored.
+    """Whether a frame has bits set above BitsStored that aren't the extension of a sign.
 
     Most streams say in their head that they can't; the others are decoded.
 
@@ -181,11 +224,14 @@ def has_unused_bits(frame: Buffer, info: CineInfo) -> bool:
     """
     if info.bits_stored == info.bits_allocated:
         return False
-    if syntax_of(info.transfer_syntax).family is not Family.RLE:
-        stream = inspect_stream(frame, info)
-        if stream.precision <= info.bits_stored or stream.signed:
-            return False
-    return native.has_unused_bits(decode_stored(frame, info), info.bits_stored)
+    family = syntax_of(info.transfer_syntax).family
+    if family in (Family.NATIVE, Family.RLE):
+        samples = rle.decode(frame, info) if family is Family.RLE else native.samples(frame, info)
+        return native.without_unused_bits(samples, info.bits_stored) is not samples
+    if inspect_stream(frame, info).precision <= info.bits_stored:
+        return False
+    raw, stream = decode_raw(frame, info)
+    return without_unused_bits(raw, info, stream) is not raw
 
 
 def _even(frame: bytes) -> bytes:

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.errors import InputError
-from cinescrub.pixels import jpeg_markers
+from cinescrub.pixels import jpeg_markers, native
 from cinescrub.pixels.codestream import Buffer, Stream, inspect_stream, readable
 from cinescrub.pixels.registry import Family, syntax_of
 from cinescrub.types import CineInfo
 
-__all__ = ["decode_raw", "sign_bits", "to_stored"]
+__all__ = ["decode_raw", "to_stored", "without_unused_bits"]
 
 Samples = npt.NDArray[Any]
 
@@ -77,7 +77,24 @@ def _decode(frame: Buffer, family: Family, stream: Stream) -> Samples:
     return raw
 
 
-def sign_bits(info: CineInfo, stream: Stream) -> int:
+def without_unused_bits(raw: Samples, info: CineInfo, stream: Stream) -> Samples:
+    """Return a codestream's samples with nothing above BitsStored but the extension of a sign.
+
+    Returns
+    -------
+    (H, W) or (H, W, 3) array
+        `raw` itself where no bit is to change, else owned by the caller.
+    """
+    if stream.precision <= info.bits_stored:
+        return raw
+    kind = np.dtype(f"{'i' if info.signed else 'u'}{raw.itemsize}")
+    cleared = native.without_unused_bits(raw.view(kind), info.bits_stored).view(raw.dtype)
+    if info.signed and not stream.signed:  # in as many bits as the stream has
+        cleared = cleared & np.array((1 << stream.precision) - 1).astype(raw.dtype)
+    return cleared if (cleared != raw).any() else raw
+
+
+def _sign_bits(info: CineInfo, stream: Stream) -> int:
     """Return in how many bits a stored value's two's complement is coded."""
     return min(info.bits_stored, stream.precision)
 
@@ -92,10 +109,11 @@ def to_stored(raw: Samples, info: CineInfo, stream: Stream) -> Samples:
     (H, W) or (H, W, 3) array of `info.dtype`
         Owned, or `raw` itself where nothing differs.
     """
+    raw = without_unused_bits(raw, info, stream)
     if raw.dtype == info.dtype:
         return raw
     if info.signed and not stream.signed:
-        bits = sign_bits(info, stream)
+        bits = _sign_bits(info, stream)
         sign = 1 << (bits - 1)
         value = raw.astype(np.int32) & ((1 << bits) - 1)
         return ((value ^ sign) - sign).astype(info.dtype)

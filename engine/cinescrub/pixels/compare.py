@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cinescrub.errors import RedactionError
 from cinescrub.pixels import jpeg
+from cinescrub.pixels.apply import has_unused_bits
 from cinescrub.pixels.codestream import Buffer, inspect_stream
 from cinescrub.pixels.decode import decode_stored
 from cinescrub.pixels.fill import fill_colours
@@ -67,12 +68,12 @@ def check_frame(
     """
     was = decode_stored(before, info)
     now = decode_stored(after, written)
+    if has_unused_bits(after, written):  # decoding clears them: the output must have none itself
+        raise RedactionError("has bits set above BitsStored: report this file")
     if was.shape != now.shape or was.dtype != now.dtype:
         raise RedactionError("is another image than its source: report this file")
     # As it lies in memory, by pixel or by plane, so that both are read in one go.
     expected = np.array(was, order="K")
-    if info.overlay_bits:
-        expected &= np.array(~info.overlay_bits).astype(expected.dtype)
     lossy = syntax_of(info.transfer_syntax).family is Family.JPEG
     black = jpeg.black(before, info) if lossy else None
     values = fill_colours(was, info, rectangles, fill, black)

@@ -55,6 +55,7 @@ def decode_stored(frame: Buffer, info: CineInfo) -> Samples:
     (H, W) or (H, W, 3) array of `info.dtype`
         Native: a view on `frame` where the byte order is the machine's. Else owned. Native
         YBR_FULL_422 is spread to one Cb and Cr a pixel. Lossy JPEG: its components as coded.
+        Whatever the syntax, unused bits are cleared (`native.without_unused_bits`).
 
     Raises
     ------
@@ -63,12 +64,12 @@ def decode_stored(frame: Buffer, info: CineInfo) -> Samples:
     """
     family = syntax_of(info.transfer_syntax).family
     if family is Family.NATIVE:
-        view = native.samples(frame, info)
+        view = native.without_unused_bits(native.samples(frame, info), info.bits_stored)
         if info.photometric == "YBR_FULL_422":
             return _spread(view)
         return view if view.dtype.isnative else view.astype(info.dtype)
     if family is Family.RLE:
-        return rle.decode(frame, info)
+        return native.without_unused_bits(rle.decode(frame, info), info.bits_stored)
     raw, stream = decode_raw(frame, info)
     return to_stored(raw, info, stream)
 

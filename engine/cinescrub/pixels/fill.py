@@ -70,8 +70,6 @@ def fill_colours(
 
 def _mean(seen: Samples, info: CineInfo) -> tuple[int, ...]:
     """Return the mean of samples, (n,) or (n, 3), as one value a sample."""
-    if info.overlay_bits:
-        seen = seen & np.array(~info.overlay_bits).astype(seen.dtype)
     if info.photometric == "PALETTE COLOR" and info.palette is not None:
         values = np.arange(1 << info.bits_stored)
         entries = np.clip(values - info.palette.first, 0, len(info.palette.table) - 1)

@@ -38,6 +38,7 @@ from cinescrub.pixels.jpeg_markers import (
     read_head,
     walk,
 )
+from cinescrub.pixels.jpeg_tables import TABLES
 from cinescrub.pixels.jpeg_walk import Component
 from cinescrub.types import Boxes, CineInfo
 
@@ -94,7 +95,7 @@ def redact(
     Returns
     -------
     Buffer
-        The new frame, APPn and COM segments dropped. Where no rectangle lies in it, what
+        The new frame, APPn, COM and unused tables dropped. Where no rectangle lies in it, what
         :func:`jpeg_markers.clean` gives.
 
     Raises
@@ -113,15 +114,19 @@ def redact(
     state = opened.state.copy()
     scan: _Scan | None = opened.scan
     out: list[bytes | memoryview] = [head.kept]
+    waiting: list[memoryview] = []
     for segment in walk(view, head):
         body = view[segment.body : segment.end]
         if segment.marker == SOS:
             scan = scan or _scan(body, state, opened.fills, info)
+            out += waiting
+            waiting.clear()
             out.extend(_written(view, segment, scan, state, opened.fills))
             scan = None
         elif segment.marker not in APPLICATION and segment.marker != EOI:
             state.note(segment.marker, body, info.rows, info.columns, rectangles)
-            out.append(view[segment.start : segment.end])
+            piece = view[segment.start : segment.end]
+            (waiting if segment.marker in TABLES else out).append(piece)  # a scan may use them
     if len(state.done) != opened.stream.components:
         raise InputError("a JPEG stream is truncated: a component has no scan")
     out.append(b"\xff\xd9")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cinescrub.errors import InputError
+from cinescrub.pixels import jpeg_tables
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.pixels.jpeg_core import scan_end
 
@@ -190,10 +191,11 @@ def _read_head(view: memoryview) -> Head:
     for segment in walk(view):
         if segment.marker == SOS:
             raw = bytes(view[: segment.end])
-            kept = [raw[s.start : s.end] if r is None else r for s, r in _kept(raw, segments)]
-            intact = len(kept) == len(segments) and all(r is None for _, r in _kept(raw, segments))
-            jpeg_ls = any(s.marker == 0xF7 for s in segments)
             scan = segment._replace(stop=segment.end)
+            stays = list(_kept(raw, segments, scan))
+            kept = [raw[s.start : s.end] if r is None else r for s, r in stays]
+            intact = len(kept) == len(segments) and all(r is None for _, r in stays)
+            jpeg_ls = any(s.marker == 0xF7 for s in segments)
             start = b"".join([raw[:2], *kept])
             return Head(raw, tuple(segments), scan, start, intact, jpeg_ls)
         segments.append(segment)
@@ -232,12 +234,14 @@ def _segment(view: memoryview, start: int, marker: int, *, jpeg_ls: bool) -> Seg
     return Segment(marker, start, body, end, stop)
 
 
-def _kept(frame: bytes, segments: Sequence[Segment]) -> Iterator[tuple[Segment, bytes | None]]:
+def _kept(
+    frame: bytes, segments: Sequence[Segment], scan: Segment
+) -> Iterator[tuple[Segment, bytes | None]]:
     """Say of the segments in front of a scan what stays of them.
 
     APPn and COM can hold text (names, dates, thumbnails) and go; what decoders need of them stays,
     cut to its fixed fields: one JFIF header without its thumbnail, one Adobe marker, the JPEG-LS
-    colour transform.
+    colour transform. Tables that nothing refers to can hold text as well, and go.
 
     Yields
     ------
@@ -247,16 +251,18 @@ def _kept(frame: bytes, segments: Sequence[Segment]) -> Iterator[tuple[Segment, 
         None: it stays as it is.
     """
     seen: set[int] = set()
+    tables = jpeg_tables.in_use(frame, segments, scan)
     for segment in segments:
-        if segment.marker not in APPLICATION:
-            yield segment, None
-            continue
-        short = _essential(segment.marker, frame[segment.body : segment.end])
-        if short is None or segment.marker in seen:
-            continue
-        seen.add(segment.marker)
-        whole = struct.pack(">BBH", 0xFF, segment.marker, len(short) + 2) + short
-        yield segment, None if whole == frame[segment.start : segment.end] else whole
+        stored = frame[segment.start : segment.end]
+        whole = tables.get(segment.start, stored)
+        if segment.marker in APPLICATION:
+            short = _essential(segment.marker, frame[segment.body : segment.end])
+            if short is None or segment.marker in seen:
+                continue
+            seen.add(segment.marker)
+            whole = struct.pack(">BBH", 0xFF, segment.marker, len(short) + 2) + short
+        if whole:
+            yield segment, None if whole == stored else whole
 
 
 def _essential(marker: int, body: bytes) -> bytes | None:
@@ -271,7 +277,7 @@ def _essential(marker: int, body: bytes) -> bytes | None:
 
 
 def clean(frame: Buffer) -> Buffer:
-    """Drop what can hold text beside the picture: APPn, COM, bytes behind EOI.
+    """Drop what can hold text beside the picture: APPn, COM, unused tables, bytes behind EOI.
 
     Parameters
     ----------
@@ -288,13 +294,19 @@ def clean(frame: Buffer) -> Buffer:
     head = read_head(view)
     pieces: list[bytes | memoryview] = [head.kept]
     changed = not head.intact
+    waiting: list[memoryview] = []
     for segment in walk(view, head):
+        piece = view[segment.start : segment.stop]
         if segment.marker == EOI:
+            changed |= bool(waiting)  # tables that no scan follows
             changed |= segment.stop < len(view) and bytes(view[segment.stop :]) != b"\0"
         elif segment.marker in APPLICATION:  # decoders look for those in front of scans only
             changed = True
+        elif segment.marker in jpeg_tables.TABLES:
+            waiting.append(piece)
         else:
-            pieces.append(view[segment.start : segment.stop])
+            pieces += [*waiting, piece]
+            waiting.clear()
     if not changed:
         return frame
     pieces.append(b"\xff\xd9")

@@ -14,12 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.errors import InputError, RedactionError
-from cinescrub.pixels import j2k_markers, jpeg_markers, rle
-from cinescrub.pixels.codecs import decode_raw, sign_bits, to_stored
+from cinescrub.pixels import j2k_markers, jpeg_markers, native, rle
+from cinescrub.pixels.codecs import decode_raw, to_stored, without_unused_bits
 from cinescrub.pixels.codestream import Buffer, Stream, inspect_stream
 from cinescrub.pixels.fill import fill_colours
 from cinescrub.pixels.native import fill_value, paint
-from cinescrub.pixels.registry import Family, output_photometric, output_syntax, syntax_of
+from cinescrub.pixels.registry import (
+    Family,
+    is_lossless,
+    output_photometric,
+    output_syntax,
+    syntax_of,
+)
 from cinescrub.types import Boxes, CineInfo, Fill
 
 __all__ = ["recode"]
@@ -54,17 +60,23 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
         # By plane, as it is coded again. The one copy: the decoder gives bytes, and overruns memory
         # that it is given (`out=`) where a frame is damaged.
         samples = np.array(rle.decode(frame, info), order="K")
+        samples = native.without_unused_bits(samples, info.bits_stored)
         values = fill_colours(samples, info, rectangles, fill)
-        _clear_overlays(samples, info)
         paint(samples, values, rectangles)
         return rle.encode(samples)
     raw, stream = decode_raw(frame, info)
+    depth = stream.precision
+    if without_unused_bits(raw, info, stream) is not raw:
+        _require_lossless(info)
+    if family is Family.JPEG_LS:  # its encoder writes the precision of the dtype
+        stream = replace(stream, precision=8 * raw.itemsize)
     if fill is Fill.BLACK:
-        values = [fill_value(info, stream.precision)] * len(rectangles)
+        values = [fill_value(info, depth)] * len(rectangles)
     else:
         values = fill_colours(to_stored(raw, info, stream), info, rectangles, fill)
-    samples = np.require(raw, requirements=["C", "W"])  # itself: it is owned
-    _clear_overlays(samples, info)
+    samples = np.require(
+        without_unused_bits(raw, info, stream), requirements=["C", "W"]
+    )  # itself: it is owned
     paint(samples, [_coded(value, info, stream) for value in values], rectangles)
     try:
         coded = _encode(samples, family, stream)
@@ -74,23 +86,29 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
         info, transfer_syntax=output_syntax(info), photometric=output_photometric(info)
     )
     new = inspect_stream(coded, target)
-    # More bits are no loss: the JPEG-LS encoder writes 16 for whatever has more than 8.
     if new.signed != stream.signed or new.precision < stream.precision:
         raise RedactionError("a frame coded again differs from what was meant: review required")
     return coded
-
-
-def _clear_overlays(samples: Samples, info: CineInfo) -> None:
-    if info.overlay_bits:
-        samples &= np.array(~info.overlay_bits).astype(samples.dtype)
 
 
 def _coded(value: tuple[int, ...], info: CineInfo, stream: Stream) -> tuple[int, ...]:
     """Return stored samples as the codestream holds them."""
     if stream.signed:
         return value
-    mask = (1 << sign_bits(info, stream)) - 1
+    mask = (1 << stream.precision) - 1
     return tuple(v & mask for v in value)
+
+
+def _require_lossless(info: CineInfo) -> None:
+    """Refuse to clear unused bits of frames coded with loss.
+
+    There a sample at the upper end of the stored bits overshoots: cleared, white would be black.
+    """
+    if not is_lossless(info.transfer_syntax):
+        name = syntax_of(info.transfer_syntax).name
+        raise InputError(
+            f"bits above BitsStored can't be cleared in {name}: convert the file first"
+        )
 
 
 def _encode(samples: Samples, family: Family, stream: Stream) -> bytes:

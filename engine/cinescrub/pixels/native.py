@@ -16,7 +16,7 @@ from cinescrub.errors import InputError
 from cinescrub.pixels.codestream import Buffer
 from cinescrub.types import Boxes, CineInfo, Palette
 
-__all__ = ["Colours", "fill", "fill_value", "has_unused_bits", "paint", "samples", "snap_pairs"]
+__all__ = ["Colours", "fill", "fill_value", "paint", "samples", "snap_pairs", "without_unused_bits"]
 
 Colours: TypeAlias = Sequence[tuple[int, ...]]
 """One value a sample, for each rectangle."""
@@ -119,14 +119,13 @@ def fill(
     rectangles: Boxes,
     colours: Colours | None = None,
 ) -> None:
-    """Fill rectangles of native frames, and clear their overlay bits, in place.
+    """Fill rectangles of native frames, and clear their unused bits, in place.
 
     Parameters
     ----------
     frames : writable Buffer
         One frame or several that follow each other, of `info.frame_bytes` bytes each. Modified in
-        place; nothing outside of the rectangles changes, but for the bits that
-        `info.overlay_bits` names.
+        place; nothing outside of the rectangles changes, but for bits above BitsStored.
     info : CineInfo
         The header.
     rectangles : (n, 4) int32 array
@@ -152,9 +151,9 @@ def fill(
         values = [(luma, luma, *chroma) for luma, *chroma in values]
     flat = np.frombuffer(view, np.uint8).reshape(-1, info.frame_bytes)
     stored = flat if info.words else flat.view(_stored_dtype(info))
-    if info.overlay_bits:
-        mask = np.array(~info.overlay_bits & ((1 << info.bits_allocated) - 1))
-        stored &= mask.astype(stored.dtype)
+    cleared = without_unused_bits(stored, info.bits_stored)
+    if cleared is not stored:
+        stored[:] = cleared
     for plane, at in _planes(stored, info):
         part = [value[at] for value in values]
         if not info.words:
@@ -224,13 +223,29 @@ def _paint_pairs_by_address(
         stored[:, at ^ 1] = np.tile(np.array(value).astype(np.uint8), len(columns) // step)
 
 
-def has_unused_bits(samples: npt.NDArray[Any], bits_stored: int) -> bool:
-    """Whether samples have bits set above BitsStored that say more than their sign."""
-    plain = samples & samples.dtype.type((1 << bits_stored) - 1)
-    if samples.dtype.kind == "u":
-        return bool((samples != plain).any())
-    sign = samples.dtype.type(1 << (bits_stored - 1))
-    return bool(((samples != plain) & (samples != (plain ^ sign) - sign)).any())
+def without_unused_bits(samples: npt.NDArray[Any], bits_stored: int) -> npt.NDArray[Any]:
+    """Return samples with nothing above BitsStored but the extension of a sign.
+
+    PS3.5 8.1.1 says nothing of these bits, and text or a picture may be hidden there. In signed
+    samples they repeat the sign, in all others they are zero.
+
+    Parameters
+    ----------
+    samples : integer array
+        Stored samples in any byte order, borrowed.
+    bits_stored : int
+        1 to the bits of the dtype.
+
+    Returns
+    -------
+    array of the same shape
+        `samples` itself where no bit is to change, else owned by the caller.
+    """
+    unused = 8 * samples.itemsize - bits_stored
+    if unused <= 0:
+        return samples
+    cleared = (samples << unused) >> unused
+    return cleared if (cleared != samples).any() else samples
 
 
 def paint(target: npt.NDArray[Any], values: Colours, rectangles: Boxes) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "Syntax",
     "changes_all",
     "check",
+    "is_lossless",
     "is_photometric",
     "output_photometric",
     "output_syntax",
@@ -88,6 +89,10 @@ _SUPPORTED: Final[dict[str, Syntax]] = {
         (".4.203", "High-Throughput JPEG 2000", Family.HTJ2K, None),
     )
 }
+
+_WITH_LOSS: Final = frozenset(
+    _ROOT + suffix for suffix in (".4.50", ".4.51", ".4.81", ".4.91", ".4.203")
+)
 
 _REFUSED: Final[dict[str, str]] = {
     _ROOT + suffix: name
@@ -160,6 +165,11 @@ def syntax_of(transfer_syntax: str) -> Syntax:
     raise InputError(f"transfer syntax {name} is not supported: convert the file first")
 
 
+def is_lossless(transfer_syntax: str) -> bool:
+    """Whether a transfer syntax that is handled never loses anything of a sample."""
+    return transfer_syntax not in _WITH_LOSS
+
+
 def names() -> tuple[str, ...]:
     """Return the names of the transfer syntaxes that are handled."""
     return tuple(syntax.name for syntax in _SUPPORTED.values())
@@ -197,10 +207,9 @@ def output_photometric(info: CineInfo) -> str:
 def changes_all(info: CineInfo) -> bool:
     """Whether every frame of a redacted object is written anew, also those without a rectangle.
 
-    Where overlays in unused bits are cleared, and where `output_photometric` differs: it is one
-    for all frames.
+    Where `output_photometric` differs: it is one for all frames.
     """
-    return info.overlay_bits != 0 or output_photometric(info) != info.photometric
+    return output_photometric(info) != info.photometric
 
 
 def check(info: CineInfo) -> None:
@@ -283,8 +292,6 @@ def _check_depth(info: CineInfo, family: Family) -> None:
         raise InputError("the high bit is not bits stored - 1 (PS3.5 8.1.1): not supported")
     if info.signed and info.photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise InputError("signed colour samples are not supported")
-    if info.overlay_bits and family in (Family.JPEG, Family.J2K, Family.HTJ2K):
-        raise InputError("overlays in unused bits are not supported in this transfer syntax")
     if info.samples == 3 and info.planar not in (0, 1):
         raise InputError("the planar configuration is neither 0 nor 1")
 

@@ -19,8 +19,9 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 
 from cinescrub.testing.frames import draw_frames, plan_drawing
 from cinescrub.testing.graphics import Canvas
-from cinescrub.testing.header import Header, make_header
+from cinescrub.testing.header import Header, plain_header
 from cinescrub.testing.media import encode_frame, insert_jpeg_segments, to_stored
+from cinescrub.testing.planting import plant
 from cinescrub.testing.spec import CineSpec, Photometric, Syntax
 from cinescrub.testing.truth import CineTruth
 
@@ -48,7 +49,9 @@ def make_cine(spec: CineSpec, path: Path) -> CineTruth:
         Every burned-in string and every planted identifier.
     """
     drawing = plan_drawing(spec)
-    header = make_header(drawing)
+    header = plain_header(drawing)
+    if spec.planted:
+        plant(header, drawing)
     frames = _encoded(spec, header, draw_frames(drawing))
     if spec.syntax is Syntax.JPEG_BASELINE:
         header.dataset.LossyImageCompressionMethod = _LOSSY_METHOD

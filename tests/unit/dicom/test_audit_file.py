@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.options import Option
 from cinescrub.dicom.profile import basic_profile
+from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.testing import CineSpec, Photometric, Syntax, make_cine
 from cinescrub.types import PhiKind
@@ -62,7 +63,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def findings(raw: bytes, folder: Path, *identifiers: HeaderIdentifier) -> tuple[str, ...]:
     path = folder / "audited"
     path.write_bytes(raw)
-    return audit_file(path, identifiers, profile=basic_profile())
+    return audit_file(path, IdentifierSearch(identifiers), profile=basic_profile())
 
 
 @pytest.mark.parametrize("kind", SPECS)
@@ -323,10 +324,10 @@ def test_safe_private_elements_are_known_by_their_creator(clean: Files, tmp_path
     asked = basic_profile().with_options(frozenset({Option.RETAIN_SAFE_PRIVATE}))
 
     path.write_bytes(safe(clean["rle"]))
-    assert audit_file(path, profile=asked) == ()
-    assert len(audit_file(path, profile=basic_profile())) == 2
+    assert audit_file(path, IdentifierSearch(()), profile=asked) == ()
+    assert len(audit_file(path, IdentifierSearch(()), profile=basic_profile())) == 2
     path.write_bytes(with_private(b"SOMEBODY ELSE", bytes(4))(clean["rle"]))
-    assert len(audit_file(path, profile=asked)) == 2
+    assert len(audit_file(path, IdentifierSearch(()), profile=asked)) == 2
 
 
 @pytest.mark.parametrize(("kind", "edit", "said"), STREAMS.values(), ids=STREAMS.keys())
@@ -466,7 +467,7 @@ def test_memory_does_not_grow_with_the_pixel_data(clean: Files, tmp_path: Path) 
         file.truncate(len(head) + 12 + size)
 
     tracemalloc.start()
-    found = audit_file(path, [NAME], profile=basic_profile())
+    found = audit_file(path, IdentifierSearch([NAME]), profile=basic_profile())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

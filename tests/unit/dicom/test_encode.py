@@ -15,7 +15,7 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.tag import BaseTag
 
 from cinescrub.dicom.encode import encoded_dataset, encoded_meta
-from cinescrub.dicom.scrub import fresh_file_meta
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.errors import ScrubError
 
 ENCODINGS = [

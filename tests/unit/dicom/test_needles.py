@@ -40,6 +40,7 @@ BORN = HeaderIdentifier(PhiKind.DATE, "19560403")
         pytest.param(WIDE, "\u592a\u90ce\u5c71\u7530".encode("euc-jp"), True, id="EUC-JP"),
         pytest.param(ACCENTED, "m\u00fcllerin".encode(), True, id="UTF-8"),
         pytest.param(ACCENTED, "M\u00fcllerin".encode("latin-1"), True, id="Latin-1"),
+        pytest.param(ACCENTED, b"MULLERIN", True, id="ASCII, without accents"),
         pytest.param(ID, b"MR-00 4711-A", True, id="ID as stored"),
         pytest.param(ID, b"mr004711a", True, id="ID without separators"),
         pytest.param(NUMBER, b"12435678", True, id="eight digits"),

@@ -15,19 +15,19 @@ from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.profile import Action, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import (
     Claims,
     Done,
     ScrubOutcome,
-    fresh_file_meta,
-    has_high_bit_overlays,
     scrub,
 )
 from cinescrub.errors import InputError
 
 KEY = Pseudonyms(b"k" * 32)
+DUMMIES = ("ANONYMIZED", "about:blank", "0", 0, b"\0" * 8)
 CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 STUDY, INSTANCE, FRAME = "1.2.3.19800101.1", "1.2.3.19800101.2", "1.2.3.19800101.3"
 EXPLICIT, IMPLICIT, BIG = (False, True), (True, True), (False, False)
@@ -231,7 +231,7 @@ def test_what_may_hold_anything_is_gone(tag: int, vr: str, value: object) -> Non
     result = cleaned(dataset).dataset
 
     if tag in result:
-        assert result[tag].is_empty or result[tag].value in ("ANONYMIZED", "about:blank", b"\0" * 8)
+        assert result[tag].is_empty or result[tag].value in DUMMIES
 
 
 @pytest.mark.parametrize(
@@ -467,21 +467,53 @@ def test_file_meta_is_new_and_minimal() -> None:
     assert meta.ImplementationClassUID.is_valid
 
 
+MODALITY, REGION_TYPE = 0x00080060, 0x00186014
+
+
 @pytest.mark.parametrize(
-    ("elements", "expected"),
+    ("tag", "vr", "value", "expected"),
     [
-        pytest.param({}, False, id="none"),
-        pytest.param({0x0100: 1, 0x0102: 0}, True, id="no data"),
-        pytest.param({0x0100: 16, 0x0102: 12}, True, id="in bit 12"),
-        pytest.param({0x0100: 1, 0x0102: 0, 0x3000: b"\0\0"}, False, id="apart from the pixels"),
+        pytest.param(MODALITY, "CS", b"of Mrs. Miller, 2 pm", "ANONYMIZED", id="no code string"),
+        pytest.param(MODALITY, "LT", b"of Mrs. Miller, 2 pm", "ANONYMIZED", id="a text instead"),
+        pytest.param(MODALITY, "OB", b"US", "ANONYMIZED", id="bytes instead"),
+        pytest.param(MODALITY, "LO", b"US", "US", id="a code string stated as text"),
+        pytest.param(0x00281050, "DS", b"Miller", "", id="not required"),
     ],
 )
-@ENCODINGS
-def test_overlays_in_high_bits_are_seen(
-    elements: dict[int, object], expected: bool, encoding: tuple[bool, bool]
+def test_a_required_value_that_is_not_of_its_vr_becomes_a_dummy(
+    tag: int, vr: str, value: bytes, expected: str
 ) -> None:
-    dataset = header()
-    for element, value in elements.items():
-        add(dataset, 0x60020000 | element, "OW" if isinstance(value, bytes) else "US", value)
+    outcome = cleaned(header(), stored=((tag, vr, value + b" " * (len(value) % 2)),))
 
-    assert has_high_bit_overlays(read(encode(dataset, encoding), encoding)) is expected
+    element = read(output(outcome)).get(tag)
+    assert str(element.value or "") == expected
+    assert b"Miller" not in output(outcome)
+
+
+def test_a_required_number_that_is_not_of_its_vr_becomes_a_dummy_in_items_too() -> None:
+    dataset = header()
+    region = dataset.SequenceOfUltrasoundRegions[0]
+    region[REGION_TYPE] = RawDataElement(BaseTag(REGION_TYPE), "US", 4, b"Anne", 0, False, True)
+
+    back = read(output(cleaned(dataset))).SequenceOfUltrasoundRegions[0]
+
+    assert back.RegionDataType == 0
+    assert back.TransducerFrequency == 5000
+
+
+@pytest.mark.parametrize("vr", ["LO", "UT", "OB", "DA"])
+def test_a_name_that_is_stated_as_something_else_is_searched_all_the_same(vr: str) -> None:
+    outcome = cleaned(
+        header(),
+        stored=((0x00100010, vr, b"NIGHTINGALE^FLORENCE"), (0x00081090, "LO", b"of Nightingale")),
+    )
+
+    assert "NIGHTINGALE^FLORENCE" in {found.value for found in outcome.identifiers}
+    assert b"ightingale" not in output(outcome)
+    assert read(output(outcome)).ManufacturerModelName == "ANONYMIZED"
+
+
+def test_a_serial_number_beside_the_transducer_goes() -> None:
+    outcome = cleaned(header(), stored=((0x00185010, "LO", b"S5_1\\55360\\50.80.103.002"),))
+
+    assert list(read(output(outcome)).TransducerData) == ["S5_1", "", "50.80.103.002"]

@@ -14,8 +14,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.tag import BaseTag
+from tests.unit.dicom.judged import faults
 
-from cinescrub.dicom.audit import audit
 from cinescrub.dicom.options import parse_options
 from cinescrub.dicom.profile import Action, Profile, Rule, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
@@ -88,9 +88,9 @@ def cleaned(
         claims=DONE,
         names=harmless if model else None,
     )
-    back = read(encode(outcome.dataset))
-    audit(back, outcome.identifiers, profile=profile, uids=outcome.uids)
-    return outcome, read(encode(outcome.dataset))
+    data = encode(outcome.dataset)
+    assert not faults(data, outcome.identifiers, profile=profile, uids=outcome.uids)
+    return outcome, read(data)
 
 
 def codes(dataset: Dataset) -> list[str]:

@@ -17,8 +17,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import generate_frames, parse_basic_offsets
 
 from cinescrub.dicom import writer
+from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.header import quiet
-from cinescrub.dicom.scrub import fresh_file_meta
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.target import os_errors
 from cinescrub.dicom.writer import OutputFile, check_target, output_path
