@@ -44,7 +44,8 @@ class FileReport:
     exit_code: int = 0
     frames: int = 0
     inspected: int = 0
-    """Frames that the detectors ran on, whole or in part, those of the check among them."""
+    """Frames that the detectors looked at, whole or in part, those of the check among them; also
+    where the answer was remembered (`text.memory`)."""
     inspected_share: float = 0.0
     """Pixels that the detectors ran on before the file was written, as share of all frames'
     pixels. The rest had been inspected in an earlier frame."""
