@@ -129,7 +129,7 @@ def _name(detector: CraftDetector | DbDetector, model: Model, config: EngineConf
     return repr(
         (
             sorted((versions | installed_runtimes()).items()),
-            sorted(model.contract.files.items()),
+            model.contract,
             detector.settings,
             config.provider.value,
         )
