@@ -25,7 +25,7 @@ pytestmark = pytest.mark.models
 
 _KEYS = {
     "source", "output", "status", "reason", "frames", "inspected", "inspected_share",
-    "redactions", "kept", "dismissed", "sector", "rectangles", "fill",
+    "resumed", "cores", "redactions", "kept", "dismissed", "sector", "rectangles", "fill",
     "scrubbed", "header", "profile", "versions", "seconds",
     "transfer_syntax", "transfer_syntax_out", "sha256_in", "sha256_out",
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Inspection of one cine: detect, read and classify what is new, and decide what goes.
 
-What a cine's overlay says lives in this object only, for as long as its cine is worked on; what
-leaves it are boxes and counts.
+What a cine's overlay says lives in this object, for as long as its cine is worked on, and in the
+bounded memory of the run's models (`text.memory`); what leaves it are boxes and counts.
 """
 
 from __future__ import annotations

@@ -313,14 +313,18 @@ def _rows(
     outside for the most part, is given back whole: slices of letters read as anything.
     """
     first, last = inside
-    runs = [(first + a, first + b) for a, b in geometry.runs(strong[first:last].any(axis=1))]
+    runs = [
+        (first + a, first + b) for a, b in geometry.runs(np.asarray(strong[first:last].any(axis=1)))
+    ]
     tallest = max((end - start for start, end in runs), default=0)
     rows = [r for r in runs if r[1] - r[0] >= max(_LEAST_ROW_PX, _ROW_SHARE * tallest)]
     if not rows:
         return [inside]
     own = [run for run in runs if run[0] > first or run == rows[0]]
     own = [run for run in own if run[1] < last or run == rows[-1]]
-    inked = [(first + a, first + b) for a, b in geometry.runs(ink[first:last].any(axis=1))]
+    inked = [
+        (first + a, first + b) for a, b in geometry.runs(np.asarray(ink[first:last].any(axis=1)))
+    ]
     # With the faint edges of what is strong.
     top = max(first, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
     bottom = min(last, min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX)
@@ -330,7 +334,7 @@ def _rows(
     ):
         cuts += [(end + start) // 2 for (_, end), (start, _) in itertools.pairwise(rows)]
     pieces = list(zip(cuts, [*cuts[1:], bottom], strict=True))
-    whole = geometry.runs(strong.any(axis=1))
+    whole = geometry.runs(np.asarray(strong.any(axis=1)))
     if 2 * (rows[0][1] - rows[0][0]) < last - first:
         pieces[0] = (_beginning(pieces[0][0], rows[0], whole, strong), pieces[0][1])
     if 2 * (rows[-1][1] - rows[-1][0]) < last - first:
