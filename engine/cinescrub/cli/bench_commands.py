@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from cinescrub.cli.flags import Config, Json, Models, PolicyFlag, ProviderFlag, Threads
+from cinescrub.cli.flags import (
+    Config,
+    Json,
+    Models,
+    PolicyFlag,
+    PrecisionFlag,
+    ProviderFlag,
+    Threads,
+)
 
 __all__ = ["app"]
 
@@ -48,6 +56,7 @@ def speed(
     models: Models = None,
     policy: PolicyFlag = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     threads: Threads = None,
     config: Config = None,
     json: Json = False,
@@ -56,7 +65,14 @@ def speed(
     from cinescrub.cli.bench import MadeCine, measure
     from cinescrub.config import load_config
 
-    settings = load_config(config, models=models, policy=policy, provider=provider, threads=threads)
+    settings = load_config(
+        config,
+        models=models,
+        policy=policy,
+        provider=provider,
+        precision=precision,
+        threads=threads,
+    )
     made = MadeCine(frames, rows, columns, syntax, still, seed)
     raise typer.Exit(measure(inputs or [], made, settings, repeat=repeat, json=json))
 
