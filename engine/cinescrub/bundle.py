@@ -21,7 +21,7 @@ from typing import Any, Final
 import platformdirs
 
 from cinescrub.errors import ModelError
-from cinescrub.types import PhiKind
+from cinescrub.kinds import PhiKind
 
 __all__ = [
     "CONTRACT_FILE",

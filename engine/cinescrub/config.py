@@ -6,14 +6,14 @@ An unknown key is an error, never ignored: a misspelt safety setting must not pa
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from cinescrub.bundle import default_engine_cache, default_models_dir
 from cinescrub.errors import ConfigError
-from cinescrub.types import Fill
+from cinescrub.kinds import Fill
 
 __all__ = [
     "DetectorChoice",
@@ -130,6 +130,8 @@ class EngineConfig:
     """What redacted rectangles are filled with."""
     threads: int = 0
     """Threads inside a model run; 0 lets the runtime take one a core."""
+    jobs: int = 1
+    """Inputs that are worked on at once; each takes memory of its own."""
     batch_frames: int = 4
     """Frames a detector batch, at most; large frames go in smaller batches (`text.detector`)."""
     detail_frames: int = 1
@@ -142,14 +144,28 @@ class EngineConfig:
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
 
+    reuse: bool = True
+    """Ask the models about the same pixels once (`text.memory`). Outputs are the same without, but
+    every run of a file costs what the first does: for benchmarks."""
+    state: Path | None = None
+    """Folder that keeps, from run to run, what was looked at and which inputs are done: keyed
+    hashes and boxes, no pixels, no text (`pipeline.state`). None keeps nothing."""
+    resume: bool = False
+    """Skip inputs that `state` says are done and whose output is there unchanged."""
     profile: str = "basic"
     """What happens to header elements: a ready profile, or a TOML file."""
     options: tuple[str, ...] = ()
     """Options of PS3.15 E.3 by name, added to the profile's own."""
 
     def __post_init__(self) -> None:
+        # Words and paths may come as strings. One that is no choice must not pass for the default.
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                object.__setattr__(self, each.name, _coerce(each.name, value))
         for name, low, high in (
             ("threads", 0, 1024),
+            ("jobs", 1, 256),
             ("device_id", 0, 1024),
             ("gpu_memory_mib", 0, 2**20),
             ("batch_frames", 1, 256),
@@ -160,6 +176,8 @@ class EngineConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} is {value}: give a number from {low} to {high}")
+        if self.resume and self.state is None:
+            raise ConfigError("resume needs the state of the run before: name its folder")
 
 
 def load_config(path: Path | None, **flags: Any) -> EngineConfig:
@@ -190,7 +208,7 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
     if unknown := sorted(set(values) - set(known)):
         raise ConfigError(f"unknown setting {', '.join(unknown)}: known are {', '.join(known)}")
     try:
-        return replace(EngineConfig(), **{k: _coerce(k, v) for k, v in values.items()})
+        return EngineConfig(**values)
     except (TypeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -207,9 +225,11 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "on_doubt": OnDoubt,
     "fill": Fill,
 }
-_PATHS: Final = frozenset({"models", "key_file", "vocabulary", "engine_cache"})
+_PATHS: Final = frozenset({"models", "key_file", "vocabulary", "state", "engine_cache"})
 _PLAIN: Final[dict[str, tuple[type, str]]] = {
     "ink_rule": (bool, "true or false"),
+    "resume": (bool, "true or false"),
+    "reuse": (bool, "true or false"),
     "blank_outside_sector": (bool, "true or false"),
     "profile": (str, "a name or a file"),
 }

@@ -38,10 +38,14 @@ class FileReport:
     output: Path | None = None
     reason: str | None = None
     """Why there is no output: the error's one line."""
+    resumed: bool = False
+    """Whether the output is an earlier run's: made of the very input with the same settings and
+    models, and there byte for byte. The line is that run's, but for `source` and `seconds`."""
     exit_code: int = 0
     frames: int = 0
     inspected: int = 0
-    """Frames that the detectors ran on, whole or in part, those of the check among them."""
+    """Frames that the detectors looked at, whole or in part, those of the check among them; also
+    where the answer was remembered (`text.memory`)."""
     inspected_share: float = 0.0
     """Pixels that the detectors ran on before the file was written, as share of all frames'
     pixels. The rest had been inspected in an earlier frame."""
@@ -51,6 +55,8 @@ class FileReport:
     """Lines of text that were kept as clinical."""
     dismissed: int = 0
     """Detections that were no text, counted each time one was looked at."""
+    sector: Mapping[str, str | float] = field(default_factory=dict)
+    """The insonified part of the picture: what it was found by and its share of the picture."""
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
     """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
     fill: str | None = None
@@ -65,6 +71,9 @@ class FileReport:
     """Of cinescrub, the runtime and pydicom; of models their SHA-256."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall seconds by stage."""
+    cores: float = 0.0
+    """Cores in use, on average, while the input was in work: CPU seconds of the whole process, so
+    those of other inputs in work too, over wall seconds."""
     transfer_syntax: str | None = None
     transfer_syntax_out: str | None = None
     sha256_in: str | None = None
@@ -81,12 +90,14 @@ class FileReport:
             "output": str(self.output) if self.output else None,
             "status": self.status.value,
             "reason": self.reason,
+            "resumed": self.resumed,
             "frames": self.frames,
             "inspected": self.inspected,
             "inspected_share": round(self.inspected_share, 4),
             "redactions": dict(self.redactions),
             "kept": self.kept,
             "dismissed": self.dismissed,
+            "sector": dict(self.sector),
             "rectangles": [list(box) for box in self.rectangles],
             "fill": self.fill,
             "scrubbed": dict(self.scrubbed),
@@ -94,6 +105,7 @@ class FileReport:
             "profile": dict(self.profile),
             "versions": dict(self.versions),
             "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
+            "cores": round(self.cores, 2),
             "transfer_syntax": self.transfer_syntax,
             "transfer_syntax_out": self.transfer_syntax_out,
             "sha256_in": self.sha256_in,

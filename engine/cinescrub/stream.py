@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from cinescrub.errors import CancelledError
 
-__all__ = ["CancelToken", "mapped", "prefetch", "usable_cores"]
+__all__ = ["CancelToken", "Turns", "mapped", "prefetch", "usable_cores"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -168,6 +168,30 @@ def prefetch(produce: Iterator[T], *, depth: int, token: CancelToken) -> Iterato
         finally:
             own.cancel(CancelledError("the consumer left"))
             thread.join()
+
+
+class Turns:
+    """Lets numbered workers pass a point in the order of their numbers, whoever is quicker."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._next = 0
+        self._passed: set[int] = set()
+
+    def wait(self, number: int) -> None:
+        """Wait until all lower numbers have passed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next >= number)
+
+    def leave(self, number: int) -> None:
+        """Pass, or end without having come to the point. May be called twice."""
+        with self._changed:
+            if number >= self._next:
+                self._passed.add(number)
+            while self._next in self._passed:
+                self._passed.remove(self._next)
+                self._next += 1
+            self._changed.notify_all()
 
 
 def usable_cores(at_most: int) -> int:

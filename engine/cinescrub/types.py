@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.errors import InputError
+from cinescrub.kinds import Fill, PhiKind
 
 __all__ = [
     "Boxes",
@@ -37,20 +38,6 @@ Boxes: TypeAlias = npt.NDArray[np.int32]
 
 Frame: TypeAlias = npt.NDArray[np.uint8]
 """(H, W, C) uint8, C-contiguous, C = 1 (gray) or 3 (R, G, B): what the models look at."""
-
-
-class PhiKind(StrEnum):
-    """What kind of identifier a token label or a pattern stands for."""
-
-    NONE = "none"
-    PERSON = "person"
-    STAFF = "staff"
-    INSTITUTION = "institution"
-    LOCATION = "location"
-    DATE = "date"
-    IDENTIFIER = "identifier"
-    CONTACT = "contact"
-    AGE = "age"
 
 
 class Reason(StrEnum):
@@ -87,15 +74,6 @@ class Reason(StrEnum):
     def redacts(self) -> bool:
         """Whether what has this reason goes."""
         return self not in {Reason.CLINICAL, Reason.NOT_PHI, Reason.NO_TEXT}
-
-
-class Fill(StrEnum):
-    """What a rectangle is filled with."""
-
-    BLACK = "black"
-    """What a viewer shows as black."""
-    MEAN = "mean"
-    """The mean of what surrounds the rectangle in its frame (`pixels.fill`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -116,8 +116,11 @@ def measure(
 
 
 def _with_scratch_key(config: EngineConfig, folder: Path) -> EngineConfig:
-    """Use a key of the benchmark's own: measuring must not create the site's key."""
-    return replace(config, key_file=folder / "key")
+    """Use a key of the benchmark's own: measuring must not create the site's key.
+
+    Every repeat is to cost what the first does, so nothing is remembered.
+    """
+    return replace(config, key_file=folder / "key", reuse=False, state=None, resume=False)
 
 
 def _row(path: Path, reports: list[FileReport], walls: list[float]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from cinescrub.config import DetectorChoice, InspectMode, Policy, PrecisionChoice, Provider
-from cinescrub.types import Fill
+from cinescrub.kinds import Fill
 
 __all__ = [
     "CleanDescriptors",
@@ -21,6 +21,7 @@ __all__ = [
     "FillFlag",
     "Inputs",
     "InspectFlag",
+    "Jobs",
     "Json",
     "Key",
     "Models",
@@ -29,12 +30,14 @@ __all__ = [
     "Private",
     "ProfileFlag",
     "ProviderFlag",
+    "ResumeFlag",
     "RetainDates",
     "RetainDevice",
     "RetainInstitution",
     "RetainPatient",
     "RetainPrivate",
     "RetainUids",
+    "StateFlag",
     "Threads",
     "VocabularyFlag",
     "asked_options",
@@ -63,6 +66,20 @@ PrecisionFlag = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Inputs worked on at once; each takes memory of its own."),
+]
+StateFlag = Annotated[
+    Path | None,
+    typer.Option("--state", help="Folder that keeps what was looked at and done, without PHI."),
+]
+ResumeFlag = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--no-resume", help="Skip inputs that --state says are done, and still are."
+    ),
 ]
 DetectorFlag = Annotated[
     DetectorChoice | None, typer.Option("--detector", help="Which detectors look for text.")

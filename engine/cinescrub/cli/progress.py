@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -20,13 +21,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["Quiet", "TerminalProgress", "progress"]
+__all__ = ["Quiet", "TerminalCount", "TerminalProgress", "progress"]
 
 
-def progress() -> Quiet:
+def progress(jobs: int = 1) -> Quiet:
     """Return the observer that fits: a bar if stderr is a terminal, else silence."""
     # Python sets stderr to None where it is closed
-    return TerminalProgress() if sys.stderr is not None and sys.stderr.isatty() else Quiet()
+    if sys.stderr is None or not sys.stderr.isatty():
+        return Quiet()
+    return TerminalProgress() if jobs == 1 else TerminalCount()
 
 
 class Quiet:
@@ -103,3 +106,36 @@ class TerminalProgress(Quiet):
         if done == total or now - self._shown > 0.1:
             self._shown = now
             self._bar.update(self._task, completed=done)
+
+
+class TerminalCount(Quiet):
+    """How many inputs were begun, where several are in work. Owns the terminal's last line."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._lock = Lock()
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def begins(self, source: Path) -> None:
+        """Count an input; called from several threads."""
+        with self._lock:
+            self._number += 1
+            self._bar.update(self._task, description=f"#{self._number}")

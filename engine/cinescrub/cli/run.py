@@ -54,18 +54,19 @@ def run_inputs(
     """
     _check_places(report, config.key_file, out, inputs)
     _check_links(crosswalk, midi_b, out, inputs)
+    _check_state(config.state, out, inputs)
     token = CancelToken()
     with ExitStack() as stack:
-        targets = Targets.open(out, inputs)
+        targets = Targets.open(out, inputs, resume=config.resume)
         ensure_models(config.models)
-        engine = Engine.open(config)
+        engine = stack.enter_context(Engine.open(config))
         if crosswalk is not None or midi_b is not None:
             engine.keep_links(crosswalk, midi_b)
         sink = stack.enter_context(_open_report(report))
-        observer = stack.enter_context(progress())
+        observer = stack.enter_context(progress(config.jobs))
         stack.enter_context(cancel_on_signals(token))
         counts: Counter[Status] = Counter()
-        frames, code = 0, 0
+        frames, resumed, code = 0, 0, 0
         for line in run_all(
             engine,
             find_inputs(inputs),
@@ -73,14 +74,16 @@ def run_inputs(
             token=token,
             observer=observer,
             fail_fast=fail_fast,
+            jobs=config.jobs,
         ):
             counts[line.status] += 1
             frames += line.frames if line.status is Status.OK else 0
+            resumed += line.resumed
             code = max(code, line.exit_code)
             _write(line, sink, json=json)
     if not counts:
         raise ConfigError(NO_INPUT)
-    say(_summary(counts, frames))
+    say(_summary(counts, frames, resumed))
     return code
 
 
@@ -104,9 +107,10 @@ def _printable(path: Path) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def _summary(counts: Counter[Status], frames: int) -> str:
+def _summary(counts: Counter[Status], frames: int, resumed: int) -> str:
     done = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    return f"{done}; {frames} frames de-identified"
+    before = f"; {resumed} of the inputs in an earlier run" if resumed else ""
+    return f"{done}; {frames} frames de-identified{before}"
 
 
 def _check_places(report: Path | None, key: Path | None, out: Path, inputs: list[Path]) -> None:
@@ -132,6 +136,16 @@ def _check_links(
             raise ConfigError(f"{name} leads back to patients: put it outside of --out")
         if any(_lies_in(path, given) for given in inputs):
             raise ConfigError(f"{name} would change an input or its folder: put it elsewhere")
+
+
+def _check_state(state: Path | None, out: Path, inputs: list[Path]) -> None:
+    """Refuse a state among the outputs, which are given away, or among the inputs."""
+    if state is None:
+        return
+    if _lies_in(state, out) or _lies_in(out, state):
+        raise ConfigError("--state is of this site: put it outside of --out")
+    if any(_lies_in(state, given) for given in inputs):
+        raise ConfigError("--state would change an input or its folder: put it elsewhere")
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

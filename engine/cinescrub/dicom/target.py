@@ -6,6 +6,7 @@ Knows files and errors of the operating system; nothing of DICOM besides what a 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -17,10 +18,12 @@ from cinescrub.errors import ConfigError, OutputError, ScrubError
 
 __all__ = [
     "check_target",
+    "claim",
     "copy_range",
     "make_folders",
     "os_errors",
     "output_path",
+    "sweep",
     "temporary_name",
 ]
 
@@ -93,6 +96,44 @@ def check_target(root: Path, inputs: Sequence[Path]) -> None:
 def temporary_name() -> str:
     """Return a name that can't be guessed and says nothing."""
     return f".cinescrub-{secrets.token_hex(8)}.part"
+
+
+_TEMPORARY = re.compile(r"\.cinescrub-[0-9a-f]{16}\.part")
+
+
+def claim(descriptor: int) -> bool:
+    """Tell `sweep` that a temporary file is in use; False if it has just been swept.
+
+    The claim ends with the process, however it ends. Where the file system knows no locks there is
+    nothing to tell: `sweep` leaves all there.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def sweep(root: Path) -> int:
+    """Remove temporary files that a killed run left below `root`; return how many.
+
+    Those that another process writes at the moment stay, and so does all with another name.
+    """
+    removed = 0
+    for folder, _, names in os.walk(root):
+        for name in filter(_TEMPORARY.fullmatch, names):
+            path = os.path.join(folder, name)
+            with suppress(OSError):  # its writer was quicker, or it isn't ours to remove
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(path)
+                    removed += 1
+                finally:
+                    os.close(descriptor)
+    return removed
 
 
 def make_folders(folder: Path) -> list[Path]:

@@ -25,15 +25,17 @@ from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.source import Source
 from cinescrub.dicom.target import (
     check_target,
+    claim,
     copy_range,
     make_folders,
     os_errors,
     output_path,
+    sweep,
     temporary_name,
 )
 from cinescrub.errors import OutputError, ScrubError
 
-__all__ = ["OutputFile", "check_target", "output_path"]
+__all__ = ["OutputFile", "check_target", "output_path", "sweep"]
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _EXTENDED_OFFSETS, _EXTENDED_LENGTHS = (0x7FE0, 0x0001), (0x7FE0, 0x0002)
@@ -94,14 +96,18 @@ class OutputFile:
 
     def __enter__(self) -> Self:
         with os_errors():
-            for _ in range(3):  # another file's abort may remove the folder in between
+            for _ in range(
+                3
+            ):  # another's abort may remove the folder in between, or a sweep the file
                 self._created += make_folders(self._target.parent)
                 path = self._target.parent / temporary_name()
                 flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
                 with suppress(FileNotFoundError):
-                    self._file = os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=_BLOCK)
-                    self._temporary = path
-                    return self
+                    file = os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=_BLOCK)
+                    if claim(file.fileno()):
+                        self._file, self._temporary = file, path
+                        return self
+                    file.close()
             raise OutputError("the target's folder disappears while it is written to")
 
     def __exit__(

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import metadata
 from typing import Final, TypeAlias
 
+from cinescrub import __version__, bundle
 from cinescrub.bundle import Contract, Precision, Slot, load_contract
 from cinescrub.config import DetectorChoice, EngineConfig
 from cinescrub.runtime.precision import choose
-from cinescrub.runtime.providers import Device, load_runtime, resolve
+from cinescrub.runtime.providers import Device, installed_runtimes, load_runtime, resolve
 from cinescrub.runtime.session import Model, open_session
+from cinescrub.stream import usable_cores
 from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
 from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
 from cinescrub.text.looks import Detector
+from cinescrub.text.memory import LookMemory, Reader, Scorer
 from cinescrub.text.recognizer import Recognizer
 
-__all__ = ["OpenModel", "chosen_contracts", "open_inspector"]
+__all__ = [
+    "OpenModel",
+    "chosen_contracts",
+    "open_inspector",
+    "session_threads",
+    "versions_of",
+]
 
 OpenModel: TypeAlias = Callable[[Slot], Model]
 """Loads the model of a slot."""
@@ -39,7 +49,15 @@ _CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5, looks=(1.0
 in each size elsewhere: with them, a third of the real stills never passed the check."""
 
 
-def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) -> Inspector:
+_MANY: Final = 1 << 10
+
+
+def open_inspector(
+    config: EngineConfig,
+    open_model: OpenModel | None = None,
+    *,
+    memory: LookMemory | None = None,
+) -> Inspector:
     """Load the models and put them behind the looks that the configuration asks for.
 
     Parameters
@@ -48,6 +66,9 @@ def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) ->
         Models' folder, provider, precision, threads and choice of detectors.
     open_model : callable, optional
         How a model is loaded; default: `runtime.session.open_session` by the configuration.
+    memory : LookMemory, optional
+        Remembers what the models say, for all cines of the inspector; without it they are asked
+        again about what they have seen.
 
     Raises
     ------
@@ -56,6 +77,7 @@ def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) ->
     ConfigError
         The runtime is not installed.
     """
+    threads = config.threads or session_threads(config.jobs)
 
     def by_config(slot: Slot) -> Model:
         return open_session(
@@ -63,19 +85,69 @@ def open_inspector(config: EngineConfig, open_model: OpenModel | None = None) ->
             slot,
             precision=_precision(config, slot),
             provider=config.provider,
-            threads=config.threads,
+            threads=threads,
             device=Device(config.device_id, config.gpu_memory_mib, cache=config.engine_cache),
         )
 
+    def remembering(detector: CraftDetector | DbDetector, model: Model) -> Detector:
+        if memory is None:
+            return detector
+        return memory.detector(detector, _name(detector, model, config))
+
     load = open_model or by_config
-    craft, ppocr = CraftDetector(load(Slot.CRAFT)), load(Slot.PPOCR_DETECTOR)
-    first: dict[Slot, Detector] = {Slot.CRAFT: craft, Slot.PPOCR_DETECTOR: DbDetector(ppocr)}
-    check: dict[Slot, Detector] = first | {Slot.PPOCR_DETECTOR: DbDetector(ppocr, _CHECK_SETTINGS)}
+    craft, ppocr = load(Slot.CRAFT), load(Slot.PPOCR_DETECTOR)
+    first = {
+        Slot.CRAFT: remembering(CraftDetector(craft), craft),
+        Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr), ppocr),
+    }
+    check = first | {Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr, _CHECK_SETTINGS), ppocr)}
+    readers: list[Reader] = [
+        Recognizer(load(Slot.RECOGNIZER)),
+        Recognizer(load(Slot.PPOCR_RECOGNIZER)),
+    ]
+    scorer: Scorer = Deidentifier(load(Slot.DEIDENTIFIER), config.models)
+    if memory is not None:
+        readers = [memory.reader(reader) for reader in readers]
+        scorer = memory.scorer(scorer)
     return Inspector(
         [first[slot] for slot in _FIRST[config.detector]],
-        [Recognizer(load(Slot.RECOGNIZER)), Recognizer(load(Slot.PPOCR_RECOGNIZER))],
-        Deidentifier(load(Slot.DEIDENTIFIER), config.models),
+        readers,
+        scorer,
         checkers=[check[slot] for slot in _CHECK[config.detector]],
+    )
+
+
+def session_threads(jobs: int) -> int:
+    """Return how many threads a model's pool gets, its caller counted, so that cores fit.
+
+    Each job's thread computes in the model that it calls, and all share the model's pool: jobs and
+    pools together are one a core. 0, for one job, leaves it to the runtime, which does the same.
+    """
+    return 0 if jobs == 1 else max(1, usable_cores(_MANY) - jobs + 1)
+
+
+def versions_of(config: EngineConfig) -> dict[str, str]:
+    """Return what a report says of the software: versions, and models by precision and hash."""
+    models = chosen_contracts(config)
+    return {
+        "cinescrub": __version__,
+        "pydicom": metadata.version("pydicom"),
+        **installed_runtimes(),
+        "precision": ", ".join(f"{slot} {model.precision}" for slot, model in models.items()),
+        **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
+    }
+
+
+def _name(detector: CraftDetector | DbDetector, model: Model, config: EngineConfig) -> str:
+    """Return all that a detector's boxes depend on besides the pixels."""
+    versions = {"cinescrub": __version__, "opencv": metadata.version("opencv-python-headless")}
+    return repr(
+        (
+            sorted((versions | installed_runtimes()).items()),
+            model.contract,
+            detector.settings,
+            config.provider.value,
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""Many inputs, one after the other: what to read, where to write, what to do when one fails.
+"""Many inputs, in order or side by side: what to read, where to write, what if one fails.
 
 A fault of one input is a line of the report; the rest goes on. Inputs are never modified.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 
+from cinescrub.errors import CancelledError
 from cinescrub.pipeline.engine import Engine, Observer, Targets
 from cinescrub.report import FileReport, Status
-from cinescrub.stream import CancelToken
+from cinescrub.stream import CancelToken, mapped
 
 __all__ = ["find_inputs", "run_all"]
 
@@ -66,8 +68,11 @@ def run_all(
     token: CancelToken,
     observer: Observer,
     fail_fast: bool = False,
+    jobs: int = 1,
 ) -> Iterator[FileReport]:
-    """De-identify inputs in order and yield a report for each as it ends.
+    """De-identify inputs and yield their reports, in their order.
+
+    Outputs are the same for any number of jobs.
 
     Parameters
     ----------
@@ -82,8 +87,14 @@ def run_all(
     observer : Observer
         Told of progress.
     fail_fast : bool
-        Stop after the first input that ends as quarantined or failed.
+        Stop after the first input that ends as quarantined or failed. Of those that are in work
+        then, the ones that are finished have their reports; the others leave nothing behind.
+    jobs : int
+        Inputs that are worked on at once, each in a thread.
     """
+    if jobs > 1:
+        yield from _side_by_side(engine, inputs, targets, token, observer, fail_fast, jobs)
+        return
     for path in inputs:
         token.check()
         observer.begins(path)
@@ -92,3 +103,48 @@ def run_all(
         yield report
         if fail_fast and report.status in {Status.QUARANTINED, Status.FAILED}:
             return
+
+
+def _side_by_side(
+    engine: Engine,
+    inputs: Iterable[Path],
+    targets: Targets,
+    token: CancelToken,
+    observer: Observer,
+    fail_fast: bool,
+    jobs: int,
+) -> Iterator[FileReport]:
+    own = CancelToken()  # of the inputs in work: set by the operator, or by a failure
+
+    def work(item: tuple[int, Path]) -> FileReport | None:
+        number, path = item
+        place = targets.in_turn(number)
+        try:
+            observer.begins(path)
+            return engine.run(path, place, token=own, observer=observer)
+        except CancelledError:
+            return None
+        finally:
+            place.leave()
+
+    def stop() -> None:
+        own.cancel(token.cause or CancelledError("the run was stopped"))
+
+    wanted = enumerate(takewhile(lambda _: own.cause is None, inputs))
+    token.check()
+    # A token of its own: what is finished is reported, also after the run was stopped.
+    with (
+        token.wakes(stop),
+        mapped(work, wanted, workers=jobs, token=CancelToken()) as reports,
+    ):
+        try:
+            for report in reports:
+                if report is not None:
+                    logger.info("%s after %.1f s", report.status, sum(report.seconds.values()))
+                    yield report
+                    if fail_fast and report.status in {Status.QUARANTINED, Status.FAILED}:
+                        stop()
+        except BaseException:
+            stop()
+            raise
+    token.check()

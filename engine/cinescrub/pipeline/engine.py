@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import metadata
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from cinescrub import __version__, bundle, masks
-from cinescrub.config import EngineConfig, MaskScope, OnDoubt
+from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
 from cinescrub.dicom.descriptors import NameModel
@@ -27,50 +28,34 @@ from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.dicom.source import Source, open_source
-from cinescrub.dicom.standard import is_modality, is_registered
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
-from cinescrub.pipeline.apply import write_pixels
-from cinescrub.pipeline.assembly import chosen_contracts, open_inspector
-from cinescrub.pipeline.inspection import (
-    Scene,
-    inspect_text,
-    look_at_all,
-    residual_text,
-    survey_frames,
-)
-from cinescrub.pipeline.intervals import open_intervals
-from cinescrub.pipeline.job import Job, Observer
+from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
+from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
+from cinescrub.pipeline.assembly import open_inspector, versions_of
+from cinescrub.pipeline.job import Job, Nobody, Observer
+from cinescrub.pipeline.ledger import Ledger, fingerprint_of
+from cinescrub.pipeline.preview import Preview, structure_of
+from cinescrub.pipeline.redactor import Inspected, Redactor
+from cinescrub.pipeline.state import State
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
-from cinescrub.pixels.apply import snap
-from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
-from cinescrub.report import FileReport
-from cinescrub.runtime.providers import installed_runtimes
-from cinescrub.stream import CancelToken
-from cinescrub.text.doubt import find_doubt
-from cinescrub.text.inspect import CineInspection, Inspector
-from cinescrub.text.sector import outside_rectangles
-from cinescrub.types import MaskPlan, Reason
+from cinescrub.report import FileReport, Status
+from cinescrub.stream import CancelToken, usable_cores
+from cinescrub.text.inspect import Inspector
+from cinescrub.text.memory import LookMemory
+from cinescrub.types import MaskPlan
 
 __all__ = ["Engine", "Observer", "Preview", "Targets"]
 
-_REMEMBERED: Final = 4096
-"""Texts whose score is kept: those of a few hundred headers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What `run` would do with a file. Holds no PHI."""
-
-    report: FileReport
-    structure: dict[str, str | int | None]
-
 
 class Engine:
-    """Loaded models, key and profile. `run` may be called any number of times."""
+    """Loaded models, key and profile: `run` for files, `redact` for arrays, any number of times.
+
+    A context manager; made by `open`. Examples: `docs/python.md`.
+    """
 
     def __init__(
         self,
@@ -80,20 +65,31 @@ class Engine:
         profile: Profile,
         vocabulary: Vocabulary | None = None,
         versions: Mapping[str, str] | None = None,
+        state: State | None = None,
+        memory: LookMemory | None = None,
     ) -> None:
         self._config = config
-        self._vocabulary = vocabulary
-        self._inspector = inspector
+        self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
         self._pseudonyms = pseudonyms
         self._profile = profile
         self._versions = versions or {}
+        self._state = state
+        self.memory = memory
+        """What the models said so far, and how often that was of use; None forgets."""
+        self._ledger = None if state is None else self._open_ledger(state)
+        self._lock = Lock()
         self._recorders: list[Recorder] = []
-        # A text is scored once, though a header is scrubbed before and after its pixels.
-        self._names = None if inspector is None else _Remembered(inspector.deidentifier.score)
+        self._targets: dict[Path, Targets] = {}
+        self._names = None if inspector is None else _names(inspector)
 
     @classmethod
-    def open(cls, config: EngineConfig) -> Self:
+    def open(cls, config: EngineConfig | None = None) -> Self:
         """Load everything a run needs.
+
+        Parameters
+        ----------
+        config : EngineConfig, optional
+            Settings; the defaults are those of `cinescrub run`.
 
         Raises
         ------
@@ -102,12 +98,19 @@ class Engine:
         ModelError
             A model is missing or differs from its contract, or a provider was not loaded.
         """
+        config = config or EngineConfig()
         profile = load_profile(config.profile, config.options)
-        inspector = open_inspector(config)  # before the key: without models none is made
-        key = load_or_create_key(config.key_file)
-        return cls(
-            config, inspector, Pseudonyms(key), profile, _vocabulary(config), _versions(config)
-        )
+        memory = LookMemory() if config.reuse else None
+        # Before the key: without models none is made.
+        inspector = open_inspector(config, memory=memory)
+        pseudonyms = Pseudonyms(load_or_create_key(config.key_file))
+        vocabulary, versions = _vocabulary(config), versions_of(config)
+        state = None
+        if config.state is not None:
+            state = State.open(config.state, pseudonyms.derived("state"))
+            if memory is not None:
+                memory.keep_boxes(state.looks, state.looks.secret)
+        return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state, memory)
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
@@ -139,28 +142,146 @@ class Engine:
         if midi_b is not None:
             self._recorders.append(MidiMaps.open(midi_b))
 
+    @property
+    def config(self) -> EngineConfig:
+        """The settings."""
+        return self._config
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the models go and close the state. May be called twice, and nothing after it.
+
+        Raises
+        ------
+        OutputError
+            The state could not be written.
+        """
+        self._redactor, self._names = None, None
+        if self._state is not None:
+            self._state.close()
+
     def run(
-        self, path: Path, targets: Targets, *, token: CancelToken, observer: Observer
+        self,
+        path: str | os.PathLike[str],
+        out: str | os.PathLike[str] | Targets,
+        *,
+        token: CancelToken | None = None,
+        observer: Observer | None = None,
     ) -> FileReport:
         """De-identify one file. Faults end in the report, never as an exception.
 
         Parameters
         ----------
-        path : Path
+        path : path
             The input, which is not modified.
-        targets : Targets
-            Where the output goes.
-        token : CancelToken
+        out : path or Targets
+            Output folder, outside of the input's: the output is `<study>/<series>/<instance>.dcm`
+            in it, of new UIDs.
+        token : CancelToken, optional
             Stops the work; nothing half-written is left.
-        observer : Observer
+        observer : Observer, optional
             Told of progress.
+
+        Returns
+        -------
+        FileReport
+            `status` is `Status.OK` if, and only if, there is an output, whose path is `output`;
+            else `reason` says why there is none.
 
         Raises
         ------
+        ConfigError
+            The output folder is the input's, or lies in it.
+        OutputError
+            The output folder can't be written.
         CancelledError
             The token was set.
         """
-        return Job(path, token, observer).ended(lambda job: self._deidentify(job, targets))
+        source = Path(path)
+        _ = self._eyes  # a closed engine is no fault of a file
+        targets = out if isinstance(out, Targets) else self._targets_in(Path(out), source)
+        job = Job(source, token or CancelToken(), observer or Nobody())
+        return job.ended(lambda job: self._deidentify(job, targets))
+
+    def redact(
+        self,
+        frames: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]],
+        *,
+        identifiers: Identifiers | None = None,
+        rate: float | None = None,
+        token: CancelToken | None = None,
+        observer: Observer | None = None,
+    ) -> Redaction:
+        """Redact the burned-in text of frames in memory, in place.
+
+        They are looked at as those of a file are, and the same is redacted as in a file with the
+        same pixels whose header says the same. There is no header, so that nothing is scrubbed, and
+        no second file: they are not compared with their source.
+
+        Parameters
+        ----------
+        frames : (F, H, W) or (F, H, W, 3) uint8 array, or a sequence of F arrays
+            Gray or R, G, B, one cine; each frame C-contiguous and writable. *Modified in place*,
+            inside of the rectangles that are returned and nowhere else; a copy of what they cover
+            is held meanwhile.
+        identifiers : Identifiers, optional
+            What is known of the patient and study. Without it text is judged by its form alone.
+        rate : float, optional
+            Frames a second; without it a running timer is no known counter and goes.
+        token : CancelToken, optional
+            Stops the work.
+        observer : Observer, optional
+            Told of progress.
+
+        Returns
+        -------
+        Redaction
+            Rectangles, in which frames they hold, and the counts of a report.
+
+        Raises
+        ------
+        InputError
+            The frames are no such array.
+        RedactionError
+            Text is still found after `verify_rounds`, or a person has to look.
+        InferenceError
+            A model run failed.
+
+        Notes
+        -----
+        Fail closed: when this raises, the frames are not redacted, or in part only.
+        """
+        arrays = ArrayFrames.of(list(frames), rate)
+        known = tuple((identifiers or Identifiers()).printed())
+        job = Job(Path("array"), token or CancelToken(), observer or Nobody())
+        plan = redact_frames(self._eyes, job, arrays, known)
+        job.note(
+            status=Status.OK,
+            frames=arrays.info.frames,
+            fill=self._config.fill.value if len(plan.rectangles) else None,
+            versions=self._versions,
+            seconds=job.timer.seconds(),
+        )
+        return Redaction(plan, job.report)
+
+    def _open_ledger(self, state: State) -> Ledger:
+        said = fingerprint_of(self._config, self._profile.sha256, self._versions)
+        return Ledger(state.inputs, said)
+
+    def _targets_in(self, root: Path, source: Path) -> Targets:
+        """Return the output folder, whose places stay taken while the engine is open."""
+        opened = Targets.open(root, [source], resume=self._config.resume)
+        return self._targets.setdefault(root.absolute(), opened)
 
     def preview(self, path: Path, *, token: CancelToken, observer: Observer) -> Preview:
         """Tell what `run` would do, and write nothing."""
@@ -168,15 +289,15 @@ class Engine:
 
         def look(job: Job) -> None:
             with job.timer.stage("open"), open_source(path) as source:
-                structure.update(_structure(source))
+                structure.update(structure_of(source))
                 job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
                 registry.check(source.info)
                 syntax = registry.output_syntax(source.info)
                 outcome = self._scrub(source, Claims())
                 job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
-                if self._inspector is not None:
-                    inspection, scene = self._inspect(job, source, outcome)
-                    self._note_text(job, inspection, self._plan(job, source, inspection, scene))
+                if self._redactor is not None:
+                    known = self._redactor.inspect(job, source, outcome.printed)
+                    self._redactor.plan(job, source, known)
 
         return Preview(Job(path, token, observer).ended(look), structure)
 
@@ -189,20 +310,9 @@ class Engine:
 
         def look(job: Job) -> None:
             with job.timer.stage("open"), open_source(path) as source:
-                assert self._inspector is not None  # noqa: S101  # opened with models
                 job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
                 registry.check(source.info)
-                matcher = IdentifierMatcher(self._scrub(source, Claims()).printed)
-                scene = survey_frames(job, source, self._config.inspect)
-                inspection = self._inspector.open(
-                    matcher, self._config.policy, vocabulary=self._vocabulary
-                )
-                left = look_at_all(job, source, inspection, scene)
-                self._note_text(
-                    job, inspection, masks.with_rectangles(source.info, inspection.rectangles)
-                )
-                if left:
-                    raise RedactionError(f"text is found in {left} places: review this file")
+                self._eyes.review(job, source, self._scrub(source, Claims()).printed)
 
         return Job(path, token, observer).ended(look)
 
@@ -221,13 +331,37 @@ class Engine:
             job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
             registry.check(source.info)
             outcome = self._scrub(source, Claims())
+            if self._config.resume and self._is_done(job, source, outcome, targets):
+                return
             target = self._target(targets, source, outcome)
             try:
-                inspection, scene = self._inspect(job, source, outcome)
-                self._write_until_clean(job, source, inspection, scene, target)
+                known = self._eyes.inspect(job, source, outcome.printed)
+                self._write_until_clean(job, source, known, target)
+                targets.settle(target)
             except BaseException:
                 targets.give_back(target)
                 raise
+            finally:
+                if self._state is not None:
+                    self._state.flush()
+
+    def _is_done(self, job: Job, source: Source, outcome: ScrubOutcome, targets: Targets) -> bool:
+        """Return whether an earlier run's output is what this one would be; then it is reported."""
+        assert self._ledger is not None  # noqa: S101  # the settings ask for a state
+        with job.timer.stage("resume"):
+            done = self._ledger.find(source.sha256, job.path, targets.root)
+        if done is None or done.output is None:
+            return False
+        if not targets.hold(done.output, source.sha256):
+            return False
+        self._record_links(outcome, done.output.stem)
+        job.report = done
+        return True
+
+    def _record_links(self, outcome: ScrubOutcome, instance_uid: str) -> None:
+        with self._lock:
+            for recorder in self._recorders:
+                recorder.record(outcome.links.named(instance_uid))
 
     def _target(self, targets: Targets, source: Source, outcome: ScrubOutcome) -> Target:
         header = outcome.dataset
@@ -239,13 +373,23 @@ class Engine:
             uids=(str(header.SOPInstanceUID), own),
         )
 
+    @property
+    def _eyes(self) -> Redactor:
+        if self._redactor is None:
+            raise RuntimeError("the engine is closed, or was opened without models")
+        return self._redactor
+
+    @property
+    def _workers(self) -> int:
+        """Threads of one input, besides those of the models: all jobs' together are the cores."""
+        return max(1, usable_cores(MAX_WORKERS * self._config.jobs) // self._config.jobs)
+
     def _write_until_clean(
-        self, job: Job, source: Source, inspection: CineInspection, scene: Scene, target: Target
+        self, job: Job, source: Source, known: Inspected, target: Target
     ) -> None:
         for _ in range(self._config.verify_rounds):
-            plan = self._plan(job, source, inspection, scene)
-            self._note_text(job, inspection, plan)
-            if self._write(job, source, inspection, scene, plan, target):
+            plan = self._eyes.plan(job, source, known)
+            if self._write(job, source, known, plan, target):
                 return
         raise RedactionError(
             f"text is still found after {self._config.verify_rounds} rounds: review this file"
@@ -260,56 +404,11 @@ class Engine:
             names=self._names,
         )
 
-    def _inspect(
-        self, job: Job, source: Source, outcome: ScrubOutcome
-    ) -> tuple[CineInspection, Scene]:
-        """Pass 1: everything that is new is looked at."""
-        assert self._inspector is not None  # noqa: S101  # a preview without models ends before
-        scene = survey_frames(job, source, self._config.inspect)
-        if self._config.blank_outside_sector and not scene.sector.mask.any():
-            raise RedactionError("no sector was found to blank the outside of: review this file")
-        matcher = IdentifierMatcher(outcome.printed)
-        inspection = inspect_text(
-            job, source, self._inspector, matcher, self._config, self._vocabulary, scene
-        )
-        if self._config.on_doubt is OnDoubt.QUARANTINE:
-            size = (source.info.rows, source.info.columns)
-            doubt = find_doubt(inspection.rectangles, inspection.reasons, size)
-            if doubt is not None:
-                raise RedactionError(f"{doubt}: review this file")
-        return inspection, scene
-
-    def _plan(self, job: Job, source: Source, inspection: CineInspection, scene: Scene) -> MaskPlan:
-        info = source.info
-        rectangles = inspection.rectangles
-        if self._config.blank_outside_sector:
-            outside = outside_rectangles(scene.sector, info.rows, info.columns)
-            rectangles = np.concatenate([rectangles, outside])
-        if len(rectangles):
-            rectangles = snap(source.frame(0), info, rectangles)
-        plan = masks.with_rectangles(info, rectangles)
-        if self._config.mask_scope is MaskScope.INTERVAL:
-            plan = open_intervals(job, source, plan, inspection.looks, scene.novelty.moving)
-        return plan
-
-    @staticmethod
-    def _note_text(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:
-        reasons = inspection.reasons
-        job.note(
-            inspected=inspection.frames_inspected,
-            inspected_share=inspection.pixels_inspected / (plan.frames * plan.rows * plan.columns),
-            redactions={r.value: n for r, n in reasons.items() if r.redacts},
-            kept=reasons[Reason.CLINICAL] + reasons[Reason.NOT_PHI],
-            dismissed=reasons[Reason.NO_TEXT],
-            rectangles=tuple(tuple(int(v) for v in box) for box in plan.rectangles),
-        )
-
     def _write(
         self,
         job: Job,
         source: Source,
-        inspection: CineInspection,
-        scene: Scene,
+        known: Inspected,
         plan: MaskPlan,
         target: Target,
     ) -> bool:
@@ -340,6 +439,7 @@ class Engine:
                     fill=self._config.fill,
                     token=job.token,
                     tell=job.told("apply", info.frames),
+                    workers=self._workers,
                 )
                 output.finish()
             with job.timer.stage("audit"):
@@ -349,30 +449,38 @@ class Engine:
                 if found:
                     raise ScrubError(f"the written file fails its audit: {found[0]}")
             with job.timer.stage("verify"), open_source(output.path) as written:
-                compare_frames(source, written, plan, job.token, fill=self._config.fill)
-                if residual_text(job, written, inspection, scene, self._config):
+                fill, workers = self._config.fill, self._workers
+                compare_frames(source, written, plan, job.token, fill=fill, workers=workers)
+                if not self._eyes.is_clean(job, written, known):
                     return False
                 sha256_out = written.sha256
-            for recorder in self._recorders:  # before there is an output that can't be led back
-                recorder.record(outcome.links.named(target.instance_uid))
+            facts: dict[str, Any] = {
+                "output": target.path,
+                "reason": target.note,
+                "scrubbed": _counts(outcome),
+                "header": tuple(_done(done) for done in outcome.done),
+                "transfer_syntax_out": syntax,
+                "fill": self._config.fill.value if len(plan.rectangles) else None,
+                "sha256_in": source.sha256,
+                "sha256_out": sha256_out,
+            }
+            # Both before there is an output that can't be led back, or whose record fails.
+            self._record_links(outcome, target.instance_uid)
+            if self._ledger is not None:
+                self._ledger.record(replace(job.report, status=Status.OK, **facts))
             with job.timer.stage("commit"):
                 output.commit()
-        job.note(
-            output=target.path,
-            reason=target.note,
-            scrubbed=_counts(outcome),
-            header=tuple(_done(done) for done in outcome.done),
-            transfer_syntax_out=syntax,
-            fill=self._config.fill.value if len(plan.rectangles) else None,
-            sha256_in=source.sha256,
-            sha256_out=sha256_out,
-        )
+        job.note(**facts)
         return True
 
 
 def _vocabulary(config: EngineConfig) -> Vocabulary | None:
     """Return the vocabulary with the site's own terms, if it has any."""
     return None if config.vocabulary is None else Vocabulary.with_terms(config.vocabulary)
+
+
+def _names(inspector: Inspector) -> NameModel:
+    return lambda texts: [float(score) for score in inspector.deidentifier.score(texts)]
 
 
 def _counts(outcome: ScrubOutcome) -> dict[str, int]:
@@ -385,53 +493,4 @@ def _done(done: Done) -> dict[str, str | int]:
         "action": done.action.value,
         "reason": done.reason,
         "elements": done.elements,
-    }
-
-
-def _versions(config: EngineConfig) -> dict[str, str]:
-    """Return what a report says of the software: versions, and models by precision and hash."""
-    models = chosen_contracts(config)
-    return {
-        "cinescrub": __version__,
-        "pydicom": metadata.version("pydicom"),
-        **installed_runtimes(),
-        "precision": ", ".join(f"{slot} {model.precision}" for slot, model in models.items()),
-        **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
-    }
-
-
-class _Remembered:
-    """A name model that scores a text once; holds the texts of few files and shows none."""
-
-    __slots__ = ("_model", "_scores")
-
-    def __init__(self, model: NameModel) -> None:
-        self._model = model
-        self._scores: dict[str, float] = {}
-
-    def __call__(self, texts: Sequence[str]) -> list[float]:
-        if len(self._scores) > _REMEMBERED:
-            self._scores.clear()
-        if new := [text for text in texts if text not in self._scores]:
-            self._scores.update(zip(new, map(float, self._model(new)), strict=True))
-        return [self._scores[text] for text in texts]
-
-
-def _structure(source: Source) -> dict[str, str | int | None]:
-    info = source.info
-    return {
-        "transfer_syntax": registry.syntax_of(info.transfer_syntax).name,
-        # Values of the standard only: a file may hold anything in these.
-        "sop_class": info.sop_class if is_registered(info.sop_class) else "not registered",
-        "modality": info.modality if is_modality(info.modality) else "not a known one",
-        "frames": info.frames,
-        "rows": info.rows,
-        "columns": info.columns,
-        "photometric": (
-            info.photometric if registry.is_photometric(info.photometric) else "not a known one"
-        ),
-        "samples": info.samples,
-        "bits_stored": info.bits_stored,
-        "regions": len(info.regions),
-        "bytes": source.size,
     }

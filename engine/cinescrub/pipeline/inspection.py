@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.config import EngineConfig, InspectMode, Policy
-from cinescrub.dicom.source import Source
 from cinescrub.pipeline.job import Job
-from cinescrub.pipeline.ring import batch_size, decoded_batches
+from cinescrub.pipeline.ring import CineFrames, batch_size, decoded_batches
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.telemetry import StageTimer
@@ -54,7 +53,7 @@ class Scene:
             yield number, None if whole else boxes
 
 
-def survey_frames(job: Job, source: Source, mode: InspectMode) -> Scene:
+def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
     """Read every frame once and tell what is new where, and where the sector is."""
     info = source.info
     channels = 0
@@ -86,7 +85,7 @@ def survey_frames(job: Job, source: Source, mode: InspectMode) -> Scene:
 
 def inspect_text(
     job: Job,
-    source: Source,
+    source: CineFrames,
     inspector: Inspector,
     matcher: IdentifierMatcher,
     config: EngineConfig,
@@ -100,7 +99,7 @@ def inspect_text(
         matcher,
         config.policy,
         vocabulary=vocabulary,
-        sector=scene.sector.mask if ink and scene.sector.mask.any() else None,
+        sector=scene.sector.hull() if ink and scene.sector.mask.any() else None,
         rate=info.rate,
     )
     # Enlarged looks first: what they redact needs no reading in the frames that follow.
@@ -125,7 +124,7 @@ def inspect_text(
 
 
 def residual_text(
-    job: Job, written: Source, inspection: CineInspection, scene: Scene, config: EngineConfig
+    job: Job, written: CineFrames, inspection: CineInspection, scene: Scene, config: EngineConfig
 ) -> bool:
     """Look at the overlay states of the written file; return whether anything is left to redact."""
     info = written.info
@@ -138,7 +137,7 @@ def residual_text(
     return _check(job, written, inspection, sorted(chosen.items(), key=lambda c: c[0])) > 0
 
 
-def look_at_all(job: Job, source: Source, inspection: CineInspection, scene: Scene) -> int:
+def look_at_all(job: Job, source: CineFrames, inspection: CineInspection, scene: Scene) -> int:
     """Look at all overlay states of a file with the eyes of the check; return what is left."""
     info = source.info
     return _check(job, source, inspection, list(scene.looks(info.frames, info.rows, info.columns)))
@@ -149,7 +148,7 @@ _Looks = list[tuple[int, Boxes | None]]
 
 
 def _look(
-    job: Job, source: Source, inspection: CineInspection, looks: _Looks, look: Look, batch: int
+    job: Job, source: CineFrames, inspection: CineInspection, looks: _Looks, look: Look, batch: int
 ) -> None:
     """Decode the frames of these looks and look."""
     parts = dict(looks)
@@ -186,7 +185,7 @@ def _look_mixed(
             inspection.see_parts(frames[b], number, part, Look.DETAIL)
 
 
-def _check(job: Job, written: Source, inspection: CineInspection, looks: _Looks) -> int:
+def _check(job: Job, written: CineFrames, inspection: CineInspection, looks: _Looks) -> int:
     """Look at frames of a written file; return how many rectangles that added."""
     parts = dict(looks)
     tell = job.told("verify", len(looks))

@@ -14,9 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cinescrub.dicom.source import Source
 from cinescrub.pipeline.job import Job
-from cinescrub.pipeline.ring import decoded_batches
+from cinescrub.pipeline.ring import CineFrames, decoded_batches
 from cinescrub.types import Boxes, Frame, MaskPlan
 
 __all__ = ["LookRecord", "open_intervals"]
@@ -34,7 +33,7 @@ than that is below what people or detectors see."""
 
 def open_intervals(
     job: Job,
-    source: Source,
+    source: CineFrames,
     plan: MaskPlan,
     looks: Sequence[LookRecord],
     moving: npt.NDArray[np.bool_],
@@ -45,7 +44,7 @@ def open_intervals(
     ----------
     job : Job
         Is told of progress; its token stops the work.
-    source : Source
+    source : CineFrames
         The cine.
     plan : MaskPlan
         Rectangles that hold in all frames.
@@ -99,7 +98,7 @@ def _lies_in(box: npt.NDArray[np.int32], parts: Boxes) -> bool:
     return bool(((parts[:, :2] <= box[:2]) & (parts[:, 2:] >= box[2:])).all(axis=1).any())
 
 
-def _frames(job: Job, source: Source, numbers: Iterable[int]) -> Iterable[tuple[int, Frame]]:
+def _frames(job: Job, source: CineFrames, numbers: Iterable[int]) -> Iterable[tuple[int, Frame]]:
     with decoded_batches(source, numbers, batch=1, token=job.token, timer=job.timer) as batches:
         for (number,), frames in batches:
             job.token.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,19 +24,29 @@ from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 from cinescrub.telemetry import StageTimer
 
-__all__ = ["Job", "Observer"]
+__all__ = ["Job", "Nobody", "Observer"]
 
 logger = logging.getLogger(__name__)
 
 
 class Observer(Protocol):
-    """Who is told of progress. Called from the thread that runs the engine."""
+    """Who is told of progress. Called from the threads that run the engine, one an input."""
 
     def begins(self, source: Path) -> None:
         """Hear that an input begins."""
 
     def frames(self, stage: str, done: int, total: int) -> None:
         """Hear how many frames of a stage are done."""
+
+
+class Nobody:
+    """An observer that hears nothing."""
+
+    def begins(self, source: Path) -> None:
+        """Ignore it."""
+
+    def frames(self, stage: str, done: int, total: int) -> None:
+        """Ignore it."""
 
 
 @dataclass(slots=True)
@@ -67,6 +78,7 @@ class Job:
         CancelledError
             The token was set: there is nothing to report.
         """
+        cpu, wall = time.process_time(), time.perf_counter()
         try:
             work(self)
             self.note(status=Status.OK)
@@ -74,7 +86,8 @@ class Job:
             raise
         except Exception as error:
             self.note(**_ending(error))
-        self.note(seconds=self.timer.seconds())
+        cores = (time.process_time() - cpu) / max(time.perf_counter() - wall, 1e-6)
+        self.note(seconds=self.timer.seconds(), cores=cores)
         return self.report
 
 

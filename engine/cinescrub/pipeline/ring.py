@@ -8,20 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from cinescrub.dicom.source import Source
 from cinescrub.pixels.decode import Viewer
 from cinescrub.stream import CancelToken, prefetch
 from cinescrub.telemetry import StageTimer
 from cinescrub.types import CineInfo, Frame
 
-__all__ = ["Batch", "batch_size", "decoded_batches"]
+__all__ = ["Batch", "CineFrames", "batch_size", "decoded_batches"]
 
 Batch: TypeAlias = tuple[list[int], Frame]
 """Frame numbers, and their pixels `(B, H, W, C)`, borrowed until the next batch."""
+
+
+class CineFrames(Protocol):
+    """Where stored frames come from: an open file (`dicom.source.Source`), arrays."""
+
+    @property
+    def info(self) -> CineInfo:
+        """What the frames are."""
+
+    def frame(self, k: int) -> memoryview:
+        """Return the stored bytes of frame `k`."""
+
+    def release(self) -> None:
+        """Let go of what is held of frames that were read."""
+
 
 _AHEAD = 1
 """Batches that wait: one, since the models are far slower than decoding."""
@@ -36,7 +50,7 @@ def batch_size(info: CineInfo, at_most: int) -> int:
 
 
 def decoded_batches(
-    source: Source,
+    source: CineFrames,
     wanted: Iterable[int],
     *,
     batch: int,
@@ -47,7 +61,7 @@ def decoded_batches(
 
     Parameters
     ----------
-    source : Source
+    source : CineFrames
         Used by the decoding thread alone while the block runs.
     wanted : iterable of int
         Frame numbers, ascending.

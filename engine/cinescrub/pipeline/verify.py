@@ -32,6 +32,7 @@ def compare_frames(
     token: CancelToken,
     *,
     fill: Fill = Fill.BLACK,
+    workers: int | None = None,
 ) -> None:
     """Compare every frame of the written file with its source and the plan.
 
@@ -45,6 +46,8 @@ def compare_frames(
         Checked before each frame.
     fill : Fill, optional
         With what.
+    workers : int, optional
+        Threads; one a core, up to `MAX_WORKERS`, where not given.
 
     Raises
     ------
@@ -70,7 +73,8 @@ def compare_frames(
             raise RedactionError(f"frame {k} {error.message}") from None
 
     pairs = zip(count(), source.frames_in_order(), written.frames_in_order(), strict=False)
-    with mapped(check, pairs, workers=usable_cores(MAX_WORKERS), token=token) as done:
+    threads = usable_cores(MAX_WORKERS) if workers is None else workers
+    with mapped(check, pairs, workers=threads, token=token) as done:
         for _ in done:
             pass
 

@@ -27,6 +27,8 @@ __all__ = ["Drawing", "draw_frames", "plan_drawing"]
 _PAGE_COLOUR: Final = (214, 218, 226)
 _WHITE: Final = (244, 244, 240)
 _DARK_GRAPHIC: Final = (60, 64, 72)
+_TAKES_APART: Final = 7_000_003
+"""Between the seeds of the tissue of two takes."""
 _UNDER_TISSUE: Final = frozenset({Place.BANNER, Place.SETTINGS, Place.MEASUREMENT})
 """Places whose text is part of the still background, if it is there in all frames."""
 
@@ -176,7 +178,7 @@ def _tissue(drawing: Drawing) -> Iterator[Gray]:
     spec, scene = drawing.spec, _scene(drawing)
     if spec.dynamic is Dynamic.CUT:
         yield from islice(scene_frames(scene), spec.frames // 2)
-        scene = replace(scene, seed=spec.seed + 1_000_003)
+        scene = replace(scene, seed=scene.seed + 1_000_003)
     yield from scene_frames(scene)
 
 
@@ -186,7 +188,7 @@ def _scene(drawing: Drawing) -> Scene:
         rows=y1 - y0,
         columns=x1 - x0,
         probe=drawing.screen.layout.probe,
-        seed=drawing.spec.seed,
+        seed=drawing.spec.seed + _TAKES_APART * drawing.spec.take,
         decorrelation=0.0 if drawing.spec.dynamic is Dynamic.FROZEN else 0.35,
         gain=0.6,
     )

@@ -50,7 +50,7 @@ def plain_header(drawing: Drawing) -> Header:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "", "0001"]
     dataset.SOPClassUID = MULTIFRAME if multiframe else STILL
-    dataset.SOPInstanceUID = _uid(spec, 1)
+    dataset.SOPInstanceUID = _uid(spec, 1 + 100 * spec.take)
     dataset.StudyInstanceUID = _uid(spec, 2)
     dataset.SeriesInstanceUID = _uid(spec, 3)
     dataset.Modality = "US"

@@ -190,6 +190,9 @@ class CineSpec:
     planted: bool = True
     """Whether identifiers are hidden all over the header and the container."""
     frame_time_ms: float = 33.3
+    take: int = 0
+    """Which cine of an exam: another one has other tissue and an instance UID of its own, below the
+    same screen of the same patient."""
 
     def __post_init__(self) -> None:
         if self.frames < 1:

@@ -73,6 +73,11 @@ class DbDetector:
         self._model = model
         self._settings = settings or DbSettings()
 
+    @property
+    def settings(self) -> DbSettings:
+        """Thresholds and sizes."""
+        return self._settings
+
     def detect(self, frames: Frame, *, scale: float = 1.0) -> list[TextBoxes]:
         """Detect lines in a batch of frames of one size.
 

@@ -56,6 +56,11 @@ class CraftDetector:
         self._model = model
         self._settings = settings or DetectorSettings()
 
+    @property
+    def settings(self) -> DetectorSettings:
+        """Thresholds and sizes."""
+        return self._settings
+
     def detect(self, frames: Frame, *, scale: float = 1.0) -> list[TextBoxes]:
         """Detect words in a batch of frames of one size.
 

@@ -85,14 +85,14 @@ def fake_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for slot in Slot:
         (folder / slot).mkdir(parents=True)
         save_contract(folder / slot, _contract(slot, "fake", "uint8", charset="A"))
-    monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Stammerer()))
+    monkeypatch.setattr(engine, "open_inspector", lambda _, **__: make_inspector(Stammerer()))
     return folder
 
 
 @pytest.fixture
 def reading_models(fake_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `fake_models`, but text is read."""
-    monkeypatch.setattr(engine, "open_inspector", lambda _: make_inspector(Reader()))
+    monkeypatch.setattr(engine, "open_inspector", lambda _, **__: make_inspector(Reader()))
     return fake_models
 
 

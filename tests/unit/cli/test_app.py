@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from contextlib import nullcontext
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +104,7 @@ def test_a_fault_of_ours_shows_no_value_and_no_traceback(
 
     monkeypatch.setattr(run, "find_inputs", broken)
     monkeypatch.setattr(run, "ensure_models", lambda _: None)
-    monkeypatch.setattr(Engine, "open", lambda _: None)
+    monkeypatch.setattr(Engine, "open", lambda _: nullcontext())
 
     outcome = cinescrub("run", tmp_path / "in", "--out", tmp_path / "out")
 

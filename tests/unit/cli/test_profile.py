@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.unit.cli.conftest import Command
 from tests.unit.cli.conftest import made
 
-from cinescrub.pipeline import engine
+from cinescrub.pipeline import redactor
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 
 
@@ -154,7 +154,7 @@ def test_what_an_option_keeps_in_the_header_is_still_searched_for_in_the_pixels(
         searched.extend(each.value for each in identifiers)
         return IdentifierMatcher(identifiers)
 
-    monkeypatch.setattr(engine, "IdentifierMatcher", spy)
+    monkeypatch.setattr(redactor, "IdentifierMatcher", spy)
     outcome = cinescrub(
         "inspect", tmp_path / "a.dcm", "--models", fake_models, "--retain-institution"
     )

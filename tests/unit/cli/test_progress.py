@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cinescrub.cli.progress import Quiet, TerminalProgress, progress
+from cinescrub.cli.progress import Quiet, TerminalCount, TerminalProgress, progress
 
 
 class _Terminal(io.StringIO):
@@ -47,6 +47,18 @@ def test_a_terminal_shows_stage_frames_and_number_but_no_path(
     shown = terminal.getvalue()
     assert isinstance(observer, TerminalProgress)
     assert all(word in shown for word in ("#1", "#2", "inspect", "apply", "3/3"))
+    assert not any(word in shown for word in ("ROE", "DOE", "RICHARD", "archive", "Elsewhere"))
+
+
+def test_several_inputs_at_once_are_counted_and_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _sit_at_a_terminal(monkeypatch)
+    observer = progress(jobs=2)
+
+    _work(observer)
+
+    shown = terminal.getvalue()
+    assert isinstance(observer, TerminalCount)
+    assert "#2" in shown
     assert not any(word in shown for word in ("ROE", "DOE", "RICHARD", "archive", "Elsewhere"))
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import stat
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -199,6 +201,10 @@ def test_names_of_any_bytes_are_valid_json_and_one_line_for_people(
         ("out", ["--report", "in/a.dcm"], "change an input"),
         ("out", ["--report", "in/report.jsonl"], "change an input"),
         ("out", ["--key", "out/key"], "outside of --out"),
+        ("out", ["--state", "out/state"], "outside of --out"),
+        ("out", ["--state", "."], "outside of --out"),
+        ("out", ["--state", "in/state"], "change an input"),
+        ("out", ["--resume"], "needs the state"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -445,7 +451,7 @@ def test_a_signal_stops_the_run_and_leaves_nothing_half_written(
 ) -> None:
     made(tmp_path / "in.dcm", frames=3)
     (tmp_path / "settings.toml").write_text("batch_frames = 1\n")
-    monkeypatch.setattr(run_module, "progress", lambda: _Signals(number, stage))
+    monkeypatch.setattr(run_module, "progress", lambda _: _Signals(number, stage))
     handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
 
     outcome = cinescrub(
@@ -461,6 +467,30 @@ def test_a_signal_stops_the_run_and_leaves_nothing_half_written(
     assert after == handlers
 
 
+def test_a_signal_stops_all_jobs(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(4):
+        made(tmp_path / "in" / f"{seed}.dcm", seed=seed, frames=3)
+
+    class Kills(Quiet):
+        def frames(self, stage: str, done: int, total: int) -> None:
+            if stage == "inspect":
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.5)  # the main thread hears of it
+
+    monkeypatch.setattr(run_module, "progress", lambda _: Kills())
+
+    outcome = cinescrub(
+        "run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models, "--jobs", 2,
+        "--json",
+    )  # fmt: skip
+
+    assert (outcome.code, outcome.out) == (130, "")
+    assert left_in(tmp_path / "out") == []
+    assert not [t for t in threading.enumerate() if t.name.startswith("cinescrub")]
+
+
 def test_outputs_of_before_the_signal_stay_and_are_reported(
     cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -472,7 +502,7 @@ def test_outputs_of_before_the_signal_stay_and_are_reported(
             if source.name == "b.dcm":
                 signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(run_module, "progress", lambda: Second(signal.SIGINT, "none"))
+    monkeypatch.setattr(run_module, "progress", lambda _: Second(signal.SIGINT, "none"))
 
     outcome = cinescrub(
         "run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models,
@@ -489,7 +519,7 @@ def test_a_signal_that_is_ignored_stays_ignored(
 ) -> None:
     """As under `nohup`, or in a script's background job."""
     made(tmp_path / "in.dcm")
-    monkeypatch.setattr(run_module, "progress", lambda: _Signals(signal.SIGHUP, "apply"))
+    monkeypatch.setattr(run_module, "progress", lambda _: _Signals(signal.SIGHUP, "apply"))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     try:
@@ -501,3 +531,27 @@ def test_a_signal_that_is_ignored_stays_ignored(
 
     assert outcome.code == 0
     assert len(left_in(tmp_path / "out")) == 1
+
+
+# --- state -----------------------------------------------------------------------------------
+
+
+def test_a_second_run_resumes_and_says_so(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    for name in ("a.dcm", "b.dcm"):
+        made(tmp_path / "in" / name, seed=len(name) + ord(name[0]))
+    given = (
+        "run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models, "--json",
+        "--state", tmp_path / "state",
+    )  # fmt: skip
+    first = cinescrub(*given)
+
+    again = cinescrub(*given, "--resume", "--jobs", 2)
+
+    assert (first.code, again.code) == (0, 0)
+    assert first.err.splitlines()[-1] == "2 ok; 4 frames de-identified"
+    assert again.err.splitlines()[-1].endswith("; 2 of the inputs in an earlier run")
+    lines = [[json.loads(line) for line in run.out.splitlines()] for run in (first, again)]
+    assert [line["resumed"] for line in lines[1]] == [True, True]
+    assert [a["sha256_out"] for a in lines[0]] == [b["sha256_out"] for b in lines[1]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +50,20 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_values_out_of_range_are_refused_from_code_too() -> None:
     with pytest.raises(ConfigError, match="batch_frames"):
         EngineConfig(batch_frames=0)
+
+
+def test_words_and_paths_may_be_strings_in_python_too() -> None:
+    config = EngineConfig(policy="all-text", models="models", options=["retain-uids"])  # type: ignore[arg-type]
+
+    assert config.policy is Policy.ALL_TEXT
+    assert (config.models, config.options) == (Path("models"), ("retain-uids",))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"policy": "all_text"}, {"fill": "white"}, {"threads": "2"}, {"ink_rule": 1}, {"resume": 1}],
+    ids=lambda given: next(iter(given)),
+)
+def test_a_word_that_is_no_choice_never_passes_for_the_default(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        EngineConfig(**given)

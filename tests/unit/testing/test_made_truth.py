@@ -57,6 +57,17 @@ def test_pixels_differ_where_the_truth_has_text_and_nowhere_else(
         assert not (changed & ~allowed).any()
 
 
+def test_another_take_has_other_tissue_below_the_same_screen() -> None:
+    first, second = (plan_drawing(replace(_SMALL, take=take)) for take in (0, 1))
+    sector = first.truth.sector
+
+    assert sector is not None
+    assert [i.text for i in first.truth.items] == [i.text for i in second.truth.items]
+    for a, b in zip(draw_frames(first), draw_frames(second), strict=True):
+        assert (a[sector] != b[sector]).mean() > 0.5
+        np.testing.assert_array_equal(a[~sector], b[~sector])
+
+
 def test_boxes_hold_the_ink_exactly() -> None:
     drawing = plan_drawing(_SMALL)
     frame, bare = next(_with_and_without_text(drawing))
