@@ -115,7 +115,7 @@ def inspect_text(
         for picture in scene.novelty.composites:
             job.token.check()
             with job.timer.stage("inspect"):
-                inspection.see(picture[None], [_COMPOSITE])
+                inspection.see(picture[None], [_COMPOSITE], Look.DETAIL)
     looks = list(scene.looks(info.frames, info.rows, info.columns))
     _look(job, source, inspection, looks, Look.PLAIN, batch_size(info, config.batch_frames))
     with job.timer.stage("inspect"):

@@ -46,6 +46,9 @@ _WHOLE_SHARE: Final = 0.5
 """Parts that make up this share of a frame cost as much as the whole of it."""
 _WHOLE_EVERY: Final = 128
 """Besides the first and last frame, one in this many is looked at whole."""
+_LEAST_AVERAGED: Final = 3
+"""Frames that are averaged in a short cine, at least: a name of contrast 40 over speckle that no
+detector saw in any of four frames was seen by both in their average."""
 _AVERAGED: Final = 64
 """Frames of an average, at least: speckle averages out to an eighth. What is seen in fewer than a
 quarter of them stands out of its window instead."""
@@ -157,7 +160,7 @@ class Survey:
         wholes = range(self._seen) if few else _spread(self._seen)
         looks = self._looks | dict.fromkeys(wholes, self._whole())
         moving = np.kron(self._moving & (not few), np.ones((TILE_PX, TILE_PX), np.bool_))
-        composites = () if few else tuple(self._averages.kept)
+        composites = tuple(self._averages.kept) if self._seen >= _LEAST_AVERAGED else ()
         return Novelty(
             tuple(sorted(looks.items())),
             np.ascontiguousarray(moving[: self._rows, : self._columns]),

@@ -90,6 +90,12 @@ def test_cine_of_few_frames_is_looked_at_frame_by_frame() -> None:
     assert all(boxes.tolist() == [[0, 0, COLUMNS, ROWS]] for _, boxes in novelty.looks)
 
 
+def test_a_short_cine_that_moves_is_averaged_as_well() -> None:
+    assert len(survey(speckle(4)).composites) == 1
+    assert not survey(speckle(2)).composites
+    assert not survey(still(4)).composites
+
+
 @pytest.mark.parametrize("quality", [None, 70, 30], ids=["lossless", "q70", "q30"])
 def test_static_overlay_beside_moving_sector_costs_little(quality: int | None) -> None:
     cine = speckle(120)
