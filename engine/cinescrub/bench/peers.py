@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from cinescrub.bench.cines import Cine
 from cinescrub.bench.results import Scalar
-from cinescrub.bench.trials import Isolate, Stopwatch, Trial, peak_mib
+from cinescrub.bench.trials import Isolate, Say, Stopwatch, Trial, peak_mib
 from cinescrub.bench.ways import Place, figures_of
-from cinescrub.errors import ConfigError
+from cinescrub.errors import CancelledError, CinescrubError
 from cinescrub.stream import CancelToken
 from cinescrub.testing.accuracy.peers.files import FILE_PEERS, FilePeer, Given, open_file_peer
 from cinescrub.testing.reader import read_frames
@@ -74,9 +74,9 @@ class _Open:
 
 
 def installed_file_peers(
-    asked: Sequence[str], *, isolate: Isolate, token: CancelToken
+    asked: Sequence[str], *, isolate: Isolate, token: CancelToken, say: Say
 ) -> list[str]:
-    """Return the names that are asked for; of `all` those that are installed.
+    """Return the names that are asked for; of `all` those that are installed and open.
 
     Raises
     ------
@@ -91,7 +91,10 @@ def installed_file_peers(
     for name in FILE_PEERS:
         try:
             isolate(_Open(name), token)
-        except ConfigError:
+        except CancelledError:
+            raise
+        except CinescrubError as error:
+            say(f"without {name}: {error.message}")
             continue
         found.append(name)
     return found

@@ -133,7 +133,8 @@ def _bar_panel(title: str, rows: Sequence[Row], figure: str) -> Canvas:
             _NAMES + round(room * value / longest) for value in (each.median, each.low, each.high)
         )
         canvas[top + 4 : top + _ROW - 4, _NAMES : max(end, _NAMES + 1)] = colour
-        canvas[top + 11 : top + 13, low : max(high, low + 1)] = _INK
+        if len(each.runs) > 1:
+            canvas[top + 11 : top + 13, low : max(high, low + 1)] = _INK
         _write(canvas, shown(each.median), (max(end, high) + 8, top + 16), 12, _INK)
     return canvas
 
@@ -192,7 +193,7 @@ class _Axis:
         return [value for value in steps if self._low <= log10(value) <= self._high]
 
 
-_LEAST_DECADES: Final = 0.6
+_LEAST_DECADES: Final = 1.0
 """Below it an axis would blow noise up: a flat curve has to look flat."""
 
 

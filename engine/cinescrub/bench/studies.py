@@ -75,7 +75,7 @@ class Bench:
         ConfigError
             A peer that is named is unknown or not installed.
         """
-        names = installed_file_peers(asked, isolate=self.isolate, token=self.token)
+        names = installed_file_peers(asked, isolate=self.isolate, token=self.token, say=self.say)
         cases, places = [], {}
         for number, cine in enumerate(cines):
             place = places[cine.name] = self._place(number)

@@ -36,11 +36,16 @@ class Table:
 
     def as_markdown(self) -> str:
         """Return a table of Markdown."""
-        rule = tuple("---" for _ in self.head)
-        return "\n".join(
+        head, *rows = (
             "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
-            for line in (self.head, rule, *self.rows)
+            for line in (self.head, *self.rows)
         )
+        return "\n".join((head, "|" + "---|" * len(self.head), *rows))
+
+    def only(self, *headings: str) -> Table:
+        """Return the columns of these headings, in this order."""
+        columns = [self.head.index(heading) for heading in headings]
+        return Table(headings, tuple(tuple(row[n] for n in columns) for row in self.rows))
 
     def as_html(self) -> str:
         """Return a table of HTML; what is in the cells is text."""

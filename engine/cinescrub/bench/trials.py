@@ -171,7 +171,9 @@ def in_own_process(attempt: Attempt, token: CancelToken) -> Trial:
 
 def _work(sender: Connection, attempt: Attempt, begun: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends us
-    os.dup2(2, 1)  # stdout is the machine's: what peers say goes to people
+    silent = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # stdout is the machine's, and what peers and libraries say can hold PHI
+        os.dup2(silent, stream)
     ended: Trial | CinescrubError
     try:
         ended = attempt(begun)
