@@ -21,6 +21,17 @@ from cinescrub.pipeline.engine import Engine
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Command
 
+_STUDIES = [
+    "throughput",
+    "speed",
+    "work",
+    "memory",
+    "floor",
+    "peers",
+    "models",
+    "compare",
+    "accuracy",
+]
 _COMMANDS = ["run", "inspect", "export", "models", "doctor", "demo", "bench"]
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,7 +49,7 @@ def test_without_a_command_the_help_is_shown(cinescrub: Command) -> None:
     assert all(name in outcome.out + outcome.err for name in _COMMANDS)
 
 
-@pytest.mark.parametrize("name", [*_COMMANDS, "bench speed", "bench accuracy", "bench work"])
+@pytest.mark.parametrize("name", [*_COMMANDS, *(f"bench {name}" for name in _STUDIES)])
 def test_each_command_has_help(cinescrub: Command, name: str) -> None:
     outcome = cinescrub(*name.split(), "--help")
 
@@ -63,10 +74,12 @@ def test_each_command_has_help(cinescrub: Command, name: str) -> None:
         ["inspect", "one", "two"],
         ["export"],
         ["bench", "--frames", "0"],
-        ["bench", "--rows", "8"],
+        ["bench", "--repeat", "0"],
+        ["bench", "compare", "one.json"],
+        ["bench", "models", "--model", "nosuch"],
         ["bench", "accuracy", "--frames", "0"],
         ["bench", "accuracy", "--no-such-option"],
-        ["bench", "work", "--dynamic", "nosuch"],
+        ["bench", "work", "--no-such-option"],
         ["-v"],
     ],
     ids=" ".join,
