@@ -43,7 +43,8 @@ class _ThroughputUnlessNamed(TyperGroup):
 
 app = typer.Typer(
     cls=_ThroughputUnlessNamed,
-    help="Measure speed (`bench [FILE...]`: `bench throughput`), memory, models, peers, accuracy.",
+    rich_markup_mode=None,
+    help="Measure speed, memory, peers, accuracy; `bench [FILE...]` is `bench throughput`.",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from contextlib import nullcontext
@@ -92,6 +93,26 @@ def test_a_wrong_usage_ends_with_2_and_says_so_on_stderr(
     assert (outcome.code, outcome.out) == (2, "")
     assert "Error" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["bench", "--help"], ["run", "--help"]], ids=" ".join
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    heavy = {
+        "numpy", "cv2", "pydicom", "imagecodecs", "onnxruntime", "onnx", "tokenizers", "rich",
+    }  # fmt: skip
+    code = (
+        f"import sys; sys.argv = ['cinescrub', *{arguments}]\n"
+        "from cinescrub.cli import main\n"
+        "try: main()\n"
+        f"finally: print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "Usage: cinescrub" in done.stdout
+    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize("kind", CinescrubError.__subclasses__(), ids=lambda kind: kind.__name__)
