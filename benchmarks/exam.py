@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cinescrub.bench.machine import machine
-from cinescrub.config import EngineConfig, Policy
+from cinescrub.config import EngineConfig
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport
 from cinescrub.testing import CineSpec, Photometric, Syntax, make_cine
@@ -104,7 +104,6 @@ def main() -> None:
             ("remembers, with --state", kept, "b"),
             ("again with --resume", replace(kept, resume=True), "b"),
             ("again with another profile", replace(kept, profile="research-echo"), "c"),
-            ("again with another policy", replace(kept, policy=Policy.ALL_TEXT), "d"),
         ):
             ways.append(measured(name, Engine.open(config), paths, folder / out))
         state = sum(path.stat().st_size for path in (folder / "state").iterdir())

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from cinescrub.bundle import default_models_dir
+from cinescrub.bundle import default_engine_cache, default_models_dir
 from cinescrub.errors import ConfigError
 from cinescrub.kinds import Fill
 
@@ -22,6 +22,7 @@ __all__ = [
     "MaskScope",
     "OnDoubt",
     "Policy",
+    "PrecisionChoice",
     "Provider",
     "load_config",
 ]
@@ -47,6 +48,17 @@ class Provider(StrEnum):
     CUDA = "cuda"
     TENSORRT = "tensorrt"
     OPENVINO = "openvino"
+
+
+class PrecisionChoice(StrEnum):
+    """In which precision models run that have variants (`bundle.VARIANTS`)."""
+
+    AUTO = "auto"
+    """What suits the machine, where the bundle has it and it lost nothing (`bundle.Gate`)."""
+    FP32 = "fp32"
+    """As published."""
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 class DetectorChoice(StrEnum):
@@ -107,6 +119,13 @@ class EngineConfig:
     blank_outside_sector: bool = False
     """Fill everything outside of the sector. A file without a known sector is refused."""
     provider: Provider = Provider.AUTO
+    precision: PrecisionChoice = PrecisionChoice.AUTO
+    device_id: int = 0
+    """Which GPU, as CUDA counts them."""
+    gpu_memory_mib: int = 0
+    """The most GPU memory that one model's arena takes; 0 is no limit."""
+    engine_cache: Path = field(default_factory=default_engine_cache)
+    """Folder of what TensorRT compiles of the models; made when it needs it."""
     fill: Fill = Fill.BLACK
     """What redacted rectangles are filled with."""
     threads: int = 0
@@ -147,6 +166,8 @@ class EngineConfig:
         for name, low, high in (
             ("threads", 0, 1024),
             ("jobs", 1, 256),
+            ("device_id", 0, 1024),
+            ("gpu_memory_mib", 0, 2**20),
             ("batch_frames", 1, 256),
             ("detail_frames", 1, 1024),
             ("verify_frames", 1, 1024),
@@ -197,13 +218,14 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
 _CHOICES: Final[dict[str, type[StrEnum]]] = {
     "policy": Policy,
     "provider": Provider,
+    "precision": PrecisionChoice,
     "detector": DetectorChoice,
     "inspect": InspectMode,
     "mask_scope": MaskScope,
     "on_doubt": OnDoubt,
     "fill": Fill,
 }
-_PATHS: Final = frozenset({"models", "key_file", "vocabulary", "state"})
+_PATHS: Final = frozenset({"models", "key_file", "vocabulary", "state", "engine_cache"})
 _PLAIN: Final[dict[str, tuple[type, str]]] = {
     "ink_rule": (bool, "true or false"),
     "resume": (bool, "true or false"),

@@ -44,7 +44,8 @@ class FileReport:
     exit_code: int = 0
     frames: int = 0
     inspected: int = 0
-    """Frames that the detectors ran on, whole or in part, those of the check among them."""
+    """Frames that the detectors looked at, whole or in part, those of the check among them; also
+    where the answer was remembered (`text.memory`)."""
     inspected_share: float = 0.0
     """Pixels that the detectors ran on before the file was written, as share of all frames'
     pixels. The rest had been inspected in an earlier frame."""
@@ -54,6 +55,8 @@ class FileReport:
     """Lines of text that were kept as clinical."""
     dismissed: int = 0
     """Detections that were no text, counted each time one was looked at."""
+    sector: Mapping[str, str | float] = field(default_factory=dict)
+    """The insonified part of the picture: what it was found by and its share of the picture."""
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
     """What was filled, in pixels: x0, y0, x1, y1, ends exclusive."""
     fill: str | None = None
@@ -94,6 +97,7 @@ class FileReport:
             "redactions": dict(self.redactions),
             "kept": self.kept,
             "dismissed": self.dismissed,
+            "sector": dict(self.sector),
             "rectangles": [list(box) for box in self.rectangles],
             "fill": self.fill,
             "scrubbed": dict(self.scrubbed),

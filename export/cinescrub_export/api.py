@@ -12,15 +12,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from cinescrub.bundle import MODEL_FILE, Contract, Slot
-from cinescrub.errors import ConfigError
+from cinescrub.bundle import MODEL_FILE, VARIANTS, Contract, Precision, Slot, folder_of
+from cinescrub.config import PrecisionChoice, Provider
+from cinescrub.errors import ConfigError, ModelError
+from cinescrub.runtime.precision import suits
+from cinescrub.runtime.providers import installed_runtimes, load_runtime, resolve
 from cinescrub_export import craft, ppocr, recognizer
 from cinescrub_export.checkpoint import parse_checkpoint
 from cinescrub_export.deidentifier import build_rampart
 from cinescrub_export.graph import OPSET, check
 from cinescrub_export.model import Built, serialise
 from cinescrub_export.parity import measured
-from cinescrub_export.place import install
+from cinescrub_export.place import install, remove_variant
+from cinescrub_export.variants import build_variant, gated
 from cinescrub_export.weights import (
     EASYOCR,
     RAMPART,
@@ -50,6 +54,7 @@ def export(
     *,
     weights: Path | str | None = None,
     source: str = Source.RAMPART,
+    precision: PrecisionChoice = PrecisionChoice.FP32,
     progress: Progress,
     run: Runner | None = None,
 ) -> list[Contract]:
@@ -66,6 +71,9 @@ def export(
         classifier's folder, or its hub name as `NAME@COMMIT`; other slots take their packages.
     source : str
         Which model fills the deidentifier slot; see `Source`.
+    precision : PrecisionChoice
+        Beside each model as published, the variant in this precision, where the slot has one.
+        `auto` makes what suits this machine, and nothing of what loses text here.
     progress : Progress
         Told one line at each step.
     run : Runner, optional
@@ -74,18 +82,19 @@ def export(
     Returns
     -------
     list of Contract
-        In the order of `slots`.
+        In the order of `slots`, each before its variant.
 
     Raises
     ------
     ConfigError
         The source is unknown, or needs weights that were not named.
     ModelError
-        Weights are missing or not the published ones, or a model can't be built from them.
+        Weights are missing or not the published ones, a model can't be built from them, or a
+        variant that was asked for by name loses a text that its base finds (`gate`).
     OutputError
         The bundle can't be written.
     """
-    chosen = _source(source)
+    chosen, variant = _source(source), _variant(precision)
     if chosen is Source.STANFORD and Slot.DEIDENTIFIER in slots and weights is None:
         raise ConfigError("--source stanford needs --weights with a folder or a hub name")
     folder = Path(weights) if weights is not None and chosen is not Source.STANFORD else None
@@ -110,8 +119,39 @@ def export(
                 released, build = _BUILDERS[slot]
                 built = build(release(released))
             contracts.append(install(built, out))
-            progress(f"{slot}: {built.name} written to {out / slot}")
+            progress(f"{slot}: {built.name} written to {folder_of(out, slot)}")
+            if slot in VARIANTS[variant]:
+                auto = precision is PrecisionChoice.AUTO
+                contracts += _add_variant(built, variant, out, progress, needed=not auto)
     return contracts
+
+
+def _add_variant(
+    built: Built, precision: Precision, out: Path, progress: Progress, *, needed: bool
+) -> list[Contract]:
+    """Make a variant and write it, if it loses nothing."""
+    slot = built.slot
+    progress(f"{slot}: converting to {precision} and comparing what it finds")
+    try:
+        variant = gated(build_variant(built, precision), built)
+    except ModelError as error:
+        remove_variant(out, slot, precision)
+        if needed:
+            raise
+        progress(error.message)
+        return []
+    contract = install(variant, out)
+    progress(f"{slot}: {precision} written to {folder_of(out, slot, precision)}")
+    return [contract]
+
+
+def _variant(asked: PrecisionChoice) -> Precision:
+    """Return in which precision variants are made."""
+    if asked is not PrecisionChoice.AUTO:
+        return Precision(asked)
+    if not installed_runtimes():  # nothing to compare with, and nothing that would run it
+        return Precision.FP32
+    return suits(resolve(Provider.AUTO, load_runtime().get_available_providers()))
 
 
 def _source(name: str) -> Source:

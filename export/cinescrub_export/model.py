@@ -28,7 +28,8 @@ class Built:
     files: Mapping[str, bytes] = field(repr=False)
     """Name in the slot's folder to content; `model.onnx` first."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of the contract: `preprocessing`, `charset`, `labels`, `phi`, `parity`."""
+    """Further fields of the contract: `preprocessing`, `charset`, `labels`, `phi`, `parity`,
+    `gate`."""
 
     def contract(self) -> Contract:
         """Return the contract, with the hash of every file."""

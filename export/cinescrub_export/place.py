@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cinescrub.bundle import Contract, save_contract
+from cinescrub.bundle import Contract, Precision, Slot, folder_of, save_contract
 from cinescrub.errors import OutputError
 from cinescrub_export.model import Built
 
-__all__ = ["install"]
+__all__ = ["install", "remove_variant"]
 
 _ATTEMPTS: Final = 5
 """Renames against other exports that write to the same place at the same moment."""
@@ -50,7 +50,7 @@ def install(built: Built, out: Path) -> Contract:
             for name, data in built.files.items():
                 (aside / name).write_bytes(data)
             save_contract(aside, contract)
-            _replace(aside, out / built.slot)
+            _replace(aside, out / contract.folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
@@ -58,6 +58,24 @@ def install(built: Built, out: Path) -> Contract:
             f"{out} can't be written ({error.strerror}): choose another folder with --out"
         ) from error
     return contract
+
+
+def remove_variant(out: Path, slot: Slot, precision: Precision) -> None:
+    """Take a variant out of a bundle, if it is there: it is known to lose text here.
+
+    Raises
+    ------
+    OutputError
+        It can't be removed.
+    """
+    target = folder_of(out, slot, precision)
+    old = out / f".{target.name}-{uuid.uuid4().hex}.old"
+    try:
+        with suppress(FileNotFoundError):
+            target.rename(old)
+    except OSError as error:
+        raise OutputError(f"{target} can't be removed ({error.strerror}): remove it") from error
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _replace(new: Path, target: Path) -> None:

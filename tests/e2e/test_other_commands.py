@@ -129,6 +129,7 @@ def test_doctor_checks_everything_down_to_a_run(command: Command, models_dir: Pa
     assert [check["check"] for check in told["checks"]] == [
         "versions",
         "runtime",
+        "precision",
         "codecs",
         "JPEG core",
         *(f"model {slot}" for slot in Slot),

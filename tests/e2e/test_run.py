@@ -25,9 +25,8 @@ pytestmark = pytest.mark.models
 
 _KEYS = {
     "source", "output", "status", "reason", "frames", "inspected", "inspected_share",
-    "redactions", "kept",
-        "dismissed",
-    "rectangles", "fill", "scrubbed", "header", "profile", "versions", "seconds",
+    "resumed", "cores", "redactions", "kept", "dismissed", "sector", "rectangles", "fill",
+    "scrubbed", "header", "profile", "versions", "seconds",
     "transfer_syntax", "transfer_syntax_out", "sha256_in", "sha256_out",
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cinescrub import __version__
+from cinescrub.runtime.precision import exact_int8
 from cinescrub.runtime.providers import installed_runtimes
 
 __all__ = ["machine"]
@@ -26,6 +27,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         # Over one a core, figures are of a machine that does something else as well.
         "load": round(os.getloadavg()[0], 1),
+        "int8_instructions": exact_int8(),
         **installed_runtimes(),
         **{name: metadata.version(name) for name in _PACKAGES},
     }

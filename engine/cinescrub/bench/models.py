@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cinescrub.bench.results import Scalar
 from cinescrub.bench.trials import Stopwatch, Trial, peak_mib
-from cinescrub.bundle import Contract, Slot
+from cinescrub.bundle import Contract, Precision, Slot
 from cinescrub.config import Provider
 from cinescrub.runtime.session import open_session
 
@@ -37,6 +37,7 @@ class RunModel:
 
     models: Path
     slot: Slot
+    precision: Precision
     provider: Provider
     threads: int
     batch: int
@@ -49,7 +50,11 @@ class RunModel:
         """Tell medians of the runs."""
         with Stopwatch() as loading:
             session = open_session(
-                self.models, self.slot, provider=self.provider, threads=self.threads
+                self.models,
+                self.slot,
+                precision=self.precision,
+                provider=self.provider,
+                threads=self.threads,
             )
         loaded, given = peak_mib(), self._inputs(session.contract)
         session.run(given)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from enum import Enum
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from cinescrub.bench.peers import Mask, RunPeer, installed_file_peers, left_by
 from cinescrub.bench.results import Result, Row, Scalar
 from cinescrub.bench.trials import Case, Isolate, Say, measure
 from cinescrub.bench.ways import Copy, DeIdentify, Floor, Place
-from cinescrub.bundle import Slot
+from cinescrub.bundle import Precision, Slot, listed
 from cinescrub.config import EngineConfig, Provider
 from cinescrub.stream import CancelToken
 
@@ -33,6 +34,8 @@ class ModelChoice:
     batches: tuple[int, ...]
     threads: tuple[int, ...]
     providers: tuple[Provider, ...]
+    precisions: tuple[Precision, ...]
+    """Of those that the bundle has."""
     rows: int
     columns: int
     runs: int
@@ -53,7 +56,7 @@ class Bench:
     def throughput(self, kind: str, cines: Sequence[Cine], config: EngineConfig) -> Result:
         """Run the main job on each cine; `kind` is the command that asks, and what is told."""
         cases = [_engine(cine, config, self._place(n)) for n, cine in enumerate(cines)]
-        return self._result(kind, cases, {})
+        return self._result(kind, cases, _asked(config))
 
     def floor(self, cines: Sequence[Cine], config: EngineConfig) -> Result:
         """Run the main job, what nobody can go below, and a copy, on each cine."""
@@ -65,7 +68,7 @@ class Bench:
                 Case("floor", cine.name, Floor(cine, place), cine.facts),
                 Case("copy", cine.name, Copy(cine, place), cine.facts),
             ]
-        return self._result("floor", cases, {}, reference="floor")
+        return self._result("floor", cases, _asked(config), reference="floor")
 
     def peers(self, cines: Sequence[Cine], config: EngineConfig, asked: Sequence[str]) -> Result:
         """Run the main job and peers on each cine; of made ones, tell what each left.
@@ -84,7 +87,8 @@ class Bench:
                 Case("pydicom", cine.name, Mask(cine, place), cine.facts),
                 *(Case(name, cine.name, RunPeer(name, cine, place), cine.facts) for name in names),
             ]
-        result = self._result("peers", cases, {"peers": names}, reference=_ENGINE)
+        settings = {"peers": names, **_asked(config)}
+        result = self._result("peers", cases, settings, reference=_ENGINE)
         by_name = {cine.name: cine for cine in cines}
         return replace(
             result, rows=[_judged(row, by_name[row.case], places[row.case]) for row in result.rows]
@@ -93,11 +97,17 @@ class Bench:
     def models(self, models: Path, choice: ModelChoice) -> Result:
         """Run each model alone."""
         cases = []
-        ways = product(choice.slots, choice.batches, choice.threads, choice.providers)
-        for slot, batch, threads, provider in ways:
+        wanted = [
+            (slot, precision)
+            for slot, precision in listed(models)
+            if slot in choice.slots and precision in choice.precisions
+        ]
+        ways = product(wanted, choice.batches, choice.threads, choice.providers)
+        for (slot, precision), batch, threads, provider in ways:
             attempt = RunModel(
                 models,
                 slot,
+                precision,
                 provider,
                 threads,
                 batch,
@@ -105,7 +115,7 @@ class Bench:
                 choice.columns,
                 choice.runs,
             )
-            name = f"batch {batch}, threads {threads or 'auto'}, {provider}"
+            name = f"{precision}, batch {batch}, threads {threads or 'auto'}, {provider}"
             facts: dict[str, Scalar] = {"batch": batch, "threads": threads}
             cases.append(Case(slot.value, name, attempt, facts))
         return self._result("models", cases, {"runs": choice.runs})
@@ -125,6 +135,16 @@ class Bench:
         started, where = datetime.now(UTC).isoformat(timespec="seconds"), machine()
         rows = measure(cases, self.repeat, isolate=self.isolate, token=self.token, say=self.say)
         return Result(kind, started, where, {"repeat": self.repeat, **settings}, rows, reference)
+
+
+def _asked(config: EngineConfig) -> dict[str, Any]:
+    """Return the settings of the engine; paths, which can name a person or a site, are left out."""
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    return {
+        name: value.value if isinstance(value, Enum) else value
+        for name, value in values.items()
+        if isinstance(value, Enum | bool | int | float)
+    }
 
 
 def _engine(cine: Cine, config: EngineConfig, place: Place) -> Case:

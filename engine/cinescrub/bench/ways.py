@@ -27,6 +27,7 @@ from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.pipeline.apply import write_pixels
+from cinescrub.pipeline.assembly import chosen_contracts
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.pixels import registry
 from cinescrub.pixels.decode import Viewer
@@ -96,7 +97,14 @@ class DeIdentify:
         figures |= figures_of(spent, first, sum(r.frames for r in reports) if done else 0)
         figures |= _stages(reports)
         worst = max(reports, key=lambda report: report.exit_code)
-        return Trial(figures, _facts(reports, worst), worst.reason if worst.exit_code else None)
+        facts = {"precision": _precision(config), **_facts(reports, worst)}
+        return Trial(figures, facts, worst.reason if worst.exit_code else None)
+
+
+def _precision(config: EngineConfig) -> str:
+    """Return in what precision each model ran."""
+    ran = {slot: str(contract.precision) for slot, contract in chosen_contracts(config).items()}
+    return ", ".join(f"{slot} {precision}" for slot, precision in ran.items())
 
 
 def _stages(reports: Sequence[FileReport]) -> dict[str, float]:

@@ -29,6 +29,7 @@ from cinescrub.cli.flags import (
     Key,
     Models,
     PolicyFlag,
+    PrecisionFlag,
     ProfileFlag,
     ProviderFlag,
     ResumeFlag,
@@ -43,7 +44,7 @@ from cinescrub.cli.flags import (
     VocabularyFlag,
     asked_options,
 )
-from cinescrub.config import MaskScope, OnDoubt, Provider
+from cinescrub.config import MaskScope, OnDoubt, PrecisionChoice, Provider
 from cinescrub.errors import CancelledError, CinescrubError, origin_of
 
 __all__ = ["app", "main"]
@@ -119,6 +120,16 @@ def run(
     ] = None,
     fill: FillFlag = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
+    device_id: Annotated[
+        int | None, typer.Option("--device-id", min=0, help="Which GPU, as CUDA counts them.")
+    ] = None,
+    gpu_memory_mib: Annotated[
+        int | None,
+        typer.Option(
+            "--gpu-memory-mib", min=0, help="Most that a model's arena takes; 0: no limit."
+        ),
+    ] = None,
     threads: Threads = None,
     jobs: Jobs = None,
     state: StateFlag = None,
@@ -168,6 +179,9 @@ def run(
         blank_outside_sector=blank_outside_sector,
         fill=fill,
         provider=provider,
+        precision=precision,
+        device_id=device_id,
+        gpu_memory_mib=gpu_memory_mib,
         threads=threads,
         jobs=jobs,
         state=state,
@@ -220,6 +234,7 @@ def inspect(
     clean_structured: CleanStructured = False,
     clean_graphics: CleanGraphics = False,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -235,6 +250,7 @@ def inspect(
         inspect=inspect_mode,
         vocabulary=vocabulary,
         provider=provider,
+        precision=precision,
         profile=profile,
         options=asked_options(
             retain_dates,
@@ -325,12 +341,18 @@ def export(
     source: Annotated[
         str, typer.Option("--source", help="Deidentifier: rampart (embedded) or stanford.")
     ] = "rampart",
+    precision: Annotated[
+        PrecisionChoice,
+        typer.Option(
+            "--precision", help="Beside the published models: variants, where they exist."
+        ),
+    ] = PrecisionChoice.AUTO,
     json: Json = False,
 ) -> None:
     """Convert published checkpoints to ONNX models with contracts."""
     from cinescrub.cli.models import export_models
 
-    export_models(what, out, weights=weights, source=source, json=json)
+    export_models(what, out, weights=weights, source=source, precision=precision, json=json)
 
 
 @app.command()
@@ -361,11 +383,18 @@ def crosswalk(
 
 
 @app.command()
-def doctor(models: Models = None, provider: ProviderFlag = None, json: Json = False) -> None:
+def doctor(
+    models: Models = None,
+    provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
+    json: Json = False,
+) -> None:
     """Check this installation: versions, providers, codecs, models, a run on a made cine."""
     from cinescrub.cli.doctor import examine
+    from cinescrub.config import load_config
 
-    raise typer.Exit(examine(models, provider or Provider.AUTO, json=json))
+    config = load_config(None, models=models, provider=provider, precision=precision)
+    raise typer.Exit(examine(config, json=json))
 
 
 @app.command()

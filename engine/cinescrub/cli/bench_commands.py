@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from cinescrub.bundle import Slot
+from cinescrub.bundle import Precision, Slot
 from cinescrub.cli.bench_flags import (
     Dynamics,
     Exam,
@@ -22,7 +22,15 @@ from cinescrub.cli.bench_flags import (
     Sizes,
     Syntaxes,
 )
-from cinescrub.cli.flags import Config, Json, Models, PolicyFlag, ProviderFlag, Threads
+from cinescrub.cli.flags import (
+    Config,
+    Json,
+    Models,
+    PolicyFlag,
+    PrecisionFlag,
+    ProviderFlag,
+    Threads,
+)
 from cinescrub.config import Provider
 
 __all__ = ["app"]
@@ -62,6 +70,7 @@ def throughput(
     models: Models = None,
     policy: PolicyFlag = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     threads: Threads = None,
     config: Config = None,
     json: Json = False,
@@ -73,7 +82,14 @@ def throughput(
     from cinescrub.cli.bench import Published, Wanted, measure_throughput
     from cinescrub.config import load_config
 
-    settings = load_config(config, models=models, policy=policy, provider=provider, threads=threads)
+    settings = load_config(
+        config,
+        models=models,
+        policy=policy,
+        provider=provider,
+        precision=precision,
+        threads=threads,
+    )
     wanted = Wanted(
         files or (),
         frames or (30,),
@@ -96,6 +112,7 @@ def work(
     dynamic: Dynamics = None,
     repeat: Repeat = 1,
     models: Models = None,
+    precision: PrecisionFlag = None,
     config: Config = None,
     json: Json = False,
     save: Save = None,
@@ -111,7 +128,7 @@ def work(
         _SYNTAXES,
         dynamic or ("static", "clock", "patient", "frozen"),
     )
-    settings = load_config(config, models=models)
+    settings = load_config(config, models=models, precision=precision)
     code = measure_throughput("work", wanted, settings, Published(json, save), repeat=repeat)
     raise typer.Exit(code)
 
@@ -126,6 +143,7 @@ def memory(
     repeat: Repeat = 1,
     models: Models = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     config: Config = None,
     json: Json = False,
     save: Save = None,
@@ -143,7 +161,7 @@ def memory(
         syntax or _SYNTAXES,
         dynamic or ("frozen",),
     )
-    settings = load_config(config, models=models, provider=provider)
+    settings = load_config(config, models=models, provider=provider, precision=precision)
     published = Published(json, save, plot, html)
     raise typer.Exit(measure_throughput("memory", wanted, settings, published, repeat=repeat))
 
@@ -160,6 +178,7 @@ def floor(
     repeat: Repeat = 3,
     models: Models = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     config: Config = None,
     json: Json = False,
     save: Save = None,
@@ -179,7 +198,7 @@ def floor(
         seed,
         exam,
     )
-    settings = load_config(config, models=models, provider=provider)
+    settings = load_config(config, models=models, provider=provider, precision=precision)
     published = Published(json, save, plot, html)
     raise typer.Exit(measure_floor(wanted, settings, published, repeat=repeat))
 
@@ -204,6 +223,7 @@ def peers(
     repeat: Repeat = 1,
     models: Models = None,
     provider: ProviderFlag = None,
+    precision: PrecisionFlag = None,
     config: Config = None,
     json: Json = False,
     save: Save = None,
@@ -223,7 +243,7 @@ def peers(
         seed,
         exam,
     )
-    settings = load_config(config, models=models, provider=provider)
+    settings = load_config(config, models=models, provider=provider, precision=precision)
     published = Published(json, save, plot, html)
     raise typer.Exit(measure_peers(wanted, settings, peer or ("all",), published, repeat=repeat))
 
@@ -244,6 +264,10 @@ def models_alone(
     provider: Annotated[
         list[Provider] | None,
         typer.Option("--provider", help="Execution provider; never falls back; repeatable."),
+    ] = None,
+    precision: Annotated[
+        list[Precision] | None,
+        typer.Option("--precision", help="Default: all that the bundle has; repeatable."),
     ] = None,
     size: Annotated[str, typer.Option("--size", help="Of a detector's frames.")] = _SIZES[0],
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs in each process.")] = 5,
@@ -266,6 +290,7 @@ def models_alone(
         batches=tuple(batch or (1, 4)),
         threads=tuple(threads or (0,)),
         providers=tuple(provider or (Provider.AUTO,)),
+        precisions=tuple(precision or Precision),
         rows=rows,
         columns=columns,
         runs=runs,

@@ -15,14 +15,15 @@ from typing import Final
 import typer
 
 from cinescrub import __version__, bundle
-from cinescrub.bundle import Slot
+from cinescrub.bundle import VARIANTS, Slot
 from cinescrub.cli.progress import Quiet
-from cinescrub.config import EngineConfig, Provider
+from cinescrub.config import EngineConfig, PrecisionChoice, Provider
 from cinescrub.errors import CinescrubError, RedactionError
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.pixels import jpeg_core, registry
 from cinescrub.report import Status
-from cinescrub.runtime.providers import installed_runtimes, load_runtime
+from cinescrub.runtime.precision import choose, exact_int8, suits
+from cinescrub.runtime.providers import installed_runtimes, load_runtime, resolve
 from cinescrub.runtime.session import open_session
 from cinescrub.stream import CancelToken
 from cinescrub.testing import CineSpec, Photometric, Syntax, make_cine
@@ -41,13 +42,12 @@ class _Finding:
     exit_code: int = 0
 
 
-def examine(models: Path | None, provider: Provider, *, json: bool) -> int:
+def examine(config: EngineConfig, *, json: bool) -> int:
     """Run every check, print a line each, and return the exit code of the first that failed."""
-    folder = models or bundle.default_models_dir()
-    config = EngineConfig(models=folder, provider=provider)
     findings = [
         _Finding("versions", ok=True, says=_versions()),
         _check("runtime", _runtime),
+        _check("precision", partial(_precision, config)),
         _Finding("codecs", ok=True, says="; ".join(registry.names())),
         _Finding("JPEG core", ok=True, says=jpeg_core.describe()),
         *(_check(f"model {slot}", partial(_model, config, slot)) for slot in Slot),
@@ -84,8 +84,31 @@ def _runtime() -> str:
     return f"{name} {version}, built with {', '.join(built_in)}"
 
 
+def _precision(config: EngineConfig) -> str:
+    """Tell what suits this machine, and how to come by it where the bundle lacks it."""
+    provider = _provider(config)
+    best = suits(provider)
+    how = exact_int8() if provider is Provider.CPU else None
+    told = f"{best} suits {provider}" + (f" ({how})" if how else "")
+    lacking = [
+        slot.value
+        for slot in VARIANTS[best]
+        if choose(config.models, slot, PrecisionChoice.AUTO, provider) is not best
+    ]
+    if lacking:
+        command = f"cinescrub export {lacking[0] if len(lacking) == 1 else 'all'}"
+        told += f"; {', '.join(lacking)} lacks it: run `{command} --precision {best}`"
+    return told
+
+
+def _provider(config: EngineConfig) -> Provider:
+    return resolve(config.provider, load_runtime().get_available_providers())
+
+
 def _model(config: EngineConfig, slot: Slot) -> str:
-    session = open_session(config.models, slot, provider=config.provider)
+    provider = _provider(config)
+    precision = choose(config.models, slot, config.precision, provider)
+    session = open_session(config.models, slot, precision=precision, provider=provider)
     contract = session.contract
     digest = contract.files[bundle.MODEL_FILE][:16]
     return f"{contract.name} {contract.precision}, sha256 {digest}, runs on {session.provider}"

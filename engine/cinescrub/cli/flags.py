@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cinescrub.config import DetectorChoice, InspectMode, Policy, Provider
+from cinescrub.config import DetectorChoice, InspectMode, Policy, PrecisionChoice, Provider
 from cinescrub.kinds import Fill
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Key",
     "Models",
     "PolicyFlag",
+    "PrecisionFlag",
     "Private",
     "ProfileFlag",
     "ProviderFlag",
@@ -58,6 +59,10 @@ FillFlag = Annotated[
 ]
 ProviderFlag = Annotated[
     Provider | None, typer.Option("--provider", help="Execution provider; never falls back.")
+]
+PrecisionFlag = Annotated[
+    PrecisionChoice | None,
+    typer.Option("--precision", help="Of the models; auto: the fastest that lost nothing."),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=0, help="Threads of a model run; 0: one a core.")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json as jsonlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
 from cinescrub import bundle
-from cinescrub.bundle import Contract, Slot
+from cinescrub.bundle import Contract, Slot, folder_of
+from cinescrub.config import PrecisionChoice
 from cinescrub.errors import ConfigError, ModelError
 
 __all__ = ["ensure_models", "export_models", "list_models", "say"]
@@ -22,9 +24,15 @@ def say(line: str) -> None:
 
 
 def export_models(
-    what: str, out: Path | None, *, weights: str | None, source: str, json: bool
+    what: str,
+    out: Path | None,
+    *,
+    weights: str | None,
+    source: str,
+    precision: PrecisionChoice,
+    json: bool,
 ) -> None:
-    """Export one slot or all of them.
+    """Export one slot or all of them, and their variants in a precision.
 
     Raises
     ------
@@ -38,10 +46,12 @@ def export_models(
         folder,
         weights=Path(weights) if weights and Path(weights).is_dir() else weights,
         source=source,
+        precision=precision,
         progress=say,
     )
     if json:
-        typer.echo(jsonlib.dumps({c.slot: {"name": c.name, "files": c.files} for c in contracts}))
+        made = {c.folder: {"name": c.name, "files": c.files} for c in contracts}
+        typer.echo(jsonlib.dumps(made))
 
 
 def ensure_models(models: Path) -> None:
@@ -61,11 +71,13 @@ def ensure_models(models: Path) -> None:
     if importlib.util.find_spec("onnx") is None:
         bundle.load_contract(models, missing[0])  # raises the error that names the command
     say(f"models missing in {models}: exporting {', '.join(missing)} (once)")
-    _exporter()(missing, models, progress=say)
+    _exporter()(missing, models, precision=PrecisionChoice.AUTO, progress=say)
 
 
 def list_models(folder: Path | None, *, verify: bool, json: bool) -> None:
-    """Print a line a model: slot, name, precision, opset, size, hash and whether it holds.
+    """Print a line a model: folder, name, precision, opset, size, hash and whether it holds.
+
+    Variants stand behind their base.
 
     Raises
     ------
@@ -75,20 +87,23 @@ def list_models(folder: Path | None, *, verify: bool, json: bool) -> None:
     models = folder or bundle.default_models_dir()
     rows: list[dict[str, object]] = []
     faults: list[ModelError] = []
-    for slot in Slot:
+    for slot, precision in bundle.listed(models):
+        folder_name = folder_of(models, slot, precision).name
         try:
-            contract = (bundle.verify if verify else bundle.load_contract)(models, slot)
-            size = _size(models / slot / bundle.MODEL_FILE, slot)
+            contract = (bundle.verify if verify else bundle.load_contract)(models, slot, precision)
+            size = _size(folder_of(models, slot, precision) / bundle.MODEL_FILE, slot)
         except ModelError as error:
             faults.append(error)
-            rows.append({"slot": slot.value, "state": error.message})
+            rows.append({"slot": slot.value, "folder": folder_name, "state": error.message})
             continue
         rows.append(
             {
                 "slot": slot.value,
+                "folder": folder_name,
                 "state": "verified" if verify else "present",
                 "name": contract.name,
                 "precision": contract.precision,
+                "gate": None if contract.gate is None else asdict(contract.gate),
                 "opset": contract.opset,
                 "bytes": size,
                 "sha256": contract.files[bundle.MODEL_FILE],
@@ -115,9 +130,9 @@ def _size(path: Path, slot: Slot) -> int:
 
 def _line(row: dict[str, object]) -> str:
     if "name" not in row:
-        return f"  {row['slot']:16} {row['state']}"
+        return f"  {row['folder']:16} {row['state']}"
     return (
-        f"  {row['slot']:16} {row['name']:18} {row['precision']:5} opset {row['opset']}"
+        f"  {row['folder']:16} {row['name']:18} {row['precision']:5} opset {row['opset']}"
         f"  {int(str(row['bytes'])) / 1e6:7.1f} MB  {str(row['sha256'])[:16]}  {row['state']}"
     )
 

@@ -7,9 +7,10 @@ from importlib import metadata
 from typing import Final, TypeAlias
 
 from cinescrub import __version__, bundle
-from cinescrub.bundle import Slot
+from cinescrub.bundle import Contract, Precision, Slot, load_contract
 from cinescrub.config import DetectorChoice, EngineConfig
-from cinescrub.runtime.providers import installed_runtimes
+from cinescrub.runtime.precision import choose
+from cinescrub.runtime.providers import Device, installed_runtimes, load_runtime, resolve
 from cinescrub.runtime.session import Model, open_session
 from cinescrub.stream import usable_cores
 from cinescrub.text.dbnet import DbDetector, DbSettings
@@ -20,7 +21,13 @@ from cinescrub.text.looks import Detector
 from cinescrub.text.memory import LookMemory, Reader, Scorer
 from cinescrub.text.recognizer import Recognizer
 
-__all__ = ["OpenModel", "open_inspector", "session_threads", "versions_of"]
+__all__ = [
+    "OpenModel",
+    "chosen_contracts",
+    "open_inspector",
+    "session_threads",
+    "versions_of",
+]
 
 OpenModel: TypeAlias = Callable[[Slot], Model]
 """Loads the model of a slot."""
@@ -56,7 +63,7 @@ def open_inspector(
     Parameters
     ----------
     config : EngineConfig
-        Models' folder, provider, threads and choice of detectors.
+        Models' folder, provider, precision, threads and choice of detectors.
     open_model : callable, optional
         How a model is loaded; default: `runtime.session.open_session` by the configuration.
     memory : LookMemory, optional
@@ -73,7 +80,14 @@ def open_inspector(
     threads = config.threads or session_threads(config.jobs)
 
     def by_config(slot: Slot) -> Model:
-        return open_session(config.models, slot, provider=config.provider, threads=threads)
+        return open_session(
+            config.models,
+            slot,
+            precision=_precision(config, slot),
+            provider=config.provider,
+            threads=threads,
+            device=Device(config.device_id, config.gpu_memory_mib, cache=config.engine_cache),
+        )
 
     def remembering(detector: CraftDetector | DbDetector, model: Model) -> Detector:
         if memory is None:
@@ -113,12 +127,13 @@ def session_threads(jobs: int) -> int:
 
 
 def versions_of(config: EngineConfig) -> dict[str, str]:
-    """Return what a report says of the software: versions, and models by hash."""
-    models = {slot: bundle.load_contract(config.models, slot) for slot in Slot}
+    """Return what a report says of the software: versions, and models by precision and hash."""
+    models = chosen_contracts(config)
     return {
         "cinescrub": __version__,
         "pydicom": metadata.version("pydicom"),
         **installed_runtimes(),
+        "precision": ", ".join(f"{slot} {model.precision}" for slot, model in models.items()),
         **{slot.value: model.files[bundle.MODEL_FILE] for slot, model in models.items()},
     }
 
@@ -129,8 +144,24 @@ def _name(detector: CraftDetector | DbDetector, model: Model, config: EngineConf
     return repr(
         (
             sorted((versions | installed_runtimes()).items()),
-            sorted(model.contract.files.items()),
+            model.contract,
             detector.settings,
             config.provider.value,
         )
     )
+
+
+def chosen_contracts(config: EngineConfig) -> dict[Slot, Contract]:
+    """Return the contract of each slot's model that the configuration runs.
+
+    Raises
+    ------
+    ModelError
+        A model is missing, or a precision was asked for that the bundle lacks.
+    """
+    return {slot: load_contract(config.models, slot, _precision(config, slot)) for slot in Slot}
+
+
+def _precision(config: EngineConfig, slot: Slot) -> Precision:
+    provider = resolve(config.provider, load_runtime().get_available_providers())
+    return choose(config.models, slot, config.precision, provider)

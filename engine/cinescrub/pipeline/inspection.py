@@ -99,7 +99,7 @@ def inspect_text(
         matcher,
         config.policy,
         vocabulary=vocabulary,
-        sector=scene.sector.mask if ink and scene.sector.mask.any() else None,
+        sector=scene.sector.hull() if ink and scene.sector.mask.any() else None,
         rate=info.rate,
     )
     # Enlarged looks first: what they redact needs no reading in the frames that follow.

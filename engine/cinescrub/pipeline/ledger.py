@@ -23,7 +23,7 @@ from cinescrub.report import FileReport, Status
 __all__ = ["Ledger", "fingerprint_of"]
 
 _NOT_OF_THE_OUTPUT: Final = frozenset(
-    {"models", "key_file", "threads", "jobs", "reuse", "state", "resume"}
+    {"models", "key_file", "engine_cache", "threads", "jobs", "reuse", "state", "resume"}
 )
 """Settings that change no output: where things lie, whose content counts instead, and how many
 threads and jobs work."""

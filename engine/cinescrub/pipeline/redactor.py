@@ -72,7 +72,9 @@ class Redactor:
         """
         config, info = self.config, frames.info
         scene = survey_frames(job, frames, config.inspect)
-        if config.blank_outside_sector and not scene.sector.mask.any():
+        sector = scene.sector
+        job.note(sector={"evidence": sector.evidence.value, "share": round(sector.share, 4)})
+        if config.blank_outside_sector and not sector.mask.any():
             raise RedactionError("no sector was found to blank the outside of: review this file")
         matcher = IdentifierMatcher(identifiers)
         inspection = inspect_text(

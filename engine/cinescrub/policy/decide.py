@@ -65,8 +65,11 @@ class DecisionSettings:
     """From here on a reading is sure: two of them relax the rule for banners."""
     doubtful: float = 0.3
     doubtful_share: float = 0.5
-    """Below, what another recogniser made of a line need only be as long; beside a reading that is
-    `certain` also below this share of its confidence, unless it is `sure` itself."""
+    """Below, what another recogniser made of a line need only be about as long; beside a reading
+    that is `certain` also below this share of its confidence, unless it is `sure` itself."""
+    doubtful_measure: float = 0.75
+    """Beside a `clear` measurement the share is this, for what has digits too: small units are
+    misread often, and a number that identifies is evidence."""
     certain: float = 0.9
     clear: float = 0.6
     """A measurement that is read so surely explains a reading of the same shape that looks like
@@ -107,6 +110,7 @@ _SHARES: Final = (
     "sure",
     "doubtful",
     "doubtful_share",
+    "doubtful_measure",
     "certain",
     "clear",
     "differing",
@@ -214,7 +218,7 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         for clinical, reading in zip(found, line.readings, strict=True)
         if clinical is not None
         and _fills(reading, line.box, settings)
-        and _is_shared(reading, line, settings)
+        and _is_shared(reading, line, settings, measures=bool(clinical.measures))
     ]
     if any(clinical.slight for clinical, _ in vouching):
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
@@ -229,6 +233,8 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         ]
         if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
             vouching = []
+    best = max((reading.confidence for _, reading in vouching), default=0.0)
+    sure = settings.sure if best < settings.certain else settings.min_confidence
     return _Seen(
         line,
         tuple(clinical for clinical, _ in vouching),
@@ -240,7 +246,7 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
             all(clinical.emphatic for clinical, _ in vouching)
             or any(c.emphatic and r.confidence >= settings.sure for c, r in vouching)
         ),
-        sum(reading.times for _, reading in vouching if reading.confidence >= settings.sure),
+        sum(reading.times for _, reading in vouching if reading.confidence >= sure),
     )
 
 
@@ -269,17 +275,20 @@ def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
     return long <= glyphs * settings.widest_glyph * short
 
 
-def _is_shared(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
+def _is_shared(reading: Reading, line: Line, settings: DecisionSettings, *, measures: bool) -> bool:
     """Tell whether all other readings of the line could be misreadings of this one."""
     doubtful = settings.doubtful
     if reading.confidence >= settings.certain:
         doubtful = max(doubtful, min(settings.sure, settings.doubtful_share * reading.confidence))
+    clear = measures and reading.confidence >= settings.clear
+    measure_from = settings.doubtful_measure * reading.confidence if clear else 0.0
     return all(
         agree(
             reading.text,
             other.text,
             edits=settings.differing,
-            doubtful=not other.confidence >= doubtful,
+            doubtful=not other.confidence >= doubtful
+            or (measure_from > other.confidence and any(map(str.isdigit, other.text))),
         )
         for other in line.readings
         if not other.outvoted and not _is_nothing(other, reading, settings)
@@ -359,9 +368,14 @@ def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: Decision
     """Extend evidence in place to the neighbours that it speaks for, until nothing changes.
 
     A label speaks for what stands right of or below it; a slight line (initials, a bare number)
-    goes with evidence in its row. Measurements are no one's name or number.
+    goes with evidence in its row. Measurements are no one's name or number. What a model makes of
+    a glyph that is hardly read, an echo as a rule, speaks for no neighbour.
     """
-    sources = [i for i, found in enumerate(evidence) if found is not None]
+    sources = [
+        i
+        for i, found in enumerate(evidence)
+        if found is not None and (found is not Reason.MODEL or _is_legible(seen[i], settings))
+    ]
     while sources:
         reached = [
             i
@@ -371,6 +385,15 @@ def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: Decision
         for i in reached:
             evidence[i] = Reason.PATTERN
         sources = reached
+
+
+def _is_legible(seen: _Seen, settings: DecisionSettings) -> bool:
+    """Tell whether two glyphs of a line are read with some confidence."""
+    return any(
+        _is_read(reading, settings.min_confidence_slight)
+        and len(ocr.compact(ocr.fold(reading.text))) > 1
+        for reading in seen.line.readings
+    )
 
 
 def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:

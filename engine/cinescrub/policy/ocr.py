@@ -66,7 +66,7 @@ _SHAPES: Final = str.maketrans(
         **dict.fromkeys("uvy", "v"),
     }
 )
-_PAIRS: Final = (("rn", "m"), ("cl", "d"), ("vv", "w"))
+_PAIRS: Final = (("rn", "m"), ("cl", "d"), ("vv", "w"), ("iv", "n"), ("lv", "n"))
 
 _WORD: Final = re.compile(r"[^\W_]+")
 

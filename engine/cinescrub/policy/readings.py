@@ -37,7 +37,7 @@ def seen_shape(text: str) -> str:
 
 
 def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> bool:
-    """Tell whether `read` may be a misreading of `meant`.
+    """Tell whether `read` may be a misreading of `meant`, or of the most of it.
 
     Parameters
     ----------
@@ -48,10 +48,14 @@ def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> boo
         glyphs and more one always may.
     doubtful : bool
         The recogniser hardly believes `read`: then only its length counts, but of single glyphs.
+        Half of the glyphs are enough, as it is more glyphs that would speak of more text.
     """
+    whole, part = ocr.compact(ocr.fold(meant)), ocr.compact(ocr.fold(read))
+    if 1 < len(part) <= len(whole) <= 2 * len(part) and part in whole:
+        return True  # a box that cut the ends of the line off
     a, b = seen_shape(meant), seen_shape(read)
     longest = max(len(a), len(b))
     limit = max(int(longest > 1), int(edits * longest))
-    if doubtful and longest > 1 and abs(len(a) - len(b)) <= limit:
+    if doubtful and longest > 1 and len(a) <= 2 * len(b) and len(b) - len(a) <= limit:
         return True
     return ocr.edits(a, b, limit)

@@ -13,7 +13,9 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from cinescrub.config import Provider
 from cinescrub.errors import ConfigError, ModelError
 
 __all__ = [
+    "Device",
     "installed_runtimes",
     "load_runtime",
     "missing_libraries",
@@ -35,6 +38,23 @@ ORT_NAMES: Final = {
     Provider.TENSORRT: "TensorrtExecutionProvider",
     Provider.OPENVINO: "OpenVINOExecutionProvider",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where on a provider models run, in the engine's words."""
+
+    number: int = 0
+    """Of the GPU, as CUDA counts them."""
+    memory_mib: int = 0
+    """The most that one model's arena takes of it; 0 is no limit."""
+    half: bool = False
+    """Whether the model's arithmetic is half precision: TensorRT has to be told."""
+    cache: Path | None = None
+    """Folder for the engines that TensorRT compiles of a model, of this model alone; None compiles
+    anew at each start. It holds no pixels and no text."""
+
+
 _OPTIONS: Final[dict[Provider, dict[str, Any]]] = {
     Provider.CUDA: {
         # No search. EXHAUSTIVE tries every algorithm anew for each input size, 0.5 s each, and
@@ -43,7 +63,8 @@ _OPTIONS: Final[dict[Provider, dict[str, Any]]] = {
         # TF32, which ONNX Runtime takes unasked, keeps 10 bits of mantissa: results would differ.
         "use_tf32": "0",
     },
-    Provider.OPENVINO: {"device_type": "CPU"},
+    # Asked for, not left to OpenVINO, which may take bfloat16 where a CPU has units for it.
+    Provider.OPENVINO: {"device_type": "CPU", "precision": "FP32"},
 }
 _MISSING: Final = re.compile(r"^Failed to load (?:.*?[/\\])?([^/\\]+?): ", re.MULTILINE)
 _DISTRIBUTIONS: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
@@ -132,7 +153,7 @@ def missing_libraries(ort: ModuleType, provider: Provider) -> tuple[str, ...]:
 
 
 def provider_options(
-    provider: Provider, options: Mapping[str, str] | None = None
+    provider: Provider, options: Mapping[str, str] | None = None, device: Device | None = None
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return ONNX Runtime's provider list, the places for unsupported nodes behind the first.
 
@@ -142,13 +163,48 @@ def provider_options(
         The provider, resolved.
     options : mapping, optional
         ONNX Runtime's own options of it, laid over the engine's.
+    device : Device, optional
+        Where on it; default: the first, without limit and without cache.
     """
+    place = device or Device()
     listed = {
         # What TensorRT does not support stays on the device.
         Provider.TENSORRT: (Provider.TENSORRT, Provider.CUDA, Provider.CPU),
         Provider.CPU: (Provider.CPU,),
     }.get(provider, (provider, Provider.CPU))
     return [
-        (ORT_NAMES[p], {**_OPTIONS.get(p, {}), **((options or {}) if p is provider else {})})
+        (
+            ORT_NAMES[p],
+            {
+                **_OPTIONS.get(p, {}),
+                **_placed(p, place),
+                **((options or {}) if p is provider else {}),
+            },
+        )
         for p in listed
     ]
+
+
+def _placed(provider: Provider, device: Device) -> dict[str, str]:
+    """Return what a device's settings are called by a provider; its own defaults are left out."""
+    told: dict[str, str] = {}
+    cache = None if device.cache is None else str(device.cache)
+    if provider in (Provider.CUDA, Provider.TENSORRT) and device.number:
+        told["device_id"] = str(device.number)
+    limit = str(device.memory_mib * 2**20)
+    if provider is Provider.CUDA and device.memory_mib:
+        # Else the arena doubles what it takes, and oversteps what is asked for by as much.
+        told |= {"gpu_mem_limit": limit, "arena_extend_strategy": "kSameAsRequested"}
+    if provider is Provider.TENSORRT:
+        if device.memory_mib:
+            told["trt_max_workspace_size"] = limit
+        if device.half:
+            told["trt_fp16_enable"] = "1"
+        if cache:
+            told |= {
+                "trt_engine_cache_enable": "1",
+                "trt_engine_cache_path": cache,
+                "trt_timing_cache_enable": "1",
+                "trt_timing_cache_path": cache,
+            }
+    return told

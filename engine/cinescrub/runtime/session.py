@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import bundle
-from cinescrub.bundle import Contract, Slot, TensorSpec
+from cinescrub.bundle import Contract, Precision, Slot, TensorSpec, folder_of
 from cinescrub.config import Provider
 from cinescrub.errors import InferenceError, ModelError
 from cinescrub.runtime.providers import (
     ORT_NAMES,
+    Device,
     load_runtime,
     missing_libraries,
     provider_options,
@@ -82,9 +84,11 @@ def open_session(
     models: Path,
     slot: Slot,
     *,
+    precision: Precision = Precision.FP32,
     provider: Provider = Provider.AUTO,
     threads: int = 0,
     options: Mapping[str, str] | None = None,
+    device: Device | None = None,
 ) -> Session:
     """Load the model of a slot after checking its hash, then its signature and provider.
 
@@ -94,12 +98,16 @@ def open_session(
         The bundle's folder.
     slot : Slot
         Which model.
+    precision : Precision
+        Which of its variants; `runtime.precision.choose` tells.
     provider : Provider
         What to run it on.
     threads : int
         Threads inside a run; 0 lets the runtime take one a core.
     options : mapping, optional
         Options of the provider in ONNX Runtime's words, laid over the engine's own.
+    device : Device, optional
+        Where on the provider; its `half` and the model's own folder of its `cache` are set here.
 
     Raises
     ------
@@ -108,7 +116,7 @@ def open_session(
     ModelError
         The model is missing, differs from its contract, or the provider was not loaded.
     """
-    contract = bundle.verify(models, slot)
+    contract = bundle.verify(models, slot, precision)
     ort = load_runtime()
     chosen = resolve(provider, ort.get_available_providers())
     missing = missing_libraries(ort, chosen)
@@ -124,9 +132,9 @@ def open_session(
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         native = ort.InferenceSession(
-            str(models / slot / bundle.MODEL_FILE),
+            str(folder_of(models, slot, precision) / bundle.MODEL_FILE),
             settings,
-            providers=provider_options(chosen, options),
+            providers=provider_options(chosen, options, _placed(device, contract)),
             # Else a provider that fails, now or in any later run, is replaced by the CPU with a
             # line on stdout.
             enable_fallback=0,
@@ -139,6 +147,13 @@ def open_session(
         got = ", ".join(loaded)
         raise ModelError(f"{_unloadable(slot, chosen, missing)} (the runtime offered {got})")
     return Session(native, contract, chosen)
+
+
+def _placed(device: Device | None, contract: Contract) -> Device:
+    """Return a device with what a model adds: compiled forms are kept by the model's hash."""
+    place = device or Device()
+    cache = place.cache and place.cache / contract.files[bundle.MODEL_FILE][:16]
+    return replace(place, half=contract.precision == Precision.FP16, cache=cache)
 
 
 def _unloadable(slot: Slot, provider: Provider, missing: tuple[str, ...]) -> str:

@@ -30,6 +30,8 @@ _EDGE: Final = 0.22
 """How far what surrounds a letter stands out, as a share of its own height, at most."""
 _EDGE_PX: Final = 25
 """Within half of this of the sector a single letter is taken for an echo."""
+_LONE_PX: Final = 7
+"""Height of a single letter, at least: a capital of 8 px. Ticks that compression blurs bend too."""
 _BELONGS: Final = 0.5
 """Share of a piece's box in explained boxes, or in the sector, from which it belongs there."""
 _GAP: Final = 0.8
@@ -61,14 +63,21 @@ def unexplained_ink(strokes: Strokes, explained: Boxes, sector_mask: _Mask) -> B
         pieces = _pieces(hat, sector_mask)
         open_ = geometry.covered_share(pieces.boxes, explained) < _BELONGS
         boxes, letters = pieces.boxes[open_], pieces.letters[open_]
-        members = geometry.group_lines(boxes, gap=_GAP)
-        found = [(_around(boxes[m]), int(letters[m].sum())) for m in members]
+        found = [(_around(boxes[m]), int(letters[m].sum())) for m in _lines(boxes)]
         lines.append(
             geometry.as_boxes(
-                [box for box, count in found if count > 1 or (count and not _is_at(edge, box))]
+                [box for box, count in found if count > 1 or (count and _may_be_lone(box, edge))]
             )
         )
     return geometry.merge_overlapping(np.concatenate(lines))
+
+
+def _lines(boxes: Boxes) -> list[npt.NDArray[np.intp]]:
+    """Group pieces to lines: along rows, and what stays alone there along columns."""
+    rows = geometry.group_lines(boxes, gap=_GAP)
+    alone = np.array([row[0] for row in rows if len(row) == 1], np.intp)
+    turned = geometry.group_lines(boxes[alone][:, [1, 0, 3, 2]], gap=_GAP)
+    return [row for row in rows if len(row) > 1] + [alone[column] for column in turned]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,14 @@ def _is_sharp(
     if not ring.any():
         return True
     return bool(hat[around][ring].mean() < _EDGE * hat[around][piece > 0].mean())
+
+
+def _may_be_lone(box: Boxes, edge: _Levels) -> bool:
+    """Return whether a box may hold a single letter: it is high enough, and no echo."""
+    height, width = box[3] - box[1], box[2] - box[0]
+    return bool(
+        max(height, width) >= _LONE_PX and 2 * min(height, width) >= _LONE_PX
+    ) and not _is_at(edge, box)
 
 
 def _is_at(edge: _Levels, box: Boxes) -> bool:

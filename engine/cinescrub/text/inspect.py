@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +24,14 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
 from cinescrub.text.ink import unexplained_ink
-from cinescrub.text.lines import LEGIBLE_PX, hidden_words, is_text, join_words
+from cinescrub.text.lines import (
+    LEGIBLE_PX,
+    echoes,
+    filled,
+    hidden_words,
+    is_text,
+    join_words,
+)
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
@@ -66,6 +74,8 @@ class _Lines:
     """Lines of one frame."""
 
     boxes: Boxes
+    filled: Boxes
+    """What is filled where they go."""
     keys: list[bytes]
     """What each reads is found under this (`crop_key`), if it was read."""
     fresh: npt.NDArray[np.bool_]
@@ -80,13 +90,16 @@ class _Lines:
 
     def only(self, held: npt.NDArray[np.bool_]) -> _Lines:
         keys = [key for key, one in zip(self.keys, held, strict=True) if one]
-        return _Lines(self.boxes[held], keys, self.fresh[held], self.was_read[held])
+        return _Lines(
+            self.boxes[held], self.filled[held], keys, self.fresh[held], self.was_read[held]
+        )
 
     @staticmethod
     def joined(parts: Sequence[_Lines]) -> _Lines:
         none = np.zeros(0, np.bool_)
         return _Lines(
             np.concatenate([geometry.as_boxes(), *(part.boxes for part in parts)]),
+            np.concatenate([geometry.as_boxes(), *(part.filled for part in parts)]),
             [key for part in parts for key in part.keys],
             np.concatenate([none, *(part.fresh for part in parts)]),
             np.concatenate([none, *(part.was_read for part in parts)]),
@@ -175,6 +188,7 @@ class CineInspection:
         self._policy = policy
         self._vocabulary = vocabulary
         self._sector = sector
+        self._near_sector = None if sector is None else _grown(sector)
         self._rate = rate
         self._seen = SeenFrames()
         self._readings: dict[bytes, tuple[Reading, ...]] = {}
@@ -255,7 +269,7 @@ class CineInspection:
                     gone.append(i)
                 if not reasons.get(int(place), Reason.CLINICAL).redacts:
                     reasons[int(place)] = why
-            self._hold(sighting.boxes[gone])
+            self._hold(sighting.boxes[gone], sighting.filled[gone])
         self.reasons.update(reasons.values())
 
     def check(self, frames: Frame, numbers: Sequence[int]) -> None:
@@ -294,7 +308,9 @@ class CineInspection:
         self.looks.append((number, parts, lines.boxes))
         told = lines.told
         decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in told])
-        self._sightings.add(number, lines.boxes[told], [lines.keys[i] for i in told])
+        self._sightings.add(
+            number, lines.boxes[told], lines.filled[told], [lines.keys[i] for i in told]
+        )
         certain = [
             i
             for i, why in zip(told, decisions, strict=True)
@@ -303,7 +319,7 @@ class CineInspection:
         for i, why in zip(told, decisions, strict=True):
             if lines.fresh[i] and not why.redacts:
                 self._kept.remember(frame, lines.boxes[i])
-        self._hold(lines.boxes[certain])
+        self._hold(lines.boxes[certain], lines.filled[certain])
         left = padded(
             np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
         )
@@ -326,7 +342,7 @@ class CineInspection:
             if lines.fresh[i] and why.redacts
         ]
         self.reasons[Reason.RESIDUAL] += len(gone)
-        self._hold(lines.boxes[gone])
+        self._hold(lines.boxes[gone], lines.filled[gone])
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
@@ -342,14 +358,27 @@ class CineInspection:
         while len(pending):
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
-            lines = self._read_lines(frame, pending)
+            lines = self._read_lines(frame, strokes, pending)
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
             found.append(lines.only(~empty))
             hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
-        return _Lines.joined(found)
+        lines = _Lines.joined(found)
+        return lines.only(~self._echo(lines))
+
+    def _echo(self, lines: _Lines) -> npt.NDArray[np.bool_]:
+        """Return which lines say what another inside of them says, and no more."""
+        echo = np.zeros(len(lines.boxes), np.bool_)
+        for i in lines.told:
+            inner = geometry.covered_share(lines.boxes, lines.boxes[i : i + 1]) >= 1.0
+            echo[i] = any(
+                echoes(self._readings[lines.keys[i]], self._readings[lines.keys[j]])
+                for j in lines.told
+                if inner[j] and not (lines.boxes[j] == lines.boxes[i]).all()
+            )
+        return echo
 
     def _empty(
         self,
@@ -371,7 +400,8 @@ class CineInspection:
             x0, y0, x1, y1 = box
             doubt = min(x1 - x0, y1 - y0) > LEGIBLE_PX or doubted(box)
             if doubt:
-                inside = self._sector is not None and self._sector[y0:y1, x0:x1].mean() > 0.5
+                near = self._near_sector
+                inside = near is not None and near[y0:y1, x0:x1].mean() > 0.5
                 doubt = bool(inside) or strokes.is_textured(box)
             readings = self._readings[lines.keys[i]]
             empty[i] = not is_text(box, readings, strokes, doubted=doubt)
@@ -386,7 +416,7 @@ class CineInspection:
         x0, y0 = np.maximum(box[:2] - reach, 0)
         return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
 
-    def _read_lines(self, frame: Frame, boxes: Boxes) -> _Lines:
+    def _read_lines(self, frame: Frame, strokes: Strokes, boxes: Boxes) -> _Lines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
         What is known already is not read, but what was read before is a neighbour that counts.
@@ -395,7 +425,8 @@ class CineInspection:
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
         self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
-        return _Lines(boxes, keys, fresh, np.array([k in self._readings for k in keys], np.bool_))
+        was_read = np.array([k in self._readings for k in keys], np.bool_)
+        return _Lines(boxes, filled(boxes, strokes), keys, fresh, was_read)
 
     def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
         return decide(
@@ -433,10 +464,9 @@ class CineInspection:
         )
         return vote([reading for _, key in looks for reading in self._readings[key]]), counter
 
-    def _hold(self, boxes: Boxes) -> None:
-        rows, columns = self._frame_size
-        fresh = boxes[geometry.covered_share(boxes, self._held) < 1.0]
-        self._held = np.concatenate([self._held, padded(fresh, rows=rows, columns=columns)])
+    def _hold(self, boxes: Boxes, filled: Boxes) -> None:
+        fresh = filled[geometry.covered_share(boxes, self._held) < 1.0]
+        self._held = np.concatenate([self._held, fresh])
 
     def _with_ink(
         self, frame: Frame, strokes: Strokes, lines: _Lines, parts: Boxes | None
@@ -452,7 +482,7 @@ class CineInspection:
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
         if not len(ink):
             return lines
-        found = self._read_lines(frame, ink)
+        found = self._read_lines(frame, strokes, ink)
         empty = self._empty(found, strokes, lambda _: True)
         return _Lines.joined([lines, found.only(~empty)])
 
@@ -499,6 +529,17 @@ class CineInspection:
 
     def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
         return Line(self._readings[key], _as_box(box), beside=self._is_beside_sector(box))
+
+
+_NEAR: Final = 0.05
+"""Share of the rows within which echoes of the sector's edge may lie that it was found without."""
+
+
+def _grown(sector: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    side = 1 + 2 * round(_NEAR * sector.shape[0])
+    kernel = np.ones((side, side), np.uint8)
+    grown: npt.NDArray[np.bool_] = np.asarray(cv2.dilate(sector.astype(np.uint8), kernel)) > 0
+    return grown
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

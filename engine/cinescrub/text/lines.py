@@ -16,12 +16,21 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cinescrub import geometry
-from cinescrub.policy.readings import Reading
+from cinescrub import geometry, masks
+from cinescrub.policy.readings import Reading, agree, seen_shape
 from cinescrub.text.strokes import GREATEST_PX, STRONG, Shape, Strokes
 from cinescrub.types import Boxes
 
-__all__ = ["LEGIBLE_PX", "LineSettings", "hidden_words", "is_text", "join_words", "split_boxes"]
+__all__ = [
+    "LEGIBLE_PX",
+    "LineSettings",
+    "echoes",
+    "filled",
+    "hidden_words",
+    "is_text",
+    "join_words",
+    "split_boxes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,15 @@ class LineSettings:
     trace_from: float = 0.9
     """Confidence from which even what looks like a trace is text: an ECG was read as `JJJ` with
     0.6."""
+    letter_from: float = 0.9
+    """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter: a body mark
+    was read as `0` with 0.81."""
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
+    echo_from: float = 0.1
+    echo_edits: float = 0.34
+    """A reading with this confidence that differs from that of a tighter box in at most this share
+    of its glyphs is of the same text."""
     inside: float = 0.9
     """Share of a word in a line from which it hides in it."""
 
@@ -56,6 +72,13 @@ LEGIBLE_PX: Final = 32
 _DEFAULTS: Final = LineSettings()
 _LEAST_ROW_PX: Final = 4
 """Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
+_RULE_PX: Final = 3
+"""Width of a rule between columns, at most. It crosses all of a row, margins included, which no
+letter does."""
+_ROOMY: Final = 2
+"""Boxes of so many times the area of another hold more than its text."""
+_CUT_SHARE: Final = 0.25
+"""Share of a box's inked columns that its edge cuts through where it cuts a row of letters."""
 _ROW_SHARE: Final = 0.4
 """So are runs lower than this share of the highest row."""
 _MARGIN_PX: Final = 2
@@ -66,6 +89,9 @@ _SAME: Final = 0.8
 
 def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS) -> Boxes:
     """Join the words of a frame to lines; words inside of other words are dropped first.
+
+    Not so where the outer one could not be cut and is more than twice as large: what one detector
+    finds around a label over tissue is read worse than the label that the other finds.
 
     A chain of neighbours that is far taller than the tallest of them is no line: over tissue,
     where detectors see words here and there, such chains once grew to a third of the frame. Its
@@ -85,7 +111,7 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
     -------
     (m, 4) int32 array
     """
-    words = geometry.merge_overlapping(split_boxes(xyxy, strokes, settings))
+    words = _outermost(split_boxes(xyxy, strokes, settings), strokes)
     drawn = np.array([strokes.shape(word) is Shape.STROKES for word in words], np.bool_)
     lines = [*words[~drawn]]
     for members in geometry.group_lines(words[drawn], gap=settings.line_gap):
@@ -96,7 +122,7 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
             lines.append(np.concatenate([low, high]))
         else:
             lines.extend(words_of)
-    return geometry.as_boxes(lines)
+    return _outermost(geometry.as_boxes(lines), strokes)
 
 
 def split_boxes(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS) -> Boxes:
@@ -156,6 +182,12 @@ def is_text(
         return True
     if doubted or strokes.shape(box) is not Shape.STROKES:
         return False
+    large = min(box[2] - box[0], box[3] - box[1]) > LEGIBLE_PX
+    if large and not any(
+        each.confidence >= settings.letter_from and any(map(str.isalnum, each.text))
+        for each in said
+    ):
+        return False
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(str.isalnum, "".join(reading.text for reading in said)))
 
@@ -172,63 +204,202 @@ def hidden_words(line: npt.NDArray[np.int32], words: Boxes) -> Boxes:
     return geometry.merge_overlapping(words[smaller & inside])
 
 
+def echoes(outer: Sequence[Reading], inner: Sequence[Reading]) -> bool:
+    """Return whether a line says what a line inside of it says, and no more.
+
+    Over tissue one detector finds a label, and another a larger place around it. What is tight
+    around a text is read better, and costs less of the picture if it goes.
+    """
+    return any(
+        own.confidence >= _DEFAULTS.echo_from
+        and len(seen_shape(own.text)) <= len(seen_shape(other.text))
+        and agree(other.text, own.text, edits=_DEFAULTS.echo_edits)
+        for own in outer
+        for other in inner
+        if not other.confidence < _DEFAULTS.read_from
+    )
+
+
+def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
+    """Return boxes without those inside of another that is as good to read."""
+    area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1)
+    kept: list[int] = []
+    for i in np.argsort(-area, kind="stable"):
+        around = (
+            j
+            for j in kept
+            if (boxes[j, :2] <= boxes[i, :2]).all() and (boxes[j, 2:] >= boxes[i, 2:]).all()
+        )
+        if all(area[j] > _ROOMY * area[i] and _is_uncut(boxes[j], strokes) for j in around):
+            kept.append(int(i))
+    return boxes[np.sort(np.array(kept, np.intp))]
+
+
+def filled(lines: Boxes, strokes: Strokes) -> Boxes:
+    """Return what is filled where lines go: grown by the redaction margin.
+
+    The margin is for ends of lines that a detector cut off. On a plain screen one can see whether
+    there is anything, and where there is not, the line keeps its end.
+
+    Parameters
+    ----------
+    lines : (n, 4) int32 array
+        Inside of the frame.
+    strokes : Strokes
+        Of the frame.
+
+    Returns
+    -------
+    (n, 4) int32 array
+        In the order of the lines.
+    """
+    rows, columns = strokes.size
+    grown = [masks.padded(line[None], rows=rows, columns=columns)[0] for line in lines]
+    return geometry.as_boxes(
+        [_without_blank_ends(g, line, strokes) for g, line in zip(grown, lines, strict=True)]
+    )
+
+
+def _without_blank_ends(
+    grown: npt.NDArray[np.int32], line: npt.NDArray[np.int32], strokes: Strokes
+) -> npt.NDArray[np.int32]:
+    if _is_uncut(line, strokes):
+        return grown
+    along = int(line[3] - line[1] > line[2] - line[0])  # 1: the line is turned
+    low, high = int(grown[along]), int(grown[along + 2])
+    inked = low + np.flatnonzero(strokes.ink(grown).any(axis=along))
+    first = min(line[along], inked.min(initial=high)) - _MARGIN_PX
+    last = max(line[along + 2], inked.max(initial=low) + 1) + _MARGIN_PX
+    ends = grown.copy()
+    ends[along], ends[along + 2] = max(low, first), min(high, last)
+    return ends
+
+
+def _is_uncut(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
+    """Return whether ink can't be told from what is around it, or letters are areas."""
+    return bool(min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX or strokes.is_textured(box))
+
+
 def _parts(
     box: npt.NDArray[np.int32], strokes: Strokes, settings: LineSettings
 ) -> Iterator[npt.NDArray[np.int32]]:
-    if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX or strokes.is_textured(box):
+    if _is_uncut(box, strokes):
         yield box
         return
-    ink, strong = strokes.ink(box), strokes.ink(box, share=STRONG)
-    for top, bottom in _rows(ink, strong, settings):
-        for left, right in _columns(strong[top:bottom], settings):
-            yield box + np.array([left, top, right - ink.shape[1], bottom - ink.shape[0]], np.int32)
+    reach = int(box[3] - box[1])
+    above, below = min(reach, int(box[1])), min(reach, strokes.size[0] - int(box[3]))
+    ink = strokes.ink(box, above=above, below=below)
+    strong = strokes.ink(box, share=STRONG, above=above, below=below)
+    inside = (above, above + reach)
+    for top, bottom in _rows(ink, strong, inside, settings):
+        for left, right in _columns(ink[top:bottom], strong[top:bottom], settings):
+            yield np.array(
+                [box[0] + left, box[1] - above + top, box[0] + right, box[1] - above + bottom],
+                np.int32,
+            )
 
 
 def _rows(
-    ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], settings: LineSettings
+    ink: npt.NDArray[np.bool_],
+    strong: npt.NDArray[np.bool_],
+    inside: tuple[int, int],
+    settings: LineSettings,
 ) -> list[tuple[int, int]]:
     """Return the rows of a box, `(top, bottom)` each: they meet in the middle of the gaps.
 
-    What reaches into the box from the row above or below is left out: it is that row's. So are
-    blank rows, which would cover that row when they go.
+    `inside` is what of the ink is the box's; the rest is above and below. Of rows that reach into
+    the box from there, small slices are left out: they are another box's. So are blank rows, which
+    would cover those rows when they go. A slice of less than half of the box, of a row that lies
+    outside for the most part, is given back whole: slices of letters read as anything.
     """
-    whole = [(0, ink.shape[0])]
-    runs = geometry.runs(np.asarray(strong.any(axis=1)))
+    first, last = inside
+    runs = [
+        (first + a, first + b) for a, b in geometry.runs(np.asarray(strong[first:last].any(axis=1)))
+    ]
     tallest = max((end - start for start, end in runs), default=0)
     rows = [r for r in runs if r[1] - r[0] >= max(_LEAST_ROW_PX, _ROW_SHARE * tallest)]
     if not rows:
-        return whole
-    own = [run for run in runs if run[0] > 0 or run == rows[0]]
-    own = [run for run in own if run[1] < ink.shape[0] or run == rows[-1]]
-    inked = geometry.runs(np.asarray(ink.any(axis=1)))  # with the faint edges of what is strong
-    top = max(0, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
-    bottom = min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX
-    bottom = min(ink.shape[0], bottom)
-    whole = [(top, bottom)]
-    if len(rows) < 2 or not any(
+        return [inside]
+    own = [run for run in runs if run[0] > first or run == rows[0]]
+    own = [run for run in own if run[1] < last or run == rows[-1]]
+    inked = [
+        (first + a, first + b) for a, b in geometry.runs(np.asarray(ink[first:last].any(axis=1)))
+    ]
+    # With the faint edges of what is strong.
+    top = max(first, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
+    bottom = min(last, min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX)
+    cuts = [top]
+    if len(rows) > 1 and any(
         _extent(strong[start:end]) >= settings.row_ratio * (end - start) for start, end in rows
     ):
-        return whole
-    cuts = [top]
-    for (_, end), (start, _) in itertools.pairwise(rows):
-        cuts.append((end + start) // 2)
-    return list(zip(cuts, [*cuts[1:], bottom], strict=True))
+        cuts += [(end + start) // 2 for (_, end), (start, _) in itertools.pairwise(rows)]
+    pieces = list(zip(cuts, [*cuts[1:], bottom], strict=True))
+    whole = geometry.runs(np.asarray(strong.any(axis=1)))
+    if 2 * (rows[0][1] - rows[0][0]) < last - first:
+        pieces[0] = (_beginning(pieces[0][0], rows[0], whole, strong), pieces[0][1])
+    if 2 * (rows[-1][1] - rows[-1][0]) < last - first:
+        pieces[-1] = (pieces[-1][0], _ending(pieces[-1][1], rows[-1], whole, strong))
+    return pieces
 
 
-def _columns(ink: npt.NDArray[np.bool_], settings: LineSettings) -> list[tuple[int, int]]:
-    """Return the pieces of a row that stand apart, `(left, right)` each."""
-    runs = geometry.runs(np.asarray(ink.any(axis=0)))
-    if len(runs) < 2:
+def _beginning(
+    top: int,
+    row: tuple[int, int],
+    whole: Sequence[tuple[int, int]],
+    strong: npt.NDArray[np.bool_],
+) -> int:
+    """Return where a row begins: above its box, if most of it lies there."""
+    start, end = next(run for run in whole if run[0] <= row[0] < run[1])
+    if start and 2 * (row[0] - start) > end - start and _is_cut(strong, row[0]):
+        return max(0, start - _MARGIN_PX)
+    return top
+
+
+def _ending(
+    bottom: int,
+    row: tuple[int, int],
+    whole: Sequence[tuple[int, int]],
+    strong: npt.NDArray[np.bool_],
+) -> int:
+    """Return where a row ends: below its box, if most of it lies there."""
+    rows = len(strong)
+    upturned = [(rows - end, rows - start) for start, end in whole]
+    ends = (rows - row[1], rows - row[0])
+    return rows - _beginning(rows - bottom, ends, upturned, strong[::-1])
+
+
+def _is_cut(strong: npt.NDArray[np.bool_], row: int) -> bool:
+    """Return whether an edge above a row cuts through letters, not through a speck."""
+    through = int((strong[row - 1] & strong[row]).sum())
+    return through >= max(1, _CUT_SHARE * int(strong[row:].any(axis=0).sum()))
+
+
+def _columns(
+    ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], settings: LineSettings
+) -> list[tuple[int, int]]:
+    """Return the pieces of a row that stand apart, `(left, right)` each, without blank ends."""
+    rules = _narrow(np.asarray(strong.all(axis=0)))
+    runs = geometry.runs(strong.any(axis=0) & ~rules)
+    if not runs:
         return [(0, ink.shape[1])]
-    # Of most pieces, not of all: one may be a rule between columns, or touch another row.
-    height = int(np.median([_extent(ink[:, start:end].T) for start, end in runs]))
-    margin = 1 + height // 4
-    pieces, left = [], 0
+    # Of most pieces, not of all: one may touch another row.
+    height = int(np.median([_extent(strong[:, start:end].T) for start, end in runs]))
+    margin = _MARGIN_PX + height // 4
+    inked = np.flatnonzero(ink.any(axis=0))  # with the faint edges of what is strong
+    pieces, left = [], max(0, int(inked[0]) - margin)
     for (_, end), (start, _) in itertools.pairwise(runs):
         if start - end > settings.column_gap * height:
             pieces.append((left, end + margin))
             left = start - margin
-    return [*pieces, (left, ink.shape[1])]
+    return [*pieces, (left, min(ink.shape[1], int(inked[-1]) + 1 + margin))]
+
+
+def _narrow(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the runs of marks that are as narrow as a rule between columns, `(n,)` bool."""
+    rules = np.zeros(len(marked), np.bool_)
+    for start, end in geometry.runs(marked):
+        rules[start:end] = end - start <= _RULE_PX
+    return rules
 
 
 def _extent(ink: npt.NDArray[np.bool_]) -> int:

@@ -34,6 +34,8 @@ class Words:
     xyxy: Boxes
     finders: npt.NDArray[np.intp]
     """(n,): which detector found it, by its place among those of the look."""
+    scores: npt.NDArray[np.float32]
+    """(n,): how sure that one was, 0 to 1."""
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -44,6 +46,7 @@ class Words:
         return Words(
             np.concatenate([part.xyxy for part in parts]),
             np.concatenate([part.finders for part in parts]),
+            np.concatenate([part.scores for part in parts]),
         )
 
     def doubted(self, box: npt.NDArray[np.int32], detectors: int) -> bool:
@@ -156,7 +159,7 @@ class Eyes:
         words = self.words(cut, look)[0]
         xyxy = words.xyxy + np.array([x0, y0, x0, y0], np.int32)
         torn = self._is_torn(xyxy, part, frame.shape[0], frame.shape[1])
-        return Words(xyxy[~torn], words.finders[~torn])
+        return Words(xyxy[~torn], words.finders[~torn], words.scores[~torn])
 
     def _is_torn(self, xyxy: Boxes, part: Boxes, rows: int, columns: int) -> np.ndarray:
         """Return which words lie at a cut edge and wholly in the context there."""
@@ -174,4 +177,5 @@ class Eyes:
 def _words(found: TextBoxes, finder: int, thickest_px: float) -> Words:
     """Return the boxes of one detector whose shorter side is at most this."""
     held = (found.xyxy[:, 2:] - found.xyxy[:, :2]).min(axis=1, initial=1 << 30) <= thickest_px
-    return Words(found.xyxy[held], np.full(int(held.sum()), finder, np.intp))
+    finders = np.full(int(held.sum()), finder, np.intp)
+    return Words(found.xyxy[held], finders, found.scores[held])

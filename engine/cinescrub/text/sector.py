@@ -72,6 +72,19 @@ class Sector:
         """Share of the picture."""
         return float(self.mask.mean())
 
+    def hull(self) -> _Mask:
+        """Return the sector with its dim parts: the convex hull of each of its pieces, owned.
+
+        Fans, trapezia and rectangles are convex.
+        """
+        outlines, _ = cv2.findContours(
+            self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        canvas = np.zeros(self.mask.shape, np.uint8)
+        for outline in outlines:
+            cv2.fillConvexPoly(canvas, np.asarray(cv2.convexHull(outline)), (1,))
+        return canvas > 0
+
 
 def find_sector(
     mean_luma: _Luma, moving: _Mask, regions: Sequence[Region], rows: int, columns: int
@@ -114,7 +127,7 @@ def outside_rectangles(sector: Sector, rows: int, columns: int) -> Boxes:
     The sector counts with its dim parts: the convex hull of each of its pieces. An empty sector
     leaves the whole picture outside.
     """
-    outside = ~_hulls(sector.mask)
+    outside = ~sector.hull()
     boxes: list[tuple[int, int, int, int]] = []
     begun: dict[tuple[int, int], int] = {}
     for y in range(rows + 1):
@@ -177,13 +190,4 @@ def _filled(piece: _Mask) -> _Mask:
     outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     canvas = np.zeros(piece.shape, np.uint8)
     cv2.drawContours(canvas, outlines, -1, (1,), cv2.FILLED)
-    return canvas > 0
-
-
-def _hulls(mask: _Mask) -> _Mask:
-    """Return the convex hull of each piece: fans, trapezia and rectangles are convex."""
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    canvas = np.zeros(mask.shape, np.uint8)
-    for outline in outlines:
-        cv2.fillConvexPoly(canvas, np.asarray(cv2.convexHull(outline)), (1,))
     return canvas > 0

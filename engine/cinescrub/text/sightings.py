@@ -30,6 +30,8 @@ class Sighting:
     frame: int
     boxes: Boxes
     """(n, 4) int32."""
+    filled: Boxes
+    """(n, 4) int32: what is filled where a line goes."""
     keys: tuple[bytes, ...]
     """What each line's pixels are known by."""
     places: npt.NDArray[np.intp]
@@ -44,15 +46,15 @@ class Sightings:
         self._places: Boxes = geometry.as_boxes()
         self._keys: list[dict[bytes, int]] = []
 
-    def add(self, frame: int, boxes: Boxes, keys: Sequence[bytes]) -> None:
+    def add(self, frame: int, boxes: Boxes, filled: Boxes, keys: Sequence[bytes]) -> None:
         """Add the lines of one look.
 
         Parameters
         ----------
         frame : int
             Its number.
-        boxes : (n, 4) int32 array
-            Copied.
+        boxes, filled : (n, 4) int32 array
+            The lines, and what is filled where they go; copied.
         keys : sequence of n bytes
             What each line's pixels are known by.
         """
@@ -62,7 +64,7 @@ class Sightings:
         places = np.array([self._place_of(box) for box in boxes], np.intp)
         for place, key in zip(places, keys, strict=True):
             self._keys[place].setdefault(key, frame)
-        self._seen[same] = Sighting(frame, boxes.copy(), tuple(keys), places)
+        self._seen[same] = Sighting(frame, boxes.copy(), filled.copy(), tuple(keys), places)
 
     def __iter__(self) -> Iterator[Sighting]:
         """Yield the sightings in the order in which they were added."""

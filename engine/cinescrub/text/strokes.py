@@ -6,7 +6,7 @@ sure of: ink that no detector found (`ink`), and detections that nobody can read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
@@ -36,6 +36,9 @@ _SOLID: Final = 0.9
 """Share of its convex hull that a solid mark fills: a bar, a tick, a dot, a triangle."""
 _LONG: Final = 12.0
 """Length of a piece in heights from which it is a trace or a frame, not joined letters."""
+_HAIRLINE: Final = 14.0
+"""Height of a piece in thicknesses of its stroke from which it is an outline, as of a body mark:
+letters of that size have strokes of a tenth."""
 _CUTS: Final = 1.35
 """Strokes that a cut through joined letters meets, on average, at least; a trace has one."""
 _SLIM: Final = 1.5
@@ -53,6 +56,8 @@ _TEXTURE: Final = 2.0
 """Median absolute deviation, in levels, of the stroke levels around a box from which it lies over
 tissue or noise. Measured on 39 made cines and 24 real stills: 0 on the screens of all, 3 and more
 over tissue."""
+_FURTHER_PX: Final = 80
+"""How far what a box cuts off is followed: more than the longest letter."""
 _AROUND_PX: Final = 10
 STRONG: Final = 0.3
 """Share of the strongest ink in a box from which ink is sure to be drawn."""
@@ -107,33 +112,41 @@ class Strokes:
             self._levels = stroke_levels(self._frame)
         return self._levels
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the frame."""
+        return self._frame.shape[0], self._frame.shape[1]
+
     def shape(self, box: npt.NDArray[np.int32]) -> Shape:
         """Return what the ink in a box `(4,)` looks like. Bright and dark ink count alike."""
         if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX:
             return self._shape_of_large(box)
-        bars = 0
         found = Shape.NOTHING
         for levels, around in zip(self.levels, self._around(box), strict=True):
             part = _cut(levels, box)
-            least = around.threshold
             top = float(np.percentile(part, 99)) if part.size else 0.0
             for share in _TOP_SHARES:
-                here = 0
-                for piece, area in _pieces(part >= max(least, share * top)):
+                least = max(around.threshold, share * top)
+                bars = []
+                for piece, area, where in _pieces(part >= least):
                     found = Shape.MARK
-                    if is_long(piece):
+                    if is_long(piece) or _goes_on(levels, box, where, least):
                         continue
                     if bends(piece, area):
                         return Shape.STROKES
-                    here += _is_slim(piece)
-                bars = max(bars, here)
-        return Shape.STROKES if bars > 1 else found
+                    if _is_slim(piece):
+                        bars.append(where)
+                if _stand_together(bars):
+                    return Shape.STROKES
+        return found
 
     def is_textured(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a box `(4,)` lies over tissue or noise, not on a plain screen."""
         return any(around.deviation >= _TEXTURE for around in self._around(box))
 
-    def ink(self, box: npt.NDArray[np.int32], *, share: float = 0.0) -> Mask:
+    def ink(
+        self, box: npt.NDArray[np.int32], *, share: float = 0.0, above: int = 0, below: int = 0
+    ) -> Mask:
         """Return which pixels of a box `(4,)` stand out, dark or bright: `(h, w)` bool, owned.
 
         Parameters
@@ -143,12 +156,16 @@ class Strokes:
         share : float
             Only what has this share of the strongest ink of the box: what compression leaves
             around letters has less than a fifth.
+        above, below : int
+            Rows over and under the box that are returned as well, inside of the frame. What stands
+            out there is told by the box.
         """
         parts = [_cut(levels, box) for levels in self.levels]
         top = max((float(np.percentile(part, 99)) for part in parts if part.size), default=0.0)
+        wide = box + np.array([0, -above, 0, below], np.int32)
         both = [
-            part >= max(around.threshold, share * top)
-            for part, around in zip(parts, self._around(box), strict=True)
+            _cut(levels, wide) >= max(around.threshold, share * top)
+            for levels, around in zip(self.levels, self._around(box), strict=True)
         ]
         return both[0] | both[1]
 
@@ -165,7 +182,7 @@ class Strokes:
             and area < _HOLLOW * piece.size
             and piece.shape[1] >= _SPAN * ink.shape[1]
             and area >= _MOST * whole
-            for piece, area in _pieces(closed > 0)
+            for piece, area, _ in _pieces(closed > 0)
         )
 
     def _shape_of_large(self, box: npt.NDArray[np.int32]) -> Shape:
@@ -215,16 +232,29 @@ def stroke_levels(frame: Frame) -> tuple[Levels, Levels]:
 
 
 def is_long(piece: Mask) -> bool:
-    """Return whether connected ink `(h, w)` is a trace, a rule or a frame."""
+    """Return whether connected ink `(h, w)` is a trace, a rule, a frame or an outline."""
     height, width = piece.shape
     longer, shorter = max(height, width), min(height, width)
     if longer <= GREATEST_PX:
         return False
+    if shorter > _HAIRLINE * _thickness(piece):
+        return True
+    return bool(shorter < _LEAST_PX or longer > _LONG * shorter or _is_one_stroke(piece))
+
+
+def _is_one_stroke(piece: Mask) -> bool:
+    """Return whether cuts across connected ink `(h, w)` meet one stroke, nearly always."""
+    height, width = piece.shape
     along = piece if width >= height else piece.T
     strokes = (np.diff(along.astype(np.int8), axis=0, prepend=0) == 1).sum(axis=0)
-    return bool(
-        shorter < _LEAST_PX or longer > _LONG * shorter or strokes[strokes > 0].mean() < _CUTS
-    )
+    return bool(strokes[strokes > 0].mean() < _CUTS)
+
+
+def _thickness(piece: Mask) -> float:
+    """Return how thick the strokes of connected ink `(h, w)` are: area to half of the outline."""
+    outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    around = sum(cv2.arcLength(outline, closed=True) for outline in outlines)
+    return 2.0 * float(piece.sum()) / max(around, 1.0)
 
 
 def bends(piece: Mask, area: int) -> bool:
@@ -244,13 +274,44 @@ def _is_slim(piece: Mask) -> bool:
     return bool(longer >= _SLIM * shorter and shorter <= _STROKE_PX)
 
 
-def _pieces(ink: Mask) -> Iterator[tuple[Mask, int]]:
-    """Yield connected ink that is no speck, cut to its box, with its area."""
+def _stand_together(bars: Sequence[tuple[int, int, int, int]]) -> bool:
+    """Return whether two bars are as near to each other as letters, unlike a colour bar's ends."""
+    for i, a in enumerate(bars):
+        for b in bars[:i]:
+            apart = max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
+            if apart <= max(a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]):
+                return True
+    return False
+
+
+def _goes_on(
+    levels: Levels, box: npt.NDArray[np.int32], where: tuple[int, int, int, int], least: float
+) -> bool:
+    """Return whether a piece is cut off by its box, and is a part of a trace or a rule."""
+    x0, y0, x1, y1 = where
+    width, height = box[2] - box[0], box[3] - box[1]
+    if min(x0, y0) > 0 and x1 < width and y1 < height:
+        return False
+    left, top = max(0, int(box[0]) - _FURTHER_PX), max(0, int(box[1]) - _FURTHER_PX)
+    wide = levels[top : box[3] + _FURTHER_PX, left : box[2] + _FURTHER_PX] >= least
+    _, found = cv2.connectedComponents(wide.astype(np.uint8))
+    labels = np.asarray(found, np.int32)
+    dx, dy = int(box[0]) - left, int(box[1]) - top
+    inside = labels[dy + y0 : dy + y1, dx + x0 : dx + x1]
+    label = int(np.bincount(inside[inside > 0]).argmax())
+    ys, xs = np.nonzero(labels == label)
+    whole = labels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] == label
+    return max(whole.shape) > GREATEST_PX and _is_one_stroke(whole)
+
+
+def _pieces(ink: Mask) -> Iterator[tuple[Mask, int, tuple[int, int, int, int]]]:
+    """Yield connected ink that is no speck, cut to its box, with its area and that box."""
     _, found, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
     labels = np.asarray(found, np.int32)
     for label, (x, y, width, height, area) in enumerate(np.asarray(stats).tolist()):
         if label and area > _LEAST_PX and max(width, height) >= _LEAST_PX:
-            yield labels[y : y + height, x : x + width] == label, area
+            cut = labels[y : y + height, x : x + width] == label
+            yield cut, area, (x, y, x + width, y + height)
 
 
 def _cut(levels: Levels, box: npt.NDArray[np.int32]) -> Levels:

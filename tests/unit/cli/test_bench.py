@@ -52,6 +52,8 @@ def test_throughput_gives_medians_by_stage_and_leaves_nothing(
     jsonschema.validate(told, FORM)
     assert outcome.code == 0
     assert (told["kind"], row["subject"]) == ("throughput", "cinescrub")
+    assert told["settings"]["precision"] == "auto"
+    assert str(fake_models) not in outcome.out  # paths are nobody's business
     assert row["case"] == "160x128x2 jpeg frozen"
     assert (row["facts"]["status"], row["facts"]["frames"]) == ("ok", 2)
     assert {"wall_s", "cpu_s", "frames_per_s", "first_output_s", "peak_mib", "load_s"} <= set(
@@ -229,7 +231,7 @@ def test_models_are_run_in_every_way_that_is_asked_for(
     assert outcome.code == 0
     assert {(each.batch, each.threads) for each in asked} == {(1, 1), (1, 2), (4, 1), (4, 2)}
     assert {(each.rows, each.columns) for each in asked} == {(240, 320)}
-    assert told["rows"][0]["case"] == "batch 1, threads 1, cpu"
+    assert told["rows"][0]["case"] == "fp32, batch 1, threads 1, cpu"
 
 
 # --- compare ---------------------------------------------------------------------------------

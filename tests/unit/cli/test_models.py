@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,13 @@ import pytest
 from cinescrub.bundle import (
     MODEL_FILE,
     Contract,
+    Gate,
     Origin,
+    Precision,
     Slot,
     TensorSpec,
+    folder_of,
+    load_contract,
     save_contract,
     sha256_of,
 )
@@ -129,6 +134,25 @@ def test_no_bundle_at_all_names_the_command(cinescrub: Command, tmp_path: Path) 
 
     assert outcome.code == 3
     assert outcome.out.count("cinescrub export all") == len(Slot)
+
+
+def test_a_variant_is_listed_behind_its_base_with_its_gate(
+    cinescrub: Command, bundle: Path
+) -> None:
+    folder = folder_of(bundle, Slot.CRAFT, Precision.INT8)
+    folder.mkdir()
+    (folder / MODEL_FILE).write_bytes(b"small")
+    gate = Gate(base="0" * 64, frames=2, items=7, lost=0, gained=1)
+    base = load_contract(bundle, Slot.CRAFT)
+    files = {MODEL_FILE: sha256_of(folder / MODEL_FILE)}
+    save_contract(folder, replace(base, precision="int8", files=files, gate=gate))
+
+    rows = cinescrub("models", "--models", bundle, "--verify").out.splitlines()[1:]
+    told = json.loads(cinescrub("models", "--models", bundle, "--json").out)["models"]
+
+    assert [row.split()[0] for row in rows][:3] == ["craft", "craft-int8", "recognizer"]
+    assert (told[1]["slot"], told[1]["precision"]) == ("craft", "int8")
+    assert told[1]["gate"]["items"] == 7
 
 
 # --- export ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from cinescrub.bundle import Slot
 from cinescrub.cli import demo, doctor
 from cinescrub.errors import ModelError
+from cinescrub.runtime import precision
 from cinescrub.testing.truth import Planted
 
 if TYPE_CHECKING:
@@ -65,6 +66,39 @@ def test_doctor_runs_a_made_cine_and_leaves_nothing(
     assert outcome.out.splitlines()[-1].startswith("ok   self-test")
     assert left_in(tmp_path) == before
     assert left_in(home) == []
+
+
+@pytest.mark.parametrize(
+    ("instructions", "says"),
+    [
+        ("avx_vnni", "int8 suits cpu (avx_vnni); craft lacks it: run `cinescrub export craft"),
+        (None, "fp32 suits cpu"),
+    ],
+)
+def test_doctor_tells_what_suits_the_machine_and_what_the_bundle_lacks(
+    cinescrub: Command,
+    fake_models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instructions: str | None,
+    says: str,
+) -> None:
+    for module in (doctor, precision):
+        monkeypatch.setattr(module, "exact_int8", lambda: instructions)
+
+    outcome = cinescrub("doctor", "--models", fake_models, "--provider", "cpu", "--json")
+
+    told = {check["check"]: check for check in json.loads(outcome.out)["checks"]}
+    assert told["precision"]["ok"]
+    assert told["precision"]["says"].startswith(says)
+
+
+def test_doctor_refuses_a_precision_that_the_bundle_lacks(
+    cinescrub: Command, fake_models: Path
+) -> None:
+    outcome = cinescrub("doctor", "--models", fake_models, "--precision", "int8")
+
+    assert outcome.code == 3
+    assert "cinescrub export all --precision int8" in outcome.out
 
 
 # --- bench accuracy ----------------------------------------------------------------------------

@@ -94,6 +94,7 @@ def test_options_are_flags_and_are_claimed(
     line = json.loads((tmp_path / "report").read_text())
     assert set(line["profile"]) == {"name", "sha256", "key"}
     assert line["versions"]["cinescrub"]
+    assert line["versions"]["precision"].startswith("craft fp32, recognizer fp32, ")
     assert {"tag", "action", "reason", "elements"} == set(line["header"][0])
 
 

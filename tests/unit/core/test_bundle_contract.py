@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinescrub import bundle
-from cinescrub.bundle import Contract, Origin, Slot, TensorSpec
+from cinescrub.bundle import Contract, Gate, Origin, Precision, Slot, TensorSpec
 from cinescrub.errors import ModelError
 from cinescrub.types import PhiKind
 
@@ -83,3 +83,34 @@ def test_labels_need_a_kind_each(models: Path) -> None:
 
     with pytest.raises(ModelError, match="HCW"):
         replace(contract, labels=("O", "PATIENT", "HCW"))
+
+
+def test_a_variant_lies_beside_its_base_and_is_checked_alike(models: Path) -> None:
+    folder = bundle.folder_of(models, Slot.DEIDENTIFIER, Precision.INT8)
+    folder.mkdir()
+    (folder / bundle.MODEL_FILE).write_bytes(b"a smaller model")
+    gate = Gate(base="0" * 64, frames=1, items=2, lost=0, gained=0)
+    made = replace(_contract(folder), precision="int8", gate=gate)
+    bundle.save_contract(folder, made)
+
+    assert folder.name == made.folder == "deidentifier-int8"
+    assert bundle.verify(models, Slot.DEIDENTIFIER, Precision.INT8) == made
+    assert (Slot.DEIDENTIFIER, Precision.INT8) in bundle.listed(models)
+    assert bundle.verify(models, Slot.DEIDENTIFIER).precision == "fp32"
+
+
+def test_a_base_in_a_variant_s_folder_is_refused(models: Path) -> None:
+    base = models / Slot.DEIDENTIFIER
+    base.rename(bundle.folder_of(models, Slot.DEIDENTIFIER, Precision.INT8))
+
+    with pytest.raises(ModelError, match="contract for fp32, not int8"):
+        bundle.load_contract(models, Slot.DEIDENTIFIER, Precision.INT8)
+    with pytest.raises(ModelError, match="no deidentifier model"):
+        bundle.load_contract(models, Slot.DEIDENTIFIER)
+
+
+@pytest.mark.parametrize(("items", "lost", "passed"), [(3, 0, True), (3, 1, False), (0, 0, False)])
+def test_a_gate_is_passed_if_nothing_of_something_was_lost(
+    items: int, lost: int, passed: bool
+) -> None:
+    assert Gate(base="0", frames=1, items=items, lost=lost, gained=4).passed is passed

@@ -21,6 +21,15 @@ def reason(*readings: tuple[str, float], beside: bool = False, known: str = "") 
     return decide([line], matcher=matcher, frame_size=(480, 640)).reasons[0]
 
 
+def in_banner(*readings: tuple[str, float], date: bool = False) -> Reason:
+    longest = max(len(text) for text, _ in readings)
+    lines = [Line(tuple(Reading(*each) for each in readings), (100, 10, 100 + 10 * longest, 25))]
+    if date:
+        right = 110 + 10 * longest
+        lines.append(Line((Reading("17.01.2026", 0.9),), (right, 10, right + 80, 25)))
+    return decide(lines, matcher=NOBODY, frame_size=(480, 640)).reasons[0]
+
+
 @pytest.mark.parametrize("text", ["RR", "PR", "LV", "ra"])
 def test_two_letters_beside_the_sector_may_be_an_operator(text: str) -> None:
     assert reason((text, 0.95), (text, 0.95), beside=True) is Reason.BANNER
@@ -55,9 +64,64 @@ def test_beside_a_certain_reading_a_doubtful_one_need_only_be_as_long() -> None:
     assert reason(("NCX", 0.45), ("A2C", 0.96)) is not Reason.CLINICAL
 
 
+def test_a_doubtful_reading_may_be_shorter_but_not_by_more_than_half() -> None:
+    assert reason(("on", 0.25), ("CF 72%", 0.87)) is Reason.CLINICAL
+    assert reason(("o", 0.25), ("CF 72%", 0.87)) is not Reason.CLINICAL
+    assert reason(("CF 72% JOHN", 0.25), ("CF 72%", 0.87)) is not Reason.CLINICAL
+
+
+@pytest.mark.parametrize("text", ["MSK", "Gen", "THI On", "OB/GYN"])
+def test_an_abbreviation_of_three_letters_stays_in_a_banner_that_two_readings_agree_on(
+    text: str,
+) -> None:
+    assert in_banner((text, 1.0), (text, 0.95)) is Reason.CLINICAL
+    assert in_banner((text, 1.0), (f"~{text}", 0.35)) is Reason.CLINICAL
+    assert in_banner((text, 0.8), ("", 0.0)) is Reason.BANNER
+    assert in_banner((text, 1.0), (text, 0.95), date=True) is not Reason.CLINICAL
+
+
+@pytest.mark.parametrize("text", ["LV", "RA", "PR RA"])
+def test_two_letters_do_not(text: str) -> None:
+    assert in_banner((text, 1.0), (text, 0.95)) is Reason.BANNER
+
+
+def test_what_a_model_makes_of_an_echo_speaks_for_no_neighbour() -> None:
+    echo, name = (Reading("4", 0.27, 0.83),), (Reading("SZABO", 0.9, 0.9),)
+    label = Line((Reading("CCA", 0.9), Reading("CCA", 0.9)), (100, 240, 130, 255))
+    beside = (140, 240, 165, 255)
+
+    def of_label(*readings: Reading) -> Reason:
+        lines = [label, Line(readings, beside)]
+        return decide(lines, matcher=NOBODY, frame_size=(480, 640)).reasons[0]
+
+    assert of_label(*echo) is Reason.CLINICAL
+    assert of_label(*name) is Reason.PATTERN
+
+
 def test_a_reading_without_confidence_is_none_beside_a_sure_one() -> None:
     assert reason(("J", 0.01), ("+64.1", 0.83)) is Reason.CLINICAL
     assert reason(("J", 0.2), ("+64.1", 0.83)) is not Reason.CLINICAL
+
+
+@pytest.mark.parametrize(("clear", "other"), [("4.8 MHz", "458 [z"), ("Gain 74%", "@aim 748")])
+def test_beside_a_clear_measurement_its_misread_digits_say_nothing(clear: str, other: str) -> None:
+    assert reason((other, 0.49), (clear, 0.79)) is Reason.CLINICAL
+    assert reason((other, 0.7), (clear, 0.79)) is not Reason.CLINICAL
+
+
+def test_beside_a_clear_measurement_a_name_counts() -> None:
+    assert reason(("OKONKWO", 0.49), ("Gain 74%", 0.79)) is not Reason.CLINICAL
+
+
+def test_a_zero_with_its_tick_is_no_initial() -> None:
+    assert in_banner(("--0", 0.98), ("~-0", 0.35)) is Reason.CLINICAL
+    assert in_banner(("0", 0.98), ("O", 0.4)) is not Reason.CLINICAL
+
+
+def test_a_line_without_its_ends_is_of_the_same_text() -> None:
+    assert agree("LV 4CH", "V4C", edits=0.34)
+    assert not agree("V4C", "LV 4CH", edits=0.34)
+    assert not agree("LV 4CH", "CH", edits=0.34)
 
 
 def test_of_single_glyphs_none_may_differ() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cinescrub.config import Provider
 from cinescrub.errors import ConfigError, ModelError
 from cinescrub.runtime import providers
+from cinescrub.runtime.providers import Device
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -141,3 +143,65 @@ def test_options_are_laid_over_those_of_their_provider_alone() -> None:
     assert cuda[1] == {"use_tf32": "1", "device_id": "1", "cudnn_conv_algo_search": "DEFAULT"}
     assert cpu[1] == {}
     assert again[1]["use_tf32"] == "0"
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [
+        (Provider.CPU, [{}]),
+        (
+            Provider.CUDA,
+            [
+                {
+                    "device_id": "1",
+                    "gpu_mem_limit": str(2 * GIB),
+                    "arena_extend_strategy": "kSameAsRequested",
+                },
+                {},
+            ],
+        ),
+        (
+            Provider.TENSORRT,
+            [
+                {
+                    "device_id": "1",
+                    "trt_max_workspace_size": str(2 * GIB),
+                    "trt_fp16_enable": "1",
+                    "trt_engine_cache_enable": "1",
+                    "trt_engine_cache_path": "cache",
+                    "trt_timing_cache_enable": "1",
+                    "trt_timing_cache_path": "cache",
+                },
+                {
+                    "device_id": "1",
+                    "gpu_mem_limit": str(2 * GIB),
+                    "arena_extend_strategy": "kSameAsRequested",
+                },
+                {},
+            ],
+        ),
+        (Provider.OPENVINO, [{}, {}]),
+    ],
+)
+def test_a_device_is_told_to_each_provider_in_its_words(
+    provider: Provider, told: list[dict[str, str]]
+) -> None:
+    device = Device(number=1, memory_mib=2048, half=True, cache=Path("cache"))
+
+    plain = providers.provider_options(provider)
+    placed = providers.provider_options(provider, None, device)
+
+    assert [
+        {k: v for k, v in options.items() if k not in before}
+        for (_, options), (_, before) in zip(placed, plain, strict=True)
+    ] == told
+
+
+def test_openvino_does_not_choose_its_own_precision() -> None:
+    assert dict(providers.provider_options(Provider.OPENVINO))["OpenVINOExecutionProvider"] == {
+        "device_type": "CPU",
+        "precision": "FP32",
+    }

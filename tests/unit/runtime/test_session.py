@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from cinescrub import bundle
-from cinescrub.bundle import MODEL_FILE, Contract, Origin, Slot, TensorSpec
+from cinescrub.bundle import MODEL_FILE, Contract, Origin, Precision, Slot, TensorSpec
 from cinescrub.config import Provider
 from cinescrub.errors import InferenceError, ModelError
 from cinescrub.runtime import session as session_module
+from cinescrub.runtime.providers import Device
 from cinescrub.runtime.session import Session, open_session
 
 
@@ -215,3 +217,32 @@ def test_tensorrt_that_was_replaced_by_cuda_is_an_error(
 
 def test_a_session_really_opened_has_the_runtimes_own_fallback_off(session: Session) -> None:
     assert session._native._enable_fallback is False
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_what_a_provider_compiles_is_kept_by_the_model_s_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    _save(tmp_path)
+    contract = replace(bundle.load_contract(tmp_path, Slot.CRAFT), precision=precision)
+
+    placed = session_module._placed(Device(number=2, cache=tmp_path / "cache"), contract)
+
+    digest = contract.files[MODEL_FILE][:16]
+    half = precision == "fp16"
+    assert placed == Device(number=2, half=half, cache=tmp_path / "cache" / digest)
+    assert session_module._placed(None, contract).cache is None
+
+
+def test_a_session_opens_the_variant_that_is_asked_for(tmp_path: Path) -> None:
+    _save(tmp_path)
+    folder = bundle.folder_of(tmp_path, Slot.CRAFT, Precision.INT8)
+    base = bundle.load_contract(tmp_path, Slot.CRAFT)
+    (tmp_path / Slot.CRAFT).rename(folder)
+    bundle.save_contract(folder, replace(base, precision="int8"))
+
+    session = open_session(
+        tmp_path, Slot.CRAFT, precision=Precision.INT8, provider=Provider.CPU, threads=1
+    )
+
+    assert session.contract.precision == "int8"

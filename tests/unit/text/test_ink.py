@@ -97,6 +97,22 @@ def test_graphics_stay(shape: str, rows: int) -> None:
     assert not len(unexplained_ink(Strokes(frame), geometry.as_boxes(), nothing))
 
 
+def test_ticks_that_compression_blurs_stay() -> None:
+    frame = black()
+    for y in range(20, 220, 24):
+        frame[y : y + 2, 290:295] = 200
+    _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 50])
+
+    assert not found(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8))
+
+
+def test_turned_letters_are_one_line() -> None:
+    row = np.zeros((COLUMNS, ROWS, 3), np.uint8)
+    cv2.putText(row, "DOE", (100, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (230, 230, 230))
+
+    assert found(np.ascontiguousarray(np.rot90(row))) == 1
+
+
 def test_explained_text_is_not_found() -> None:
     frame = black()
     cv2.putText(frame, "DOE^JANE", (20, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (230,) * 3, 1)

@@ -9,7 +9,7 @@ import pytest
 from cinescrub import geometry
 from cinescrub.policy.readings import Reading
 from cinescrub.testing.speckle import Probe, Scene, scene_frames
-from cinescrub.text.lines import hidden_words, is_text, join_words, split_boxes
+from cinescrub.text.lines import echoes, filled, hidden_words, is_text, join_words, split_boxes
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes, Frame
 
@@ -79,6 +79,117 @@ def test_a_box_around_two_columns_is_two_lines() -> None:
     assert shares.min() == 1.0
 
 
+def test_a_slice_of_letters_is_given_back_whole() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 124))
+    above, below = boxes["ANNA"], boxes["HR72"]
+    slices = geometry.as_boxes([[above[0], above[3] - 5, above[2], below[1] + 6]])
+
+    rows = split_boxes(slices, Strokes(frame))
+
+    assert geometry.covered_share(geometry.as_boxes([above, below]), rows).min() > 0.9
+    assert len(rows) == 2
+
+
+def test_a_box_keeps_to_its_row_where_blur_joins_it_to_the_next() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 113))
+    row = boxes["ANNA"]
+    blurred = np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.6), np.uint8)
+    reaching = geometry.as_boxes([[row[0], row[1], row[2], row[3] + 4]])
+
+    (kept,) = split_boxes(reaching, Strokes(blurred))
+
+    assert kept[3] <= reaching[0][3]
+
+
+def test_a_rule_between_columns_does_not_bridge_them() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(118, 100))
+    frame[60:140, 103:105] = 200
+
+    lines = lines_of(frame, around(*boxes.values()))
+
+    assert len(lines) == 2
+    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
+    assert shares.min() == 1.0
+
+
+def test_a_line_has_no_blank_ends() -> None:
+    frame, boxes = screen(DOE=(100, 100))
+    x0, y0, x1, y1 = boxes["DOE"]
+
+    (kept,) = split_boxes(geometry.as_boxes([[x0 - 30, y0, x1 + 40, y1]]), Strokes(frame))
+
+    assert x0 - 10 < kept[0] <= x0
+    assert x1 <= kept[2] < x1 + 10
+
+
+def test_over_tissue_a_tighter_box_is_a_line_of_its_own() -> None:
+    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
+    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+    cv2.putText(frame, "DOE", (120, 110), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255))
+    tight, roomy = [118, 97, 152, 114], [100, 80, 220, 140]
+
+    assert lines_of(frame, geometry.as_boxes([tight, roomy])) == sorted([tight, roomy])
+
+
+def test_on_a_screen_a_box_inside_of_another_is_none() -> None:
+    frame, boxes = screen(DOE=(100, 100))
+    x0, y0, x1, y1 = boxes["DOE"]
+    inner = [x0 + 4, y0 + 1, x1 - 12, y1 - 1]
+
+    assert lines_of(frame, geometry.as_boxes([inner, boxes["DOE"]])) == [boxes["DOE"]]
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "same"),
+    [
+        ("eCA", "CCA", True),
+        ("PSAK", "PSAX", True),
+        ("LV DOE", "LV", False),
+        ("J SMITH", "SMITH", False),
+        ("XQ7", "CCA", False),
+    ],
+)
+def test_a_roomy_box_that_says_what_a_tight_one_says_is_none(
+    outer: str, inner: str, same: bool
+) -> None:
+    assert echoes([Reading(outer, 0.36)], [Reading("", 0.0), Reading(inner, 0.9)]) is same
+
+
+def test_what_nobody_reads_echoes_nothing() -> None:
+    assert not echoes([Reading("CCA", 0.05)], [Reading("CCA", 0.9)])
+    assert not echoes([Reading("CCA", 0.9)], [Reading("CCA", 0.2)])
+
+
+def test_the_margin_ends_where_there_is_nothing() -> None:
+    frame, boxes = screen(DOE=(100, 100))
+    x0, _, x1, _ = boxes["DOE"]
+
+    ((left, _, right, _),) = filled(geometry.as_boxes([boxes["DOE"]]), Strokes(frame))
+
+    assert x0 - 3 <= left < x0
+    assert x1 < right <= x1 + 3
+
+
+def test_the_margin_reaches_over_a_letter_that_was_cut_off() -> None:
+    frame, boxes = screen(DOE=(100, 100))
+    x0, y0, x1, y1 = boxes["DOE"]
+    torn = geometry.as_boxes([[x0, y0, x1 - 5, y1]])
+
+    ((_, _, right, _),) = filled(torn, Strokes(frame))
+
+    assert right >= x1 - 1
+
+
+def test_over_tissue_the_margin_is_whole() -> None:
+    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
+    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+    box = geometry.as_boxes([[100, 80, 160, 100]])
+
+    ((left, _, right, _),) = filled(box, Strokes(frame))
+
+    assert (left, right) == (90, 170)
+
+
 def test_the_letters_of_a_turned_line_are_no_rows() -> None:
     frame, boxes = screen(DOEJANE=(100, 100))
     turned = np.ascontiguousarray(np.rot90(frame))
@@ -123,6 +234,15 @@ def test_what_is_drawn_is_text_though_nobody_can_read_it() -> None:
     box = geometry.as_boxes([boxes["QR"]])[0]
 
     assert is_text(box, UNREAD, Strokes(frame), doubted=False)
+
+
+def test_what_is_large_is_text_only_if_it_is_read() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    cv2.putText(frame, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 2.0, (255, 255, 255), 3)
+    box = geometry.as_boxes([[96, 90, 150, 150]])[0]
+
+    assert is_text(box, (Reading("R", 0.95),), Strokes(frame), doubted=False)
+    assert not is_text(box, (Reading("0", 0.8),), Strokes(frame), doubted=False)
 
 
 def test_where_nothing_is_drawn_there_is_no_text() -> None:

@@ -75,6 +75,17 @@ def test_flat_page_has_no_sector() -> None:
     assert not sector.mask.any()
 
 
+def test_what_lies_between_parts_of_a_sector_is_of_its_hull() -> None:
+    mask = np.zeros((ROWS, COLUMNS), np.bool_)
+    mask[40:60, 40:200] = mask[60:160, 40:60] = mask[60:160, 180:200] = True
+
+    hull = Sector(mask, Evidence.TEXTURE).hull()
+
+    assert hull[40:160, 40:200].all()
+    assert not hull[:39].any()
+    assert not hull[:, 202:].any()
+
+
 def test_rectangles_tile_all_that_is_outside() -> None:
     mask = np.zeros((ROWS, COLUMNS), np.uint8)
     cv2.circle(mask, (160, 120), 70, 1, cv2.FILLED)

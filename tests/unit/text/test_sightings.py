@@ -17,7 +17,7 @@ def _boxes(*rows: tuple[int, int, int, int]) -> Boxes:
 def test_nothing_seen_is_no_place() -> None:
     seen = Sightings()
 
-    seen.add(0, _boxes(), [])
+    seen.add(0, _boxes(), _boxes(), [])
 
     assert list(seen) == []
     assert seen.places == 0
@@ -25,8 +25,8 @@ def test_nothing_seen_is_no_place() -> None:
 
 def test_a_line_that_jitters_by_a_pixel_stays_one_place() -> None:
     seen = Sightings()
-    seen.add(0, _boxes((10, 10, 110, 20)), [b"a"])
-    seen.add(4, _boxes((11, 9, 111, 20)), [b"b"])
+    seen.add(0, _boxes((10, 10, 110, 20)), _boxes((10, 10, 110, 20)), [b"a"])
+    seen.add(4, _boxes((11, 9, 111, 20)), _boxes((11, 9, 111, 20)), [b"b"])
 
     assert seen.places == 1
     assert seen.of_place(0) == ((0, b"a"), (4, b"b"))
@@ -34,16 +34,26 @@ def test_a_line_that_jitters_by_a_pixel_stays_one_place() -> None:
 
 def test_a_line_that_lost_half_of_its_words_is_another_place() -> None:
     seen = Sightings()
-    seen.add(0, _boxes((10, 10, 110, 20)), [b"a"])
-    seen.add(4, _boxes((10, 10, 50, 20)), [b"b"])
+    seen.add(0, _boxes((10, 10, 110, 20)), _boxes((10, 10, 110, 20)), [b"a"])
+    seen.add(4, _boxes((10, 10, 50, 20)), _boxes((10, 10, 50, 20)), [b"b"])
 
     assert seen.places == 2
 
 
 def test_lines_of_one_look_keep_their_order_and_places() -> None:
     seen = Sightings()
-    seen.add(0, _boxes((10, 40, 60, 50), (10, 10, 60, 20)), [b"low", b"high"])
-    seen.add(1, _boxes((10, 10, 60, 20), (10, 40, 60, 50)), [b"high2", b"low2"])
+    seen.add(
+        0,
+        _boxes((10, 40, 60, 50), (10, 10, 60, 20)),
+        _boxes((10, 40, 60, 50), (10, 10, 60, 20)),
+        [b"low", b"high"],
+    )
+    seen.add(
+        1,
+        _boxes((10, 10, 60, 20), (10, 40, 60, 50)),
+        _boxes((10, 10, 60, 20), (10, 40, 60, 50)),
+        [b"high2", b"low2"],
+    )
 
     first, second = list(seen)
 
@@ -54,7 +64,7 @@ def test_lines_of_one_look_keep_their_order_and_places() -> None:
 def test_a_look_that_shows_what_an_earlier_one_showed_is_remembered_once() -> None:
     seen = Sightings()
     for frame in range(5):
-        seen.add(frame, _boxes((10, 10, 60, 20)), [b"same"])
+        seen.add(frame, _boxes((10, 10, 60, 20)), _boxes((10, 10, 60, 20)), [b"same"])
 
     assert [s.frame for s in seen] == [0]
     assert seen.of_place(0) == ((0, b"same"),)

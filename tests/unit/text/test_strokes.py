@@ -102,6 +102,47 @@ def test_a_trace_is_no_text() -> None:
     assert Strokes(frame).is_trace(box(15, 80, 305, 130))
 
 
+def test_a_part_of_a_trace_is_no_letter() -> None:
+    frame = screen()
+    xs = np.arange(20, 300)
+    ys = 120 - np.rint(30 * np.exp(-(((xs % 70) - 35) ** 2) / 8)).astype(int)
+    points = np.stack([xs, ys], axis=1).astype(np.int32)
+    cv2.polylines(frame, [points.reshape(-1, 1, 2)], isClosed=False, color=(0, 220, 0))
+
+    assert Strokes(frame).shape(box(95, 85, 120, 125)) is Shape.MARK
+
+
+def test_a_letter_on_a_rule_is_drawn_though_the_rule_goes_on() -> None:
+    frame = screen()
+    where = write(frame, "QR", TextStyle(14), (255, 255, 255))
+    frame[where[3] - 2, :] = 255
+
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
+def test_the_ends_of_a_colour_bar_are_no_letters() -> None:
+    frame = screen()
+    frame[40:48, 20:40] = frame[112:120, 20:40] = 230
+
+    assert Strokes(frame).shape(box(15, 35, 45, 125)) is Shape.MARK
+
+
+def test_an_outline_as_large_as_a_body_mark_is_no_letter() -> None:
+    frame = screen()
+    mark = np.array([[20, 20], [70, 20], [58, 60], [66, 110], [24, 110], [32, 60]], np.int32)
+    cv2.polylines(frame, [mark.reshape(-1, 1, 2)], isClosed=True, color=(220, 220, 220))
+
+    assert Strokes(frame).shape(box(15, 15, 75, 115)) is Shape.MARK
+
+
+def test_a_word_that_blur_makes_one_piece_is_no_outline() -> None:
+    frame = screen()
+    where = write(frame, "KESTREL BAY", TextStyle(12), (255, 255, 255))
+    frame[:] = cv2.GaussianBlur(frame, (0, 0), 1.6)
+
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
 @pytest.mark.parametrize(
     "text", ["JILL LILLI J. JEJLI", "lllIIIlll LLLL JJJ", "___ _ ____ ___ mmmmm"]
 )
