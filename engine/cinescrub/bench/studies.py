@@ -19,6 +19,7 @@ from cinescrub.bench.trials import Case, Isolate, Say, measure
 from cinescrub.bench.ways import Copy, DeIdentify, Floor, Place
 from cinescrub.bundle import Precision, Slot, listed
 from cinescrub.config import EngineConfig, Provider
+from cinescrub.errors import ConfigError
 from cinescrub.stream import CancelToken
 
 __all__ = ["Bench", "ModelChoice"]
@@ -95,13 +96,21 @@ class Bench:
         )
 
     def models(self, models: Path, choice: ModelChoice) -> Result:
-        """Run each model alone."""
+        """Run each model alone.
+
+        Raises
+        ------
+        ConfigError
+            The bundle has none of those asked for.
+        """
         cases = []
         wanted = [
             (slot, precision)
             for slot, precision in listed(models)
             if slot in choice.slots and precision in choice.precisions
         ]
+        if not wanted:
+            raise ConfigError("the bundle has no such model in such a precision: see `models`")
         ways = product(wanted, choice.batches, choice.threads, choice.providers)
         for (slot, precision), batch, threads, provider in ways:
             attempt = RunModel(

@@ -234,6 +234,15 @@ def test_models_are_run_in_every_way_that_is_asked_for(
     assert told["rows"][0]["case"] == "fp32, batch 1, threads 1, cpu"
 
 
+def test_a_precision_that_the_bundle_lacks_is_an_error_of_usage(
+    cinescrub: Command, fake_models: Path
+) -> None:
+    outcome = cinescrub("bench", "models", "--models", fake_models, "--precision", "int8")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "no such model" in outcome.err
+
+
 # --- compare ---------------------------------------------------------------------------------
 
 
