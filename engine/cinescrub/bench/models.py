@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.bench.memory import peak_mib
 from cinescrub.bench.results import Scalar
-from cinescrub.bench.trials import Stopwatch, Trial, peak_mib
+from cinescrub.bench.trials import Stopwatch, Trial
 from cinescrub.bundle import Contract, Precision, Slot
 from cinescrub.config import Provider
 from cinescrub.runtime.session import open_session

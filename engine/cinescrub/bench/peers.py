@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cinescrub.bench.cines import Cine
+from cinescrub.bench.memory import ChildPeak, peak_mib
 from cinescrub.bench.results import Scalar
-from cinescrub.bench.trials import Isolate, Say, Stopwatch, Trial, peak_mib
+from cinescrub.bench.trials import Isolate, Say, Stopwatch, Trial
 from cinescrub.bench.ways import Place, figures_of
 from cinescrub.errors import CancelledError, CinescrubError
 from cinescrub.stream import CancelToken
@@ -53,13 +54,15 @@ def _spent(
     cine: Cine, place: Place, begun: float, peer_for: Callable[[int], FilePeer]
 ) -> dict[str, float]:
     spent, first = [], 0.0
-    for number, path in enumerate(cine.paths):
-        peer = peer_for(number)
-        with Stopwatch() as watch:
-            peer.redact(path, place.output(peer.name, number))
-        first = first or time.perf_counter() - begun
-        spent.append(watch)
-    return figures_of(spent, first, cine.frames)
+    with ChildPeak() as children:
+        for number, path in enumerate(cine.paths):
+            peer = peer_for(number)
+            with Stopwatch() as watch:
+                peer.redact(path, place.output(peer.name, number))
+            first = first or time.perf_counter() - begun
+            spent.append(watch)
+    figures = figures_of(spent, first, cine.frames)
+    return figures | {"peak_mib": figures["peak_mib"] + children.mib}
 
 
 @dataclass(frozen=True, slots=True)

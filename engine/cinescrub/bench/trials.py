@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from typing import Final, Self, TypeAlias
 from cinescrub.bench.results import Figure, Row, Scalar
 from cinescrub.errors import CancelledError, CinescrubError, InferenceError, origin_of
 from cinescrub.stream import CancelToken
-from cinescrub.telemetry import peak_memory_bytes
 
 __all__ = [
     "Attempt",
@@ -31,7 +29,6 @@ __all__ = [
     "Trial",
     "in_own_process",
     "measure",
-    "peak_mib",
 ]
 
 _WAIT_S: Final = 0.2
@@ -81,13 +78,6 @@ class Stopwatch:
 def _cpu_seconds() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def peak_mib() -> float:
-    """Return the largest resident size of this process, and of its largest child, in MiB."""
-    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    child_bytes = child if sys.platform == "darwin" else child * 1024  # bytes there, KiB elsewhere
-    return (peak_memory_bytes() + child_bytes) / 2**20
 
 
 def measure(

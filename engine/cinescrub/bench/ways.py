@@ -20,15 +20,18 @@ import numpy as np
 
 from cinescrub import masks
 from cinescrub.bench.cines import Cine
+from cinescrub.bench.memory import peak_mib
 from cinescrub.bench.results import Scalar
-from cinescrub.bench.trials import Stopwatch, Trial, peak_mib
+from cinescrub.bench.trials import Stopwatch, Trial
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.pipeline.apply import write_pixels
 from cinescrub.pipeline.assembly import chosen_contracts
+from cinescrub.pipeline.batch import run_all
 from cinescrub.pipeline.engine import Engine, Targets
+from cinescrub.pipeline.job import Nobody
 from cinescrub.pixels import registry
 from cinescrub.pixels.decode import Viewer
 from cinescrub.report import FileReport, Status
@@ -80,14 +83,25 @@ class DeIdentify:
         loaded = peak_mib()
         out = self.place.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
-        reports, spent, first = [], [], 0.0
-        with engine:
-            targets = Targets.open(out, list(self.cine.paths))
-            for path in self.cine.paths:
+        reports: list[FileReport] = []
+        spent, first = [], 0.0
+        with engine, Stopwatch() as whole:
+            lines = run_all(
+                engine,
+                self.cine.paths,
+                Targets.open(out, list(self.cine.paths)),
+                token=CancelToken(),
+                observer=Nobody(),
+                jobs=config.jobs,
+            )
+            for _ in self.cine.paths:
                 with Stopwatch() as watch:
-                    reports.append(engine.run(path, targets))
+                    reports.append(next(lines))
                 first = first or time.perf_counter() - begun
                 spent.append(watch)
+            next(lines, None)  # it ends by itself behind the last
+        if config.jobs > 1:  # side by side, no cine has seconds of its own
+            spent = [whole]
         self.place.rectangles.write_text(json.dumps([list(r.rectangles) for r in reports]))
         for number, report in enumerate(reports):
             if report.output is not None:

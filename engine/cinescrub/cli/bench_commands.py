@@ -24,6 +24,7 @@ from cinescrub.cli.bench_flags import (
 )
 from cinescrub.cli.flags import (
     Config,
+    Jobs,
     Json,
     Models,
     PolicyFlag,
@@ -72,6 +73,7 @@ def throughput(
     provider: ProviderFlag = None,
     precision: PrecisionFlag = None,
     threads: Threads = None,
+    jobs: Jobs = None,
     config: Config = None,
     json: Json = False,
     save: Save = None,
@@ -89,6 +91,7 @@ def throughput(
         provider=provider,
         precision=precision,
         threads=threads,
+        jobs=jobs,
     )
     wanted = Wanted(
         files or (),

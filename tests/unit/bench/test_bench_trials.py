@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cinescrub.bench.cines import Cine
+from cinescrub.bench.memory import ChildPeak
 from cinescrub.bench.peers import RunPeer
 from cinescrub.bench.trials import Attempt, Case, Stopwatch, Trial, in_own_process, measure
 from cinescrub.bench.ways import Copy, Place
@@ -97,6 +100,17 @@ def test_a_stopwatch_counts_what_is_done_in_its_block() -> None:
 
     assert watch.cpu >= 0.02
     assert watch.wall >= 0.02
+
+
+def test_a_program_has_the_peak_of_its_own_and_not_of_who_started_it() -> None:
+    ballast = bytearray(300 << 20)
+    code = "import time; held = bytearray(40 << 20); time.sleep(1)"
+
+    with ChildPeak() as children:
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    assert len(ballast)
+    assert 40 < children.mib < 120
 
 
 # --- in a process of its own -----------------------------------------------------------------

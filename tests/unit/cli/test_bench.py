@@ -125,6 +125,20 @@ def test_nothing_that_can_be_measured_is_an_error_of_usage(
     assert says in outcome.err
 
 
+def test_cines_side_by_side_have_figures_of_all_together(
+    cinescrub: Command, fake_models: Path
+) -> None:
+    outcome = cinescrub(
+        "bench", "--models", fake_models, *_SMALL, "--exam", 3, "--jobs", 2, "--repeat", 1, "--json"
+    )
+
+    (row,) = json.loads(outcome.out)["rows"]
+    frames, wall = (row["figures"][name]["median"] for name in ("frames_per_s", "wall_s"))
+    assert outcome.code == 0
+    assert frames * wall == pytest.approx(6, rel=0.01)
+    assert "later_wall_s" not in row["figures"]
+
+
 def test_a_result_is_published_as_json_picture_and_page(
     cinescrub: Command, tmp_path: Path, fake_models: Path
 ) -> None:
