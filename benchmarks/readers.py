@@ -20,6 +20,7 @@ import pydicom
 from pydicom.pixels.decoders.base import get_decoder
 
 from cinescrub.dicom.source import Source
+from cinescrub.pixels.native import without_unused_bits
 from cinescrub.testing.jpeg_reader import Component, read_coefficients
 from cinescrub.types import Boxes, MaskPlan
 
@@ -60,7 +61,8 @@ class Decoded:
         samples, _ = self._decoder.as_array(
             self._dataset, index=index, raw=True, decoding_plugin=self._plugin
         )
-        return samples.reshape(self.shape)
+        # Not every plug-in extends the sign from BitsStored, which an output does.
+        return without_unused_bits(samples, int(self._dataset.BitsStored)).reshape(self.shape)
 
 
 def plugins(path: Path) -> tuple[str, ...]:

@@ -199,6 +199,7 @@ _COLUMNS: Final[dict[str, tuple[tuple[str, Cell], ...]]] = {
         ("peak MiB", _figure("peak_mib")),
         ("strings gone", _gone),
         ("clinical kept", _percent("kept")),
+        ("version", _fact("version")),
     ),
     "models": (
         ("model", _subject),

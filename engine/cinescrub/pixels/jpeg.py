@@ -115,13 +115,16 @@ def redact(
     scan: _Scan | None = opened.scan
     out: list[bytes | memoryview] = [head.kept]
     waiting: list[memoryview] = []
+    extended = False
     for segment in walk(view, head):
         body = view[segment.body : segment.end]
         if segment.marker == SOS:
             scan = scan or _scan(body, state, opened.fills, info)
             out += waiting
             waiting.clear()
-            out.extend(_written(view, segment, scan, state, opened.fills))
+            tables, data = _written(view, segment, scan, state, opened.fills)
+            out += [*tables, view[segment.start : segment.end], data]
+            extended |= bool(tables)
             scan = None
         elif segment.marker not in APPLICATION and segment.marker != EOI:
             state.note(segment.marker, body, info.rows, info.columns, rectangles)
@@ -130,7 +133,8 @@ def redact(
     if len(state.done) != opened.stream.components:
         raise InputError("a JPEG stream is truncated: a component has no scan")
     out.append(b"\xff\xd9")
-    return b"".join(out)
+    written = b"".join(out)
+    return clean(written) if extended else written  # without the tables that were extended
 
 
 class _Scan(NamedTuple):
@@ -217,11 +221,11 @@ def _scan(body: memoryview, state: State, fills: tuple[int, ...], info: CineInfo
 
 def _written(
     view: memoryview, segment: Segment, scan: _Scan, state: State, fills: tuple[int, ...]
-) -> list[bytes | memoryview]:
-    """Return a scan with its covered units replaced, tables that it needs in front."""
-    head, data = view[segment.start : segment.end], view[segment.end : segment.stop]
+) -> tuple[list[bytes], bytes | memoryview]:
+    """Return tables that a scan needs in front, and its data with covered units replaced."""
+    data = view[segment.end : segment.stop]
     if not scan.touched:
-        return [head, data]
+        return [], data
     tables: list[bytes] = []
     new, needs = jpeg_core.rewrite(data, scan.components, scan.units, state.restart)
     if new is None:
@@ -230,7 +234,7 @@ def _written(
         new, _ = jpeg_core.rewrite(data, components, scan.units, state.restart)
         if new is None:
             raise InputError("a JPEG Huffman table lacks a symbol that the fill needs")
-    return [*tables, head, new]
+    return tables, new
 
 
 def _chosen(body: memoryview, state: State) -> tuple[tuple[int, int, int], ...]:
