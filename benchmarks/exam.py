@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cinescrub.cli.bench import machine
+from cinescrub.bench.machine import machine
 from cinescrub.config import EngineConfig
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport

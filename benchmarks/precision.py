@@ -5,14 +5,13 @@
 Takes the variants in the bundle (`cinescrub export craft --precision int8`). Times are CPU and
 wall milliseconds a run, the least of several, variants in turn. Scores are compared where a
 threshold of the detector cuts them. What is found is counted as in the export's own gate, on frames
-of other seeds, as they are and enlarged. Whole runs are `cinescrub bench speed`, in turn as well.
+of other seeds, as they are and enlarged. Whole runs are `cinescrub bench throughput`, in turn too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -23,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.bench.machine import machine
 from cinescrub.bundle import MODEL_FILE, Precision, Slot, default_models_dir, folder_of, listed
-from cinescrub.cli.bench import machine
 from cinescrub.config import Provider
 from cinescrub.runtime.precision import exact_int8
 from cinescrub.runtime.session import Session, open_session
@@ -120,28 +119,17 @@ def finds(
 
 
 def whole_runs(models: Path, repeats: int) -> Iterator[dict[str, Any]]:
-    """Run `bench speed` with each precision in turn; yield what each reports."""
+    """Run `bench throughput` with each precision in turn; yield what each reports."""
     for _ in range(repeats):
         for precision in (Precision.FP32, Precision.INT8):
             command = [
-                sys.executable, "-m", "cinescrub", "bench", "speed", "--frames", "30", "--json",
-                "--models", str(models), "--precision", precision.value,
+                sys.executable, "-m", "cinescrub", "bench", "throughput", "--json",
+                "--repeat", "1", "--models", str(models), "--precision", precision.value,
             ]  # fmt: skip
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            (row,) = told["inputs"]
-            yield {
-                "precision": precision.value,
-                "wall_s": row["wall_s"],
-                "frames_per_s": row["frames_per_s"],
-                "stages_s": row["stages_s"],
-                "rectangles": row["rectangles"],
-                "peak_memory_mib": told["peak_memory_mib"],
-                "cpu_s": round(
-                    after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1
-                ),
-            }
+            (row,) = told["rows"]
+            figures = {name: figure["median"] for name, figure in row["figures"].items()}
+            yield {"precision": precision.value, "rectangles": row["facts"]["rectangles"]} | figures
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ the standard, sizes and names of our own options.
     ├── RedactionError              6   residual text found, review required
     ├── ScrubError                  7   a rule can't be applied, an identifier survived
     ├── OutputError                 8   target not writable, disk full
+    ├── RegressionError             9   `bench compare`: a figure got worse
     └── CancelledError            130   the operator stopped the run
 """
 
@@ -32,6 +33,7 @@ __all__ = [
     "NotDicomError",
     "OutputError",
     "RedactionError",
+    "RegressionError",
     "ScrubError",
     "origin_of",
 ]
@@ -102,6 +104,12 @@ class OutputError(CinescrubError, OSError):
     """The target can't be written."""
 
     exit_code = 8
+
+
+class RegressionError(CinescrubError):
+    """A measured figure is worse than before by more than its threshold."""
+
+    exit_code = 9
 
 
 class CancelledError(CinescrubError):

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from benchmarks import tables
 
 from cinescrub import __version__, errors
 from cinescrub.cli.app import app
@@ -66,3 +67,26 @@ def test_versions_agree() -> None:
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE", "CHANGELOG.md"])
 def test_documents_that_ship_are_there(name: str) -> None:
     assert (_ROOT / name).stat().st_size > 100
+
+
+@pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: str(path.parent.name))
+def test_tables_say_what_their_result_files_say(document: Path) -> None:
+    told = document.read_text(encoding="utf-8")
+
+    assert tables.names_in(told)
+    assert set(tables.names_in(told)) <= set(tables.TABLES)
+    assert told.count("<!-- table: ") == len(tables.names_in(told))
+    assert tables.rewritten(told) == told, "run `python -m benchmarks.tables`"
+
+
+def test_a_table_that_differs_from_its_file_is_found() -> None:
+    changed = re.sub(r"(redacted in every frame \| )\d+", r"\g<1>0", _README)
+
+    assert changed != _README
+    assert tables.rewritten(changed) == _README
+
+
+def test_every_table_is_shown_somewhere() -> None:
+    shown = {name for path in tables.DOCUMENTS for name in tables.names_in(path.read_text("utf-8"))}
+
+    assert shown == set(tables.TABLES)

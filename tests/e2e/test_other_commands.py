@@ -153,27 +153,46 @@ def test_doctor_names_the_model_that_is_broken(command: Command, broken_models: 
 
 
 @pytest.mark.models
-def test_bench_measures_a_made_cine(command: Command, models_dir: Path, home: Path) -> None:
+def test_bench_measures_a_made_cine_in_a_process_of_its_own(
+    command: Command, models_dir: Path, brief: Path, home: Path
+) -> None:
     outcome = command(
-        "bench", "--json", "--models", models_dir, "--frames", 2, "--rows", 128,
-        "--columns", 160, "--still",
+        "bench", "floor", "--json", "--models", models_dir, "--config", brief, "--frames", 2,
+        "--size", "160x128", "--dynamic", "frozen", "--repeat", 1,
     )  # fmt: skip
 
-    told = json.loads(outcome.out)
-    (row,) = told["inputs"]
-    assert (outcome.code, outcome.err) == (0, "")
-    assert set(told) == {"machine", "load_models_s", "peak_memory_mib", "inputs"}
-    assert {"cinescrub", "python", "system", "cores", "numpy"} <= set(told["machine"])
-    assert told["peak_memory_mib"] > 0
-    assert (row["status"], row["reason"], row["frames"]) == ("ok", None, 2)
-    # The first frame enlarged, and no look at a still frame's copy.
-    assert row["inspected"] >= 1
-    assert row["frames_per_s"] == pytest.approx(2 / row["wall_s"], rel=0.05)
-    assert row["spread_s"] == [row["wall_s"]] * 2
-    assert set(row["stages_s"]) == {
-        "open", "decode", "survey", "inspect", "scrub", "apply", "audit", "verify", "commit",
+    rows = {row["subject"]: row for row in json.loads(outcome.out)["rows"]}
+    figures = {name: figure["median"] for name, figure in rows["cinescrub"]["figures"].items()}
+    assert outcome.code == 0
+    assert all(row["error"] is None for row in rows.values())
+    assert rows["cinescrub"]["facts"]["status"] == "ok"
+    # Equal frames are looked at once, however exactly an engine counts.
+    assert 0 < rows["cinescrub"]["facts"]["inspected_share"] <= 1
+    assert figures["frames_per_s"] == pytest.approx(2 / figures["wall_s"], rel=0.05)
+    assert figures["first_output_s"] > figures["load_s"] + figures["wall_s"]
+    assert {name for name in figures if name.startswith("stage_")} == {
+        f"stage_{name}_s"
+        for name in (
+            "open", "decode", "survey", "inspect", "scrub", "apply", "audit", "verify", "commit",
+        )
     }  # fmt: skip
+    # The models are in the engine's process alone.
+    assert rows["floor"]["figures"]["peak_mib"]["median"] < figures["loaded_mib"]
     assert left_in(home) == []  # measuring makes no key of the site's
+
+
+@pytest.mark.models
+def test_bench_runs_every_model_alone(command: Command, models_dir: Path) -> None:
+    outcome = command(
+        "bench", "models", "--json", "--models", models_dir, "--batch", 2, "--size", "160x128",
+        "--runs", 1, "--repeat", 1,
+    )  # fmt: skip
+
+    rows = json.loads(outcome.out)["rows"]
+    assert outcome.code == 0
+    assert {row["subject"] for row in rows} == set(Slot)
+    assert all(row["error"] is None for row in rows)
+    assert all(row["facts"]["input"].startswith("2x") for row in rows)
 
 
 @pytest.mark.models
@@ -200,22 +219,4 @@ def test_bench_accuracy_measures_a_tiny_suite(
     assert told["total"]["changed"]["identifying"] > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert left_in(tmp_path) == ["figures.json", "plot.png"]
-    assert left_in(home) == []
-
-
-@pytest.mark.models
-def test_bench_work_tells_what_the_detectors_ran_on(
-    command: Command, models_dir: Path, brief: Path, home: Path
-) -> None:
-    outcome = command(
-        "bench", "work", "--dynamic", "frozen", "--frames", 6, "--rows", 96, "--columns", 128,
-        "--json", "--", "--models", models_dir, "--config", brief,
-    )  # fmt: skip
-
-    (row,) = json.loads(outcome.out)["cines"]
-    assert outcome.code == 0
-    assert (row["cine"], row["status"], row["frames"]) == ("frozen", "ok", 6)
-    # Equal frames are looked at once, however exactly an engine counts.
-    assert 0 < row["inspected_share"] < 0.7
-    assert row["all_s"] >= row["inspect_s"] > 0
     assert left_in(home) == []

@@ -15,7 +15,7 @@ import cv2
 import typer
 
 from cinescrub import __version__
-from cinescrub.cli.bench import machine
+from cinescrub.bench.machine import machine
 from cinescrub.cli.models import say
 from cinescrub.errors import ConfigError, OutputError
 from cinescrub.testing.accuracy import (

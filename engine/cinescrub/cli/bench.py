@@ -1,176 +1,195 @@
-"""`bench`: frames/s, seconds by stage and peak memory of the main job."""
+"""The studies of `bench`: cines made or taken, measured by `cinescrub.bench`, and published."""
 
 from __future__ import annotations
 
 import json as jsonlib
-import os
-import platform
-import statistics
 import tempfile
-import time
-from dataclasses import dataclass, replace
-from importlib import metadata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import typer
 
-from cinescrub import __version__
+from cinescrub.bench.cines import Cine, given_cines, made_cines
+from cinescrub.bench.compare import Verdict, compare, machines_differ
+from cinescrub.bench.page import html_page, png_picture
+from cinescrub.bench.results import Result, write_file
+from cinescrub.bench.studies import Bench, ModelChoice
+from cinescrub.bench.table import table_of, table_of_changes
+from cinescrub.bench.trials import in_own_process
 from cinescrub.cli.models import ensure_models, say
-from cinescrub.cli.progress import progress
 from cinescrub.cli.run import NO_INPUT, cancel_on_signals
 from cinescrub.config import EngineConfig
-from cinescrub.errors import ConfigError
+from cinescrub.errors import ConfigError, RegressionError
 from cinescrub.pipeline.batch import find_inputs
-from cinescrub.pipeline.engine import Engine, Targets
-from cinescrub.report import FileReport, Status
-from cinescrub.runtime.providers import installed_runtimes
 from cinescrub.stream import CancelToken
-from cinescrub.telemetry import peak_memory_bytes
-from cinescrub.testing import CineSpec, Dynamic, Photometric, Syntax, make_cine
 
-__all__ = ["MadeCine", "machine", "measure"]
-
-_SYNTAXES: Final = {
-    "jpeg": (Syntax.JPEG_BASELINE, Photometric.YBR_FULL_422),
-    "rle": (Syntax.RLE, Photometric.RGB),
-    "native": (Syntax.EXPLICIT_LITTLE, Photometric.RGB),
-    "jpegls": (Syntax.JPEG_LS, Photometric.RGB),
-    "j2k": (Syntax.JPEG_2000_LOSSLESS, Photometric.RGB),
-}
+__all__ = [
+    "Published",
+    "Wanted",
+    "compare_results",
+    "measure_floor",
+    "measure_models",
+    "measure_peers",
+    "measure_throughput",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class MadeCine:
-    """The cine that is measured when no file is given."""
+class Wanted:
+    """What is measured: files, or every combination of what made cines can be."""
 
-    frames: int
-    rows: int
-    columns: int
-    syntax: str
-    still: bool
-    seed: int
+    files: Sequence[Path]
+    frames: Sequence[int]
+    sizes: Sequence[str]
+    syntaxes: Sequence[str]
+    dynamics: Sequence[str]
+    seed: int = 1
+    exam: int = 1
 
-    def write(self, path: Path) -> None:
-        """Make the cine."""
-        if self.syntax not in _SYNTAXES:
-            raise ConfigError(f"--syntax {self.syntax}: choose {', '.join(_SYNTAXES)}")
-        syntax, photometric = _SYNTAXES[self.syntax]
-        make_cine(
-            CineSpec(
-                seed=self.seed,
-                frames=self.frames,
-                rows=self.rows,
-                columns=self.columns,
-                syntax=syntax,
-                photometric=photometric,
-                dynamic=Dynamic.FROZEN if self.still else Dynamic.STATIC,
-            ),
-            path,
+    def cines(self, folder: Path) -> list[Cine]:
+        """Return the cines, made in `folder` where they are made.
+
+        Raises
+        ------
+        ConfigError
+            No file is found in the folders given, or a made cine can't be made.
+        """
+        if self.files:
+            paths = list(find_inputs(self.files))
+            if not paths:
+                raise ConfigError(NO_INPUT)
+            return given_cines(paths)
+        made = made_cines(
+            self.frames,
+            self.sizes,
+            self.syntaxes,
+            self.dynamics,
+            seed=self.seed,
+            exam=self.exam,
         )
+        folder.mkdir()
+        cines = []
+        for each in made:
+            say(f"making {each.name}")
+            cines.append(each.write(folder))
+        return cines
 
 
-def measure(
-    inputs: list[Path], made: MadeCine, config: EngineConfig, *, repeat: int, json: bool
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a result goes, besides the terminal."""
+
+    json: bool = False
+    """Print JSON instead of a table."""
+    save: Path | None = None
+    plot: Path | None = None
+    html: Path | None = None
+
+
+def measure_throughput(
+    kind: str, wanted: Wanted, config: EngineConfig, published: Published, *, repeat: int
 ) -> int:
-    """Run the main job on inputs, several times, print what it cost, and return the exit code.
+    """Run the main job on cines, publish what it cost as `kind` tells it, return the exit code."""
+    ensure_models(config.models)
+    with _bench(repeat) as bench:
+        result = bench.throughput(kind, wanted.cines(bench.folder / "in"), config)
+    return _publish(result, published)
+
+
+def measure_floor(
+    wanted: Wanted, config: EngineConfig, published: Published, *, repeat: int
+) -> int:
+    """Run the main job and what nobody can go below; return the exit code."""
+    ensure_models(config.models)
+    with _bench(repeat) as bench:
+        result = bench.floor(wanted.cines(bench.folder / "in"), config)
+    return _publish(result, published)
+
+
+def measure_peers(
+    wanted: Wanted,
+    config: EngineConfig,
+    peers: Sequence[str],
+    published: Published,
+    *,
+    repeat: int,
+) -> int:
+    """Run the main job and peers on the same cines; return the main job's exit code."""
+    ensure_models(config.models)
+    with _bench(repeat) as bench:
+        result = bench.peers(wanted.cines(bench.folder / "in"), config, peers)
+    return _publish(result, published)
+
+
+def measure_models(models: Path, choice: ModelChoice, published: Published, *, repeat: int) -> int:
+    """Run models alone; return the exit code."""
+    ensure_models(models)
+    with _bench(repeat) as bench:
+        result = bench.models(models, choice)
+    return _publish(result, published)
+
+
+def compare_results(
+    before: Path, after: Path, *, percent: float, figures: Sequence[str], json: bool
+) -> int:
+    """Print what changed between two results.
 
     Raises
     ------
     ConfigError
-        No input is found in the folders given, or the made cine can't be made.
+        They are no results, or have nothing in common.
+    RegressionError
+        Something got worse by more than `percent`, or failed; after all is printed.
     """
-    ensure_models(config.models)
+    old, new = Result.load(before), Result.load(after)
+    changes = compare(old, new, threshold=percent / 100, figures=figures)
+    if machines_differ(old, new):
+        say("the results are of different machines: figures of the code don't follow from them")
+    if json:
+        rows = [
+            {
+                "subject": change.subject,
+                "case": change.case,
+                "figure": change.figure,
+                "before": change.before,
+                "after": change.after,
+                "verdict": change.verdict.value,
+            }
+            for change in changes
+        ]
+        typer.echo(jsonlib.dumps({"threshold": percent / 100, "changes": rows}))
+    else:
+        typer.echo(table_of_changes(changes).as_text())
+    bad = sum(change.verdict in (Verdict.WORSE, Verdict.LOST) for change in changes)
+    if bad:
+        raise RegressionError(f"{bad} of {len(changes)} figures are worse by over {percent:g} %")
+    return 0
+
+
+@contextmanager
+def _bench(repeat: int) -> Iterator[Bench]:
+    """Give a study a scratch folder that goes, also where a signal ends it."""
     token = CancelToken()
-    with tempfile.TemporaryDirectory(prefix="cinescrub-bench-") as scratch:
-        folder = Path(scratch)
-        if not inputs:
-            made.write(folder / "made.dcm")
-            inputs = [folder / "made.dcm"]
-        paths = list(find_inputs(inputs))
-        if not paths:
-            raise ConfigError(NO_INPUT)
-        start = time.perf_counter()
-        engine = Engine.open(_with_scratch_key(config, folder))
-        loading = time.perf_counter() - start
-        rows: dict[Path, list[FileReport]] = {path: [] for path in paths}
-        walls: dict[Path, list[float]] = {path: [] for path in paths}
-        with (
-            progress() as observer,
-            cancel_on_signals(token),
-        ):
-            for n in range(repeat):  # interleaved, so that a drift of the machine hits all alike
-                for path in paths:
-                    targets = Targets.open(folder / f"out{n}", [path])
-                    begun = time.perf_counter()
-                    rows[path].append(engine.run(path, targets, token=token, observer=observer))
-                    walls[path].append(time.perf_counter() - begun)
-    result = {
-        "machine": machine(),
-        "load_models_s": round(loading, 3),
-        "peak_memory_mib": round(peak_memory_bytes() / 2**20, 1),
-        "inputs": [_row(p, rows[p], walls[p]) for p in paths],
-    }
-    typer.echo(jsonlib.dumps(result) if json else _as_text(result))
-    return max(report.exit_code for reports in rows.values() for report in reports)
+    with (
+        tempfile.TemporaryDirectory(prefix="cinescrub-bench-") as scratch,
+        cancel_on_signals(token),
+    ):
+        yield Bench(Path(scratch), repeat, in_own_process, token, say)
 
 
-def _with_scratch_key(config: EngineConfig, folder: Path) -> EngineConfig:
-    """Use a key of the benchmark's own: measuring must not create the site's key.
-
-    Every repeat is to cost what the first does, so nothing is remembered.
-    """
-    return replace(config, key_file=folder / "key", reuse=False, state=None, resume=False)
-
-
-def _row(path: Path, reports: list[FileReport], walls: list[float]) -> dict[str, Any]:
-    last, wall = reports[-1], statistics.median(walls)
-    stages = {
-        stage: round(statistics.median(r.seconds.get(stage, 0.0) for r in reports), 4)
-        for stage in last.seconds
-    }
-    return {
-        "name": path.name,
-        "status": last.status.value,
-        "reason": last.reason,
-        "frames": last.frames,
-        "inspected": last.inspected,
-        "wall_s": round(wall, 3),
-        "spread_s": [round(min(walls), 3), round(max(walls), 3)],
-        "frames_per_s": round(last.frames / wall, 2) if last.status is Status.OK else None,
-        "stages_s": stages,
-        "rectangles": len(last.rectangles),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on: versions, system, cores."""
-    packages = ("numpy", "pydicom", "opencv-python-headless", "imagecodecs", "tokenizers")
-    return {
-        "cinescrub": __version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        **installed_runtimes(),
-        **{name: metadata.version(name) for name in packages},
-    }
-
-
-def _as_text(result: dict[str, Any]) -> str:
-    machine = ", ".join(f"{k} {v}" for k, v in result["machine"].items())
-    lines = [
-        machine,
-        f"models loaded in {result['load_models_s']} s;"
-        f" peak memory {result['peak_memory_mib']} MiB",
-    ]
-    for row in result["inputs"]:
-        lines.append(
-            f"{row['name']}: {row['status']}, {row['frames']} frames ({row['inspected']} inspected)"
-            f" in {row['wall_s']} s"
-            + (f" = {row['frames_per_s']} frames/s" if row["frames_per_s"] is not None else "")
-        )
-        stages = ", ".join(f"{stage} {s}" for stage, s in row["stages_s"].items())
-        lines.append(f"  seconds: {stages}")
-        if row["reason"]:
-            say(f"{row['name']}: {row['reason']}")
-    return "\n".join(lines)
+def _publish(result: Result, published: Published) -> int:
+    if published.save is not None:
+        result.save(published.save)
+    if published.plot is not None:
+        write_file(published.plot, png_picture(result))
+    if published.html is not None:
+        write_file(published.html, html_page(result).encode())
+    for row in result.rows:
+        if row.error is not None:
+            say(f"{row.subject}: {row.case}: {row.error}")
+    typer.echo(jsonlib.dumps(result.to_dict()) if published.json else table_of(result).as_text())
+    # A peer that fails is a result, not a failure of ours.
+    ours = [row for row in result.rows if result.kind != "peers" or row.subject == "cinescrub"]
+    return max((int(row.facts.get("exit_code") or 0) for row in ours), default=0)

@@ -11,7 +11,9 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Show, check and compare what is done to header elements.", no_args_is_help=True
+    help="Show, check and compare what is done to header elements.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Name = Annotated[str, typer.Argument(help="basic, research-echo, public-release, or a TOML file.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from contextlib import nullcontext
@@ -21,6 +22,17 @@ from cinescrub.pipeline.engine import Engine
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Command
 
+_STUDIES = [
+    "throughput",
+    "speed",
+    "work",
+    "memory",
+    "floor",
+    "peers",
+    "models",
+    "compare",
+    "accuracy",
+]
 _COMMANDS = ["run", "inspect", "export", "models", "doctor", "demo", "bench"]
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,7 +50,7 @@ def test_without_a_command_the_help_is_shown(cinescrub: Command) -> None:
     assert all(name in outcome.out + outcome.err for name in _COMMANDS)
 
 
-@pytest.mark.parametrize("name", [*_COMMANDS, "bench speed", "bench accuracy", "bench work"])
+@pytest.mark.parametrize("name", [*_COMMANDS, *(f"bench {name}" for name in _STUDIES)])
 def test_each_command_has_help(cinescrub: Command, name: str) -> None:
     outcome = cinescrub(*name.split(), "--help")
 
@@ -63,10 +75,12 @@ def test_each_command_has_help(cinescrub: Command, name: str) -> None:
         ["inspect", "one", "two"],
         ["export"],
         ["bench", "--frames", "0"],
-        ["bench", "--rows", "8"],
+        ["bench", "--repeat", "0"],
+        ["bench", "compare", "one.json"],
+        ["bench", "models", "--model", "nosuch"],
         ["bench", "accuracy", "--frames", "0"],
         ["bench", "accuracy", "--no-such-option"],
-        ["bench", "work", "--dynamic", "nosuch"],
+        ["bench", "work", "--no-such-option"],
         ["-v"],
     ],
     ids=" ".join,
@@ -79,6 +93,26 @@ def test_a_wrong_usage_ends_with_2_and_says_so_on_stderr(
     assert (outcome.code, outcome.out) == (2, "")
     assert "Error" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["bench", "--help"], ["run", "--help"]], ids=" ".join
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    heavy = {
+        "numpy", "cv2", "pydicom", "imagecodecs", "onnxruntime", "onnx", "tokenizers", "rich",
+    }  # fmt: skip
+    code = (
+        f"import sys; sys.argv = ['cinescrub', *{arguments}]\n"
+        "from cinescrub.cli import main\n"
+        "try: main()\n"
+        f"finally: print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "Usage: cinescrub" in done.stdout
+    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize("kind", CinescrubError.__subclasses__(), ids=lambda kind: kind.__name__)

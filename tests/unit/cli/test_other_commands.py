@@ -17,7 +17,7 @@ from cinescrub.testing.truth import Planted
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Command
-from tests.unit.cli.conftest import left_in, made
+from tests.unit.cli.conftest import left_in
 
 # --- doctor ----------------------------------------------------------------------------------
 
@@ -101,96 +101,7 @@ def test_doctor_refuses_a_precision_that_the_bundle_lacks(
     assert "cinescrub export all --precision int8" in outcome.out
 
 
-# --- bench -----------------------------------------------------------------------------------
-
-
-def test_bench_gives_the_median_of_its_runs_by_stage(
-    cinescrub: Command, fake_models: Path, home: Path
-) -> None:
-    outcome = cinescrub(
-        "bench", "--json", "--models", fake_models, "--frames", 2, "--rows", 128,
-        "--columns", 160, "--still", "--repeat", 3,
-    )  # fmt: skip
-
-    told = json.loads(outcome.out)
-    (row,) = told["inputs"]
-    assert (outcome.code, outcome.err) == (0, "")
-    assert set(told) == {"machine", "load_models_s", "peak_memory_mib", "inputs"}
-    assert set(row) == {
-        "name", "status", "reason", "frames", "inspected", "wall_s", "spread_s", "frames_per_s",
-        "stages_s", "rectangles",
-    }  # fmt: skip
-    assert (row["name"], row["status"], row["frames"]) == ("made.dcm", "ok", 2)
-    assert row["spread_s"][0] <= row["wall_s"] <= row["spread_s"][1]
-    assert left_in(home) == []  # no key of the site's
-
-
-@pytest.mark.parametrize("syntax", ["jpeg", "rle", "native", "jpegls", "j2k"])
-def test_bench_makes_cines_of_each_coding(
-    cinescrub: Command, fake_models: Path, syntax: str
-) -> None:
-    outcome = cinescrub(
-        "bench", "--models", fake_models, "--frames", 1, "--rows", 96, "--columns", 96,
-        "--syntax", syntax,
-    )  # fmt: skip
-
-    assert (outcome.code, outcome.err) == (0, "")
-    assert "made.dcm: ok, 1 frames" in outcome.out
-    assert "frames/s" in outcome.out
-
-
-def test_bench_of_a_file_that_is_refused_has_its_code_and_no_speed(
-    cinescrub: Command, tmp_path: Path, fake_models: Path
-) -> None:
-    (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM")
-    made(tmp_path / "good.dcm")
-
-    outcome = cinescrub(
-        "bench", tmp_path / "good.dcm", tmp_path / "broken.dcm", "--json", "--models", fake_models
-    )
-
-    rows = json.loads(outcome.out)["inputs"]
-    assert outcome.code == 4
-    assert [(row["name"], row["status"]) for row in rows] == [
-        ("good.dcm", "ok"),
-        ("broken.dcm", "quarantined"),
-    ]
-    assert rows[0]["frames_per_s"] > 0
-    assert rows[1]["frames_per_s"] is None
-
-
-def test_bench_tells_people_why_a_file_has_no_speed(
-    cinescrub: Command, tmp_path: Path, fake_models: Path
-) -> None:
-    (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM")
-
-    outcome = cinescrub("bench", tmp_path / "broken.dcm", "--models", fake_models)
-
-    assert outcome.code == 4
-    assert "None" not in outcome.out
-    assert outcome.err.startswith("broken.dcm: ")
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--syntax", "gif"], "jpeg, rle, native, jpegls, j2k"),
-        (["--columns", "97"], "even number of columns"),
-        (["{empty}"], "no input found"),
-    ],
-    ids=["syntax", "columns", "empty-folder"],
-)
-def test_bench_of_nothing_that_can_be_measured_is_an_error_of_usage(
-    cinescrub: Command, tmp_path: Path, fake_models: Path, options: list[str], says: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-
-    outcome = cinescrub(
-        "bench", *(o.format(empty=tmp_path / "empty") for o in options), "--models", fake_models
-    )
-
-    assert (outcome.code, outcome.out) == (2, "")
-    assert says in outcome.err
+# --- bench accuracy ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

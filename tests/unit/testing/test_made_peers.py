@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from cinescrub.errors import ConfigError
-from cinescrub.testing import CineSpec, CineTruth, Dynamic, TextItem, plan_drawing
+from cinescrub.testing import CineSpec, CineTruth, Dynamic, TextItem, make_cine, plan_drawing
 from cinescrub.testing.accuracy import (
     Made,
     Outcome,
@@ -22,9 +23,11 @@ from cinescrub.testing.accuracy import (
     table,
 )
 from cinescrub.testing.accuracy.peers import PEERS, Box, installed_peers, open_peer
+from cinescrub.testing.accuracy.peers.files import FILE_PEERS, open_file_peer, save_frames
 from cinescrub.testing.accuracy.peers.keyframes import KeyFrames, key_frames
 from cinescrub.testing.accuracy.plot import draw_figures
 from cinescrub.testing.graphics import Canvas
+from cinescrub.testing.reader import read_frames
 from cinescrub.testing.score import CineScore
 from cinescrub.testing.suite import Case
 
@@ -172,6 +175,65 @@ def test_an_installed_peer_finds_a_large_name(name: str) -> None:
     for x0, y0, x1, y1 in boxes:
         covered[max(0, y0) : y1, max(0, x0) : x1] = True
     assert covered[canvas.any(axis=2)].mean() > 0.9
+
+
+class _Reader:
+    """What EasyOCR's reader gives, for frames that are bright where a line is."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def readtext(self, frame: Canvas) -> list[tuple[list[list[int]], str, float]]:
+        y, x = np.nonzero(frame[..., 0])
+        if not len(x):
+            return []
+        left, right, top, bottom = x.min(), x.max(), y.min(), y.max()
+        corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+        return [([[int(v) for v in corner] for corner in corners], "DOE", 0.1)]
+
+    def readtext_batched(self, frames: list[Canvas], batch_size: int) -> list[object]:
+        assert batch_size > 1
+        self.batches.append(len(frames))
+        return [self.readtext(frame) for frame in frames]
+
+
+@pytest.mark.parametrize(("name", "batches"), [("easyocr-read", []), ("easyocr-batched", [4, 2])])
+def test_easyocr_reads_each_frame_or_four_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, batches: list[int]
+) -> None:
+    reader = _Reader()
+    monkeypatch.setitem(sys.modules, "easyocr", SimpleNamespace(Reader=lambda *_, **__: reader))
+    there = SimpleNamespace(model_dir=lambda: tmp_path)
+    monkeypatch.setitem(sys.modules, "easyocr_en_models", there)
+    monkeypatch.setattr("cinescrub.testing.accuracy.peers.craft_torch.metadata.version", str)
+    frames = np.zeros((6, 96, 128, 3), np.uint8)
+    frames[3, 10:20, 30:60] = 200
+    make_cine(CineSpec(frames=6, rows=96, columns=128), tmp_path / "header.dcm")
+    save_frames(tmp_path / "header.dcm", frames, tmp_path / "in.dcm")
+
+    open_file_peer(name).redact(tmp_path / "in.dcm", tmp_path / "out.dcm")
+
+    assert reader.batches == batches
+    assert not np.stack(list(read_frames(tmp_path / "out.dcm"))).any()
+
+
+@pytest.mark.parametrize("name", FILE_PEERS)
+def test_an_installed_peer_writes_all_frames_of_a_file(name: str, tmp_path: Path) -> None:
+    try:
+        peer = open_file_peer(name)
+    except ConfigError as error:
+        pytest.skip(error.message)
+    make_cine(CineSpec(frames=2, rows=96, columns=128), tmp_path / "in.dcm")
+
+    peer.redact(tmp_path / "in.dcm", tmp_path / "out.dcm")
+
+    frames = list(read_frames(tmp_path / "out.dcm"))
+    assert [frame.shape for frame in frames] == [(96, 128, 3)] * 2
+
+
+def test_an_unknown_file_peer_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="easyocr-batched, presidio, deid, or all"):
+        open_file_peer("nosuch")
 
 
 # --- plot ------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from cinescrub.errors import ConfigError
 from cinescrub.testing.accuracy.causes import Cause, causes_of
-from cinescrub.testing.accuracy.peers import GROWN_PX, Box, Peer
+from cinescrub.testing.accuracy.peers import Box, Peer
+from cinescrub.testing.accuracy.peers.files import fill
 from cinescrub.testing.accuracy.tool import ToolRun, inspected_share, run_tool
 from cinescrub.testing.cine import make_cine
 from cinescrub.testing.graphics import Canvas
@@ -140,12 +141,10 @@ def measure_peer(made: Sequence[Made], peer: Peer, say: Say) -> Subject:
     return Subject(peer.name, peer.version, elapsed, tuple(outcomes))
 
 
-def _filled(path: Path, boxes: Sequence[Sequence[Box]]) -> Iterator[Canvas]:
+def _filled(path: Path, boxes: Sequence[list[Box]]) -> Iterator[Canvas]:
     for original, found in zip(read_frames(path), boxes, strict=True):
         frame = original.copy()
-        for x0, y0, x1, y1 in found:
-            top, left = max(0, y0 - GROWN_PX), max(0, x0 - GROWN_PX)
-            frame[top : max(0, y1 + GROWN_PX), left : max(0, x1 + GROWN_PX)] = 0
+        fill(frame, found)
         yield frame
 
 
