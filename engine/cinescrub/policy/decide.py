@@ -118,6 +118,7 @@ _SHARES: Final = (
     "banner_top",
     "banner_bottom",
 )
+_GLYPHS: Final = 5
 _REACHES: Final = ("widest_glyph", "label_reach", "label_drop", "spaced_reach", "slight_reach")
 _DEFAULTS: Final = DecisionSettings()
 
@@ -233,8 +234,6 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
         ]
         if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
             vouching = []
-    best = max((reading.confidence for _, reading in vouching), default=0.0)
-    sure = settings.sure if best < settings.certain else settings.min_confidence
     return _Seen(
         line,
         tuple(clinical for clinical, _ in vouching),
@@ -246,7 +245,29 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
             all(clinical.emphatic for clinical, _ in vouching)
             or any(c.emphatic and r.confidence >= settings.sure for c, r in vouching)
         ),
-        sum(reading.times for _, reading in vouching if reading.confidence >= sure),
+        _sure_of([reading for _, reading in vouching], line, settings),
+    )
+
+
+def _sure_of(vouchers: Sequence[Reading], line: Line, settings: DecisionSettings) -> int:
+    """Count how often a line was read so that it vouches, and surely.
+
+    Beside a certain reading others count that are less sure of the same glyphs, or of five and more
+    of which one is another.
+    """
+    best = max(vouchers, key=lambda one: one.confidence, default=None)
+    if best is None or best.confidence < settings.certain:
+        return sum(one.times for one in vouchers if one.confidence >= settings.sure)
+    glyphs = seen_shape(best.text)
+    return sum(
+        one.times
+        for one in line.readings
+        if one in vouchers
+        or (
+            one.confidence >= settings.min_confidence
+            and len(glyphs) >= _GLYPHS
+            and ocr.edits(glyphs, seen_shape(one.text), 1)
+        )
     )
 
 

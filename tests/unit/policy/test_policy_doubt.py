@@ -80,6 +80,12 @@ def test_an_abbreviation_of_three_letters_stays_in_a_banner_that_two_readings_ag
     assert in_banner((text, 1.0), (text, 0.95), date=True) is not Reason.CLINICAL
 
 
+def test_a_glyph_may_differ_between_readings_that_agree_in_a_banner() -> None:
+    assert in_banner(("OB/GYN", 0.96), ("~OBIGYN", 0.35)) is Reason.CLINICAL
+    assert in_banner(("OB/GYN", 0.96), ("OLSEN", 0.35)) is not Reason.CLINICAL
+    assert in_banner(("MSK", 0.96), ("MSX", 0.35)) is not Reason.CLINICAL
+
+
 @pytest.mark.parametrize("text", ["LV", "RA", "PR RA"])
 def test_two_letters_do_not(text: str) -> None:
     assert in_banner((text, 1.0), (text, 0.95)) is Reason.BANNER
