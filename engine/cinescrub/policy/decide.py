@@ -258,15 +258,14 @@ def _sure_of(vouchers: Sequence[Reading], line: Line, settings: DecisionSettings
     best = max(vouchers, key=lambda one: one.confidence, default=None)
     if best is None or best.confidence < settings.certain:
         return sum(one.times for one in vouchers if one.confidence >= settings.sure)
-    glyphs = seen_shape(best.text)
+    glyphs, meant = ocr.compact(ocr.fold(best.text)), seen_shape(best.text)
     return sum(
         one.times
         for one in line.readings
-        if one in vouchers
-        or (
-            one.confidence >= settings.min_confidence
-            and len(glyphs) >= _GLYPHS
-            and ocr.edits(glyphs, seen_shape(one.text), 1)
+        if one.confidence >= settings.min_confidence
+        and (
+            ocr.compact(ocr.fold(one.text)) == glyphs
+            or (len(meant) >= _GLYPHS and ocr.edits(meant, seen_shape(one.text), 1))
         )
     )
 

@@ -75,7 +75,7 @@ def test_an_abbreviation_of_three_letters_stays_in_a_banner_that_two_readings_ag
     text: str,
 ) -> None:
     assert in_banner((text, 1.0), (text, 0.95)) is Reason.CLINICAL
-    assert in_banner((text, 1.0), (f"~{text}", 0.35)) is Reason.CLINICAL
+    assert in_banner((text, 1.0), (f"~{text}", 0.2)) is Reason.CLINICAL
     assert in_banner((text, 0.8), ("", 0.0)) is Reason.BANNER
     assert in_banner((text, 1.0), (text, 0.95), date=True) is not Reason.CLINICAL
 
@@ -120,7 +120,7 @@ def test_beside_a_clear_measurement_a_name_counts() -> None:
 
 
 def test_a_zero_with_its_tick_is_no_initial() -> None:
-    assert in_banner(("--0", 0.98), ("~-0", 0.35)) is Reason.CLINICAL
+    assert in_banner(("--0", 0.98), ("~-0", 0.23)) is Reason.CLINICAL
     assert in_banner(("0", 0.98), ("O", 0.4)) is not Reason.CLINICAL
 
 
