@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +22,7 @@ from cinescrub.policy.decide import Line, Reading, decide
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
+from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
 from cinescrub.text.lines import (
     LEGIBLE_PX,
@@ -36,6 +36,7 @@ from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
 from cinescrub.text.recognizer import Crop, crop_lines
+from cinescrub.text.sector import near
 from cinescrub.text.sightings import Sighting, Sightings
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes, Frame, Reason, Transcripts
@@ -67,43 +68,6 @@ class InspectSettings:
     """So is one that sticks out of them by less than this share of its height: no letter fits."""
     known_share: float = 0.98
     """A line that lies in redacted rectangles to this share needs no reading: it goes anyway."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Lines:
-    """Lines of one frame."""
-
-    boxes: Boxes
-    filled: Boxes
-    """What is filled where they go."""
-    keys: list[bytes]
-    """What each reads is found under this (`crop_key`), if it was read."""
-    fresh: npt.NDArray[np.bool_]
-    """(n,): nothing was known of it before."""
-    was_read: npt.NDArray[np.bool_]
-    """(n,): now or before."""
-
-    @property
-    def told(self) -> list[int]:
-        """Which lines have readings."""
-        return [int(i) for i in np.flatnonzero(self.was_read)]
-
-    def only(self, held: npt.NDArray[np.bool_]) -> _Lines:
-        keys = [key for key, one in zip(self.keys, held, strict=True) if one]
-        return _Lines(
-            self.boxes[held], self.filled[held], keys, self.fresh[held], self.was_read[held]
-        )
-
-    @staticmethod
-    def joined(parts: Sequence[_Lines]) -> _Lines:
-        none = np.zeros(0, np.bool_)
-        return _Lines(
-            np.concatenate([geometry.as_boxes(), *(part.boxes for part in parts)]),
-            np.concatenate([geometry.as_boxes(), *(part.filled for part in parts)]),
-            [key for part in parts for key in part.keys],
-            np.concatenate([none, *(part.fresh for part in parts)]),
-            np.concatenate([none, *(part.was_read for part in parts)]),
-        )
 
 
 class Inspector:
@@ -188,7 +152,7 @@ class CineInspection:
         self._policy = policy
         self._vocabulary = vocabulary
         self._sector = sector
-        self._near_sector = None if sector is None else _grown(sector)
+        self._near_sector = None if sector is None else near(sector)
         self._rate = rate
         self._seen = SeenFrames()
         self._readings: dict[bytes, tuple[Reading, ...]] = {}
@@ -346,7 +310,7 @@ class CineInspection:
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
-    ) -> _Lines:
+    ) -> FrameLines:
         """Join words to lines and read them; what turns out to be no text is left out.
 
         Words that hide in such a line are judged by themselves. In the frame `written` of the
@@ -354,7 +318,7 @@ class CineInspection:
         """
         detectors = self._inspector.eyes.detectors(look)
         pending = join_words(words.xyxy, strokes)
-        found: list[_Lines] = []
+        found: list[FrameLines] = []
         while len(pending):
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
@@ -365,10 +329,10 @@ class CineInspection:
             found.append(lines.only(~empty))
             hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
-        lines = _Lines.joined(found)
+        lines = FrameLines.joined(found)
         return lines.only(~self._echo(lines))
 
-    def _echo(self, lines: _Lines) -> npt.NDArray[np.bool_]:
+    def _echo(self, lines: FrameLines) -> npt.NDArray[np.bool_]:
         """Return which lines say what another inside of them says, and no more."""
         echo = np.zeros(len(lines.boxes), np.bool_)
         for i in lines.told:
@@ -382,7 +346,7 @@ class CineInspection:
 
     def _empty(
         self,
-        lines: _Lines,
+        lines: FrameLines,
         strokes: Strokes,
         doubted: Callable[[npt.NDArray[np.int32]], bool],
     ) -> npt.NDArray[np.bool_]:
@@ -416,7 +380,7 @@ class CineInspection:
         x0, y0 = np.maximum(box[:2] - reach, 0)
         return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
 
-    def _read_lines(self, frame: Frame, strokes: Strokes, boxes: Boxes) -> _Lines:
+    def _read_lines(self, frame: Frame, strokes: Strokes, boxes: Boxes) -> FrameLines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
         What is known already is not read, but what was read before is a neighbour that counts.
@@ -426,7 +390,7 @@ class CineInspection:
         keys = [crop_key(crop) for crop in crops]
         self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
         was_read = np.array([k in self._readings for k in keys], np.bool_)
-        return _Lines(boxes, filled(boxes, strokes), keys, fresh, was_read)
+        return FrameLines(boxes, filled(boxes, strokes), keys, fresh, was_read)
 
     def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
         return decide(
@@ -469,8 +433,8 @@ class CineInspection:
         self._held = np.concatenate([self._held, fresh])
 
     def _with_ink(
-        self, frame: Frame, strokes: Strokes, lines: _Lines, parts: Boxes | None
-    ) -> _Lines:
+        self, frame: Frame, strokes: Strokes, lines: FrameLines, parts: Boxes | None
+    ) -> FrameLines:
         """Return lines joined by those of ink outside of the sector that no detector found."""
         if self._sector is None:
             return lines
@@ -484,7 +448,7 @@ class CineInspection:
             return lines
         found = self._read_lines(frame, strokes, ink)
         empty = self._empty(found, strokes, lambda _: True)
-        return _Lines.joined([lines, found.only(~empty)])
+        return FrameLines.joined([lines, found.only(~empty)])
 
     def _is_explained(self, frame: Frame, boxes: Boxes, number: int) -> npt.NDArray[np.bool_]:
         """Return which lines of a written frame consist of what was judged in its source."""
@@ -529,17 +493,6 @@ class CineInspection:
 
     def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
         return Line(self._readings[key], _as_box(box), beside=self._is_beside_sector(box))
-
-
-_NEAR: Final = 0.05
-"""Share of the rows within which echoes of the sector's edge may lie that it was found without."""
-
-
-def _grown(sector: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    side = 1 + 2 * round(_NEAR * sector.shape[0])
-    kernel = np.ones((side, side), np.uint8)
-    grown: npt.NDArray[np.bool_] = np.asarray(cv2.dilate(sector.astype(np.uint8), kernel)) > 0
-    return grown
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.types import Boxes, Region
 
-__all__ = ["Evidence", "Sector", "find_sector", "outside_rectangles"]
+__all__ = ["Evidence", "Sector", "find_sector", "near", "outside_rectangles"]
 
 _Mask: TypeAlias = npt.NDArray[np.bool_]
 _Luma: TypeAlias = npt.NDArray[np.float32]
@@ -47,6 +47,8 @@ _THIN_PX: Final = 25
 _LEAST_SHARE: Final = 0.03
 _LEAST_SHARE_IN_REGION: Final = 0.005
 """Share of the picture that a piece has at least; less where the header says that there is one."""
+_NEAR: Final = 0.05
+"""Share of the rows within which echoes of the sector's edge may lie that it was found without."""
 _IMAGE_FORMATS: Final = frozenset({1, 2, 3})
 """Region Spatial Format (0018,6012): 2D, M-mode, spectral (PS3.3 C.8.5.5.1.1)."""
 
@@ -119,6 +121,13 @@ def find_sector(
     if not mask.any():
         return Sector(mask, Evidence.NONE)
     return Sector(mask, Evidence.MOTION if moves else Evidence.TEXTURE)
+
+
+def near(mask: _Mask) -> _Mask:
+    """Return a sector `(H, W)` with what is so close to it that it may be an echo, owned."""
+    side = 1 + 2 * round(_NEAR * mask.shape[0])
+    grown = cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8))
+    return np.asarray(grown) > 0
 
 
 def outside_rectangles(sector: Sector, rows: int, columns: int) -> Boxes:
