@@ -16,12 +16,10 @@ __all__ = ["FrameLines"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameLines:
-    """Lines of one frame, what is filled where they go, and what their readings are found under."""
+    """Lines of one frame, and what their readings are found under."""
 
     boxes: Boxes
     """(n, 4) int32."""
-    filled: Boxes
-    """(n, 4) int32: what is filled where they go."""
     keys: list[bytes]
     """What each reads is found under this (`crop_key`), if it was read."""
     fresh: npt.NDArray[np.bool_]
@@ -37,9 +35,7 @@ class FrameLines:
     def only(self, held: npt.NDArray[np.bool_]) -> FrameLines:
         """Return the lines that are marked, `(n,)` bool."""
         keys = [key for key, one in zip(self.keys, held, strict=True) if one]
-        return FrameLines(
-            self.boxes[held], self.filled[held], keys, self.fresh[held], self.was_read[held]
-        )
+        return FrameLines(self.boxes[held], keys, self.fresh[held], self.was_read[held])
 
     @staticmethod
     def joined(parts: Sequence[FrameLines]) -> FrameLines:
@@ -47,7 +43,6 @@ class FrameLines:
         none = np.zeros(0, np.bool_)
         return FrameLines(
             np.concatenate([geometry.as_boxes(), *(part.boxes for part in parts)]),
-            np.concatenate([geometry.as_boxes(), *(part.filled for part in parts)]),
             [key for part in parts for key in part.keys],
             np.concatenate([none, *(part.fresh for part in parts)]),
             np.concatenate([none, *(part.was_read for part in parts)]),

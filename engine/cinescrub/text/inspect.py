@@ -272,9 +272,8 @@ class CineInspection:
         self.looks.append((number, parts, lines.boxes))
         told = lines.told
         decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in told])
-        self._sightings.add(
-            number, lines.boxes[told], lines.filled[told], [lines.keys[i] for i in told]
-        )
+        places = filled(lines.boxes, strokes)
+        self._sightings.add(number, lines.boxes[told], places[told], [lines.keys[i] for i in told])
         certain = [
             i
             for i, why in zip(told, decisions, strict=True)
@@ -283,7 +282,7 @@ class CineInspection:
         for i, why in zip(told, decisions, strict=True):
             if lines.fresh[i] and not why.redacts:
                 self._kept.remember(frame, lines.boxes[i])
-        self._hold(lines.boxes[certain], lines.filled[certain])
+        self._hold(lines.boxes[certain], places[certain])
         left = padded(
             np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
         )
@@ -306,7 +305,7 @@ class CineInspection:
             if lines.fresh[i] and why.redacts
         ]
         self.reasons[Reason.RESIDUAL] += len(gone)
-        self._hold(lines.boxes[gone], lines.filled[gone])
+        self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
@@ -322,7 +321,7 @@ class CineInspection:
         while len(pending):
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
-            lines = self._read_lines(frame, strokes, pending)
+            lines = self._read_lines(frame, pending)
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
@@ -364,8 +363,8 @@ class CineInspection:
             x0, y0, x1, y1 = box
             doubt = min(x1 - x0, y1 - y0) > LEGIBLE_PX or doubted(box)
             if doubt:
-                near = self._near_sector
-                inside = near is not None and near[y0:y1, x0:x1].mean() > 0.5
+                around = self._near_sector
+                inside = around is not None and around[y0:y1, x0:x1].mean() > 0.5
                 doubt = bool(inside) or strokes.is_textured(box)
             readings = self._readings[lines.keys[i]]
             empty[i] = not is_text(box, readings, strokes, doubted=doubt)
@@ -380,7 +379,7 @@ class CineInspection:
         x0, y0 = np.maximum(box[:2] - reach, 0)
         return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
 
-    def _read_lines(self, frame: Frame, strokes: Strokes, boxes: Boxes) -> FrameLines:
+    def _read_lines(self, frame: Frame, boxes: Boxes) -> FrameLines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
         What is known already is not read, but what was read before is a neighbour that counts.
@@ -390,7 +389,7 @@ class CineInspection:
         keys = [crop_key(crop) for crop in crops]
         self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
         was_read = np.array([k in self._readings for k in keys], np.bool_)
-        return FrameLines(boxes, filled(boxes, strokes), keys, fresh, was_read)
+        return FrameLines(boxes, keys, fresh, was_read)
 
     def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
         return decide(
@@ -428,8 +427,8 @@ class CineInspection:
         )
         return vote([reading for _, key in looks for reading in self._readings[key]]), counter
 
-    def _hold(self, boxes: Boxes, filled: Boxes) -> None:
-        fresh = filled[geometry.covered_share(boxes, self._held) < 1.0]
+    def _hold(self, boxes: Boxes, places: Boxes) -> None:
+        fresh = places[geometry.covered_share(boxes, self._held) < 1.0]
         self._held = np.concatenate([self._held, fresh])
 
     def _with_ink(
@@ -446,7 +445,7 @@ class CineInspection:
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
         if not len(ink):
             return lines
-        found = self._read_lines(frame, strokes, ink)
+        found = self._read_lines(frame, ink)
         empty = self._empty(found, strokes, lambda _: True)
         return FrameLines.joined([lines, found.only(~empty)])
 
