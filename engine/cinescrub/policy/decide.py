@@ -25,7 +25,7 @@ from cinescrub.errors import ConfigError
 from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
-from cinescrub.policy.readings import Reading, agree, seen_shape
+from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
@@ -74,7 +74,7 @@ class DecisionSettings:
     clear: float = 0.6
     """A measurement that is read so surely explains a reading of the same shape that looks like
     PHI: `20669 dB` beside `2D G 69 dB`."""
-    differing: float = 0.34
+    differing: float = DIFFERING
     """Share of glyphs that may differ between two readings of one line."""
     widest_glyph: float = 1.2
     """Width of a glyph in heights of its line, at most, blanks counted: of the drawn lines of
@@ -224,13 +224,11 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
     if any(clinical.slight for clinical, _ in vouching):
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
         # are no glyphs.
-        glyphs = {ocr.compact(ocr.fold(reading.text)) for _, reading in vouching}
+        glyphs = {ocr.glyphs(reading.text) for _, reading in vouching}
         doubts = [
             reading.confidence
             for reading, clinical in zip(line.readings, found, strict=True)
-            if clinical is None
-            and not reading.outvoted
-            and ocr.compact(ocr.fold(reading.text)) not in glyphs
+            if clinical is None and not reading.outvoted and ocr.glyphs(reading.text) not in glyphs
         ]
         if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
             vouching = []
@@ -258,13 +256,13 @@ def _sure_of(vouchers: Sequence[Reading], line: Line, settings: DecisionSettings
     best = max(vouchers, key=lambda one: one.confidence, default=None)
     if best is None or best.confidence < settings.certain:
         return sum(one.times for one in vouchers if one.confidence >= settings.sure)
-    glyphs, meant = ocr.compact(ocr.fold(best.text)), seen_shape(best.text)
+    glyphs, meant = ocr.glyphs(best.text), seen_shape(best.text)
     return sum(
         one.times
         for one in line.readings
         if one.confidence >= settings.min_confidence
         and (
-            ocr.compact(ocr.fold(one.text)) == glyphs
+            ocr.glyphs(one.text) == glyphs
             or (len(meant) >= _GLYPHS and ocr.edits(meant, seen_shape(one.text), 1))
         )
     )
@@ -410,8 +408,7 @@ def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: Decision
 def _is_legible(seen: _Seen, settings: DecisionSettings) -> bool:
     """Tell whether two glyphs of a line are read with some confidence."""
     return any(
-        _is_read(reading, settings.min_confidence_slight)
-        and len(ocr.compact(ocr.fold(reading.text))) > 1
+        _is_read(reading, settings.min_confidence_slight) and len(ocr.glyphs(reading.text)) > 1
         for reading in seen.line.readings
     )
 

@@ -242,7 +242,7 @@ def _add_person(forms: _Forms, value: str) -> None:
                 forms.cuts |= {ocr.skeleton(name[:end]), ocr.skeleton(name[-end:])}
         forms.add_part("".join(parts), exact=len(parts) == 1)
         for component in group.split("^"):  # van der Berg is printed VANDERBERG too
-            together = ocr.compact(ocr.fold(component))
+            together = ocr.glyphs(component)
             if together not in _PARTICLES:
                 forms.add_part(together, exact=True)
         _add_orders(forms, names[:_ORDERED])
@@ -323,7 +323,7 @@ def _add_contact(forms: _Forms, value: str) -> None:
         forms.add_part(digits)
         forms.add_part(digits[-_FUZZY_PART:])  # the number without its area
     if len(digits) < _FUZZY_PART or "@" in value:
-        forms.add_part(ocr.compact(ocr.fold(value)))
+        forms.add_part(ocr.glyphs(value))
 
 
 _ADD: Final[dict[PhiKind, Callable[[_Forms, str], None]]] = {

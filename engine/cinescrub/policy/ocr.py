@@ -16,6 +16,7 @@ __all__ = [
     "compact",
     "edits",
     "fold",
+    "glyphs",
     "pieces",
     "restore_digits",
     "shape",
@@ -101,6 +102,11 @@ def shape(folded: str) -> str:
 def compact(folded: str) -> str:
     """Return folded text without anything but letters and digits."""
     return "".join(_WORD.findall(folded))
+
+
+def glyphs(text: str) -> str:
+    """Return the letters and digits of a text, folded."""
+    return compact(fold(text))
 
 
 def words(folded: str) -> list[str]:

@@ -7,10 +7,14 @@ reading means.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from cinescrub.policy import ocr
 
-__all__ = ["Reading", "agree", "seen_shape"]
+__all__ = ["DIFFERING", "Reading", "agree", "seen_shape"]
+
+DIFFERING: Final = 0.34
+"""Share of glyphs in which readings of one text differ, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Reading:
 
 def seen_shape(text: str) -> str:
     """Return what texts share that recognisers may make of one another, blanks and case aside."""
-    return ocr.shape(ocr.compact(ocr.fold(text)))
+    return ocr.shape(ocr.glyphs(text))
 
 
 def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> bool:
@@ -50,7 +54,7 @@ def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> boo
         The recogniser hardly believes `read`: then only its length counts, but of single glyphs.
         Half of the glyphs are enough, as it is more glyphs that would speak of more text.
     """
-    whole, part = ocr.compact(ocr.fold(meant)), ocr.compact(ocr.fold(read))
+    whole, part = ocr.glyphs(meant), ocr.glyphs(read)
     if 1 < len(part) <= len(whole) <= 2 * len(part) and part in whole:
         return True  # a box that cut the ends of the line off
     a, b = seen_shape(meant), seen_shape(read)

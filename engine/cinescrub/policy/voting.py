@@ -14,7 +14,7 @@ from itertools import chain
 from math import fsum, isnan
 from typing import Final
 
-from cinescrub.policy.readings import Reading, agree
+from cinescrub.policy.readings import DIFFERING, Reading, agree
 
 __all__ = ["vote"]
 
@@ -26,8 +26,6 @@ _MINORITY: Final = 0.2
 _SURE: Final = 0.3
 """What was read once with this confidence is never outvoted: another text may have stood there in
 one frame."""
-_DIFFERING: Final = 0.34
-"""Share of glyphs in which readings of one text differ, as in `decide.DecisionSettings`."""
 
 
 def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
@@ -58,7 +56,7 @@ def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     texts = sorted(heard)
     gathered = dict.fromkeys(texts, (0, 0.0))
     for text in texts:
-        alike = (sure[other] for other in texts if agree(text, other, edits=_DIFFERING))
+        alike = (sure[other] for other in texts if agree(text, other, edits=DIFFERING))
         votes = [*chain.from_iterable(alike)]
         gathered[text] = (len(votes), fsum(votes))  # exact, so that no order of frames matters
     most, many = max(((total, count) for count, total in gathered.values()), default=(0.0, 0))

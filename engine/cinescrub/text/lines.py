@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import geometry, masks
-from cinescrub.policy.readings import Reading, agree, seen_shape
+from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.text.strokes import GREATEST_PX, STRONG, Shape, Strokes
 from cinescrub.types import Boxes
 
@@ -60,9 +60,8 @@ class LineSettings:
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
     echo_from: float = 0.1
-    echo_edits: float = 0.34
-    """A reading with this confidence that differs from that of a tighter box in at most this share
-    of its glyphs is of the same text."""
+    """A reading with this confidence that may be a misreading of what a tighter box reads is of the
+    same text."""
     inside: float = 0.9
     """Share of a word in a line from which it hides in it."""
 
@@ -213,7 +212,7 @@ def echoes(outer: Sequence[Reading], inner: Sequence[Reading]) -> bool:
     return any(
         own.confidence >= _DEFAULTS.echo_from
         and len(seen_shape(own.text)) <= len(seen_shape(other.text))
-        and agree(other.text, own.text, edits=_DEFAULTS.echo_edits)
+        and agree(other.text, own.text, edits=DIFFERING)
         for own in outer
         for other in inner
         if not other.confidence < _DEFAULTS.read_from
