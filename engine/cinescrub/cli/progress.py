@@ -59,24 +59,14 @@ class _FramesPerSecond(ProgressColumn):
         return Text(f"{speed:.1f} frames/s" if speed else "")
 
 
-class TerminalProgress(Quiet):
-    """A bar for the cine in work: stage, frames, frames/s. Owns the terminal's last line."""
+class _Terminal(Quiet):
+    """What owns the terminal's last line, on stderr, until it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._bar = Progress(
-            TextColumn("{task.fields[number]}"),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _FramesPerSecond(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
+            *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
         )
-        self._task = self._bar.add_task("open", total=None, number="", visible=False)
-        self._stage = ""
         self._number = 0
-        self._shown = 0.0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -89,6 +79,22 @@ class TerminalProgress(Quiet):
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+class TerminalProgress(_Terminal):
+    """A bar for the cine in work: stage, frames, frames/s."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("{task.fields[number]}"),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _FramesPerSecond(),
+        )
+        self._task = self._bar.add_task("open", total=None, number="", visible=False)
+        self._stage = ""
+        self._shown = 0.0
 
     def begins(self, source: Path) -> None:
         """Show a new input by its number: its path can hold a name."""
@@ -108,31 +114,13 @@ class TerminalProgress(Quiet):
             self._bar.update(self._task, completed=done)
 
 
-class TerminalCount(Quiet):
-    """How many inputs were begun, where several are in work. Owns the terminal's last line."""
+class TerminalCount(_Terminal):
+    """How many inputs were begun, where several are in work."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        super().__init__(TextColumn("{task.description}"))
         self._task = self._bar.add_task("", total=None)
         self._lock = Lock()
-        self._number = 0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def begins(self, source: Path) -> None:
         """Count an input; called from several threads."""
