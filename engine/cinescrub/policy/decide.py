@@ -327,7 +327,7 @@ def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSetting
     line = seen.line
     if any(matcher.matches(reading.text) for reading in line.readings):
         return Reason.IDENTIFIER
-    clear = _clear_shapes(seen, settings)
+    clear = _clear(seen, settings)
     told = [one for one in line.readings if not _is_explained(one, clear, settings)]
     found = (patterns.find(one.text, counter=line.counter) for one in told)
     if seen.label or any(kind is not None for kind in found):
@@ -336,21 +336,33 @@ def _evidence(seen: _Seen, matcher: IdentifierMatcher, settings: DecisionSetting
     return Reason.MODEL if hit and not seen.vouching else None
 
 
-def _clear_shapes(seen: _Seen, settings: DecisionSettings) -> set[str]:
-    """Return the shapes of readings that are measurements, surely, and hold no pattern."""
-    return {
-        seen_shape(reading.text)
+def _clear(seen: _Seen, settings: DecisionSettings) -> list[Reading]:
+    """Return the readings that are measurements, surely, and hold no pattern."""
+    return [
+        reading
         for clinical, reading in zip(seen.vouching, seen.vouchers, strict=True)
         if clinical.measures
         and reading.confidence >= settings.clear
         and patterns.find(reading.text, counter=seen.line.counter) is None
-    }
+    ]
 
 
-def _is_explained(reading: Reading, clear: set[str], settings: DecisionSettings) -> bool:
-    """Tell whether a reading has a clear shape; one that is doubtful may be a glyph off."""
+def _is_explained(reading: Reading, clear: Sequence[Reading], settings: DecisionSettings) -> bool:
+    """Tell whether a reading has the shape of a clear one.
+
+    One that is doubtful may be a glyph off, and one that is less sure than a certain one may lack
+    one: `44m` beside `4.4cm`. No recogniser is certain of glyphs that are not there.
+    """
     edits = int(reading.confidence < settings.sure)
-    return any(ocr.edits(seen_shape(reading.text), shape, edits) for shape in clear)
+    shape = seen_shape(reading.text)
+    return any(
+        ocr.edits(shape, seen_shape(one.text), edits)
+        or (
+            one.confidence >= settings.certain > reading.confidence
+            and ocr.lacks_one(shape, seen_shape(one.text))
+        )
+        for one in clear
+    )
 
 
 def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:

@@ -63,6 +63,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         _MEASURE,
         rf"(?:{_LABELS})(?:\s?[:=<>\s]\s?[+-]?\d{{1,3}}(?:[.,]\d{{1,3}})?|\d{{2,3}}|\d[.,]\d{{1,2}})",
     ),
+    # E/A: to a recogniser the stroke is a letter.
+    (_MEASURE, r"e[/il1|]a\s*[:=]?\s*\d[.,]\d{1,2}"),
     (_MEASURE, rf"(?:pat|tee)\s?t\s?:?\s?{_NUMBER}\s?°?[cf]"),
     (_MEASURE, r"sr[il1|]\s?[il1|]{1,3}\s?\d(?:\s?/\s?cr[il1|]\s?\d)?"),
     (_MEASURE, r"prf\s?[:=]?\s?\d{1,2}(?:[.,]\d{1,2})?\s?k|mix\s?\d{1,3}/\d{1,3}"),

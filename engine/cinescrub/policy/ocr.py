@@ -17,6 +17,7 @@ __all__ = [
     "edits",
     "fold",
     "glyphs",
+    "lacks_one",
     "pieces",
     "restore_digits",
     "shape",
@@ -130,6 +131,11 @@ def edits(a: str, b: str, limit: int) -> bool:
         if min(row) > limit:
             return False
     return row[-1] <= limit
+
+
+def lacks_one(part: str, whole: str) -> bool:
+    """Tell whether `part` is `whole` without one of its glyphs."""
+    return len(part) + 1 == len(whole) and edits(part, whole, 1)
 
 
 def substring_edits(pattern: str, text: str, limit: int) -> bool:

@@ -147,9 +147,12 @@ def _is_term(entry: str) -> bool:
 
 
 def _any_of(phrases: set[tuple[str, ...]]) -> re.Pattern[str]:
-    """Return a pattern of all phrases, longest first, that ends where a word does."""
+    """Return a pattern of all phrases, longest first, that ends where a word does.
+
+    A word may be printed short, with a point behind it: Dyn. Range.
+    """
     listed = sorted(phrases, key=lambda words: (-len(words), words))
-    spelled = (r"\s+".join(map(re.escape, words)) for words in listed)
+    spelled = (r"(?:\.\s*|\s+)".join(map(re.escape, words)) for words in listed)
     return re.compile(rf"(?:{'|'.join(spelled)})(?![^\W_])")
 
 

@@ -169,7 +169,8 @@ def is_text(
     doubted : bool
         Whether it lies over tissue, and a detector that looked as well did not find it or it is so
         large that it could be read (`LEGIBLE_PX`): speckle and colour flow have strokes of their
-        own, which one network takes for letters and the other does not.
+        own, which one network takes for letters and the other does not. Then it is text only if it
+        is plainly drawn: a script that no recogniser knows, over what gives no echo.
     settings : LineSettings
         Confidences.
     """
@@ -179,7 +180,7 @@ def is_text(
         return any(not each.confidence < settings.trace_from for each in worded)
     if worded:
         return True
-    if doubted or strokes.shape(box) is not Shape.STROKES:
+    if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
         return False
     large = min(box[2] - box[0], box[3] - box[1]) > LEGIBLE_PX
     if large and not any(

@@ -42,7 +42,8 @@ class RecognizerSettings:
     not safety."""
     turned_above: float = 1.5
     """A crop taller than this many widths is also read turned, by 90 and by 270 degrees, as text
-    along the side of a frame is; the best reading counts."""
+    along the side of a frame is; the best reading counts, but a turned one of two glyphs and more
+    before one upright."""
 
 
 def crop_boxes(xyxy: Boxes, rows: int, columns: int) -> Boxes:
@@ -114,14 +115,26 @@ class Recognizer:
 
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops, in their order."""
-        ways: list[Crop] = []
-        owner: list[int] = []
-        for i, crop in enumerate(crops):
-            turned = _turned(crop) if self._may_be_turned(crop) else ()
-            ways += (crop, *turned)
-            owner += [i] * (1 + len(turned))
-        read = self._read_ways(ways)
-        return _best_of(read, owner, len(crops))
+        upright = self._read_ways(crops)
+        high = [i for i, crop in enumerate(crops) if self._may_be_turned(crop)]
+        if not high:
+            return upright
+        turned = self._read_ways([way for i in high for way in _turned(crops[i])])
+        lying = _best_of(turned, [k // 2 for k in range(2 * len(high))], len(high))
+        texts, confidences = [*upright.texts], upright.confidences.copy()
+        for i, text, confidence in zip(high, lying.texts, lying.confidences, strict=True):
+            if confidence > confidences[i] or self._is_line(text, confidence):
+                texts[i], confidences[i] = text, confidence
+        return Transcripts(tuple(texts), confidences)
+
+    def _is_line(self, turned: str, confidence: float) -> bool:
+        """Return whether a turned reading counts whatever was read upright.
+
+        A high crop holds one glyph upright, at most, and a line that stands on its end looks like
+        one: `1`, read surely.
+        """
+        glyphs = sum(map(str.isalnum, turned))
+        return glyphs > 1 and bool(confidence >= self._settings.retry_below)
 
     def _may_be_turned(self, crop: Crop) -> bool:
         return bool(crop.shape[0] > self._settings.turned_above * crop.shape[1])

@@ -50,6 +50,13 @@ def test_a_clear_measurement_explains_a_reading_of_its_shape(clear: str, other: 
     assert reason((other, 0.6)) is not Reason.CLINICAL
 
 
+def test_a_certain_measurement_explains_a_reading_that_lacks_one_of_its_glyphs() -> None:
+    assert reason(("44m", 0.74), ("4.4cm", 0.95)) is Reason.CLINICAL
+    assert reason(("44m", 0.74), ("4.4cm", 0.8)) is Reason.PATTERN
+    assert reason(("44m", 0.95), ("4.4cm", 0.95)) is Reason.PATTERN
+    assert reason(("44m", 0.74), ("14.4cm", 0.95)) is Reason.PATTERN
+
+
 def test_a_clear_measurement_explains_no_identifier_of_the_header() -> None:
     assert reason(("20669 dB", 0.6), ("2D G 69 dB", 0.87), known="20669") is Reason.IDENTIFIER
 

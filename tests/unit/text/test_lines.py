@@ -254,11 +254,20 @@ def test_where_nothing_is_drawn_there_is_no_text() -> None:
 
 def test_what_a_detector_does_not_see_over_tissue_is_no_text_unless_it_is_read() -> None:
     frame, boxes = screen(QR=(100, 100))
+    frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), 2.0), np.uint8)  # echoes fade
     box = geometry.as_boxes([boxes["QR"]])[0]
 
     assert is_text(box, UNREAD, Strokes(frame), doubted=False)
     assert not is_text(box, UNREAD, Strokes(frame), doubted=True)
     assert is_text(box, (Reading("QR", 0.5),), Strokes(frame), doubted=True)
+
+
+def test_what_is_plainly_drawn_over_dark_ground_is_text_though_a_detector_does_not_see_it() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    cv2.putText(frame, "QR", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
+    box = geometry.as_boxes([[98, 114, 146, 146]])[0]
+
+    assert is_text(box, UNREAD, Strokes(frame), doubted=True)
 
 
 def test_a_trace_is_text_only_if_it_is_read_surely() -> None:

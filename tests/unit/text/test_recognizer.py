@@ -175,6 +175,35 @@ def test_text_along_the_side_is_read_turned_and_the_better_reading_counts(turns:
     assert read.confidences[1] == pytest.approx(read.confidences[0])
 
 
+class EndModel(MeanModel):
+    """A recogniser that reads a line standing on its end as one glyph, and surely."""
+
+    turned = 6.0
+    """How much more likely than all others together each glyph of a lying line is, as a logit."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        lines = inputs["lines"]
+        logits = np.zeros((len(lines), 4, 27), np.float32)
+        upright = lines.shape[2] <= lines.shape[1]
+        logits[:, 0, 1] = 20
+        logits[:, 2, 0 if upright else 2] = 20 if upright else self.turned
+        logits[:, [1, 3], 0] = 20
+        return logits
+
+
+def test_a_line_on_its_end_is_not_the_one_glyph_that_it_looks_like() -> None:
+    read = Recognizer(EndModel()).read([np.zeros((100, 20), np.uint8)])
+
+    assert read.texts == ("AB",)
+
+
+def test_a_glyph_is_not_the_line_that_it_hardly_looks_like() -> None:
+    model = EndModel()
+    model.turned = 0.0
+
+    assert Recognizer(model).read([np.zeros((100, 20), np.uint8)]).texts == ("A",)
+
+
 def test_a_line_that_is_wide_is_never_turned() -> None:
     model = PrintingModel()
 

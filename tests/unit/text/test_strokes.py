@@ -91,6 +91,26 @@ def test_two_bars_may_be_letters() -> None:
     assert Strokes(frame).shape(box(96, 96, 112, 114)) is Shape.STROKES
 
 
+@pytest.mark.parametrize("text", ["RB", "Né", "78", "DOE JANE"])
+@pytest.mark.parametrize("height", [12, 20, 40])
+def test_letters_of_one_level_on_plain_ground_are_plainly_drawn(text: str, height: int) -> None:
+    frame = screen()
+
+    where = write(frame, text, TextStyle(height), (200, 200, 200))
+
+    assert Strokes(frame).is_drawn(where)
+
+
+def test_echoes_one_letter_and_letters_over_tissue_are_not_plainly_drawn() -> None:
+    echoes, one, over = screen(), screen(), tissue()
+    blurred = write(echoes, "DOE JANE", TextStyle(20), (200, 200, 200))
+    echoes = np.asarray(cv2.GaussianBlur(echoes, (0, 0), 2.5), np.uint8)
+
+    assert not Strokes(echoes).is_drawn(blurred)
+    assert not Strokes(one).is_drawn(write(one, "R", TextStyle(20), (200, 200, 200)))
+    assert not Strokes(over).is_drawn(write(over, "DOE JANE", TextStyle(20), (255, 255, 255)))
+
+
 def test_a_trace_is_no_text() -> None:
     frame = screen()
     xs = np.arange(20, 300)
