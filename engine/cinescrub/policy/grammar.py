@@ -222,12 +222,12 @@ class Clinical:
         """Whether it has a clinical word that is hardly a name, or a setting.
 
         Less than emphatic: of 10,000 surnames of the US census three pass. Words of two letters
-        and bare numbers don't, which may be initials and ages; of the initials of three letters
-        that there may be, 275 of 17,576 are words.
+        and bare numbers don't, which may be initials and ages, but a word with a digit does (2D);
+        of the initials of three letters that there may be, 275 of 17,576 are words.
         """
         if self.weak:
             return False
-        words = self.strong or self.letters > _INITIALS * self.short
+        words = self.strong or self.letters > _INITIALS * self.short or self.digits
         return bool(words or self.codes or self.plain)
 
     @property

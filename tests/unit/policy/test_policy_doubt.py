@@ -77,8 +77,8 @@ def test_a_doubtful_reading_may_be_shorter_but_not_by_more_than_half() -> None:
     assert reason(("CF 72% JOHN", 0.25), ("CF 72%", 0.87)) is not Reason.CLINICAL
 
 
-@pytest.mark.parametrize("text", ["MSK", "Gen", "THI On", "OB/GYN"])
-def test_an_abbreviation_of_three_letters_stays_in_a_banner_that_two_readings_agree_on(
+@pytest.mark.parametrize("text", ["MSK", "Gen", "THI On", "OB/GYN", "2D", "A4C"])
+def test_an_abbreviation_of_three_letters_or_with_a_digit_stays_in_a_banner_that_two_readings_agree_on(
     text: str,
 ) -> None:
     assert in_banner((text, 1.0), (text, 0.95)) is Reason.CLINICAL

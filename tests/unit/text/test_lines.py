@@ -8,6 +8,7 @@ import pytest
 
 from cinescrub import geometry
 from cinescrub.policy.readings import Reading
+from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.testing.speckle import Probe, Scene, scene_frames
 from cinescrub.text.lines import echoes, filled, hidden_words, is_text, join_words, split_boxes
 from cinescrub.text.strokes import Strokes
@@ -197,6 +198,17 @@ def test_the_letters_of_a_turned_line_are_no_rows() -> None:
     box = geometry.as_boxes([[y0, COLUMNS - x1, y1, COLUMNS - x0]])
 
     assert np.array_equal(split_boxes(box, Strokes(turned)), box)
+
+
+@pytest.mark.parametrize("text", ["Carotid", "Carrot", "Mitral", "Warts"])
+def test_nor_are_narrow_letters_of_a_turned_line(text: str) -> None:
+    ink = draw_text(text, TextStyle(20, spacing_px=3, stretch=0.8))
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    frame[100 : 100 + ink.shape[0], 60 : 60 + ink.shape[1]] = ink[..., None]
+    turned = np.ascontiguousarray(np.rot90(frame))
+    box = geometry.as_boxes([[98, COLUMNS - 62 - ink.shape[1], 102 + ink.shape[0], COLUMNS - 58]])
+
+    assert len(split_boxes(box, Strokes(turned))) == 1
 
 
 def test_accents_and_dots_are_no_rows() -> None:
