@@ -78,7 +78,7 @@ def test_a_doubtful_reading_may_be_shorter_but_not_by_more_than_half() -> None:
 
 
 @pytest.mark.parametrize("text", ["MSK", "Gen", "THI On", "OB/GYN", "2D", "A4C"])
-def test_an_abbreviation_of_three_letters_or_with_a_digit_stays_in_a_banner_that_two_readings_agree_on(
+def test_a_short_word_stays_in_a_banner_that_two_readings_agree_on(
     text: str,
 ) -> None:
     assert in_banner((text, 1.0), (text, 0.95)) is Reason.CLINICAL
