@@ -124,6 +124,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"[\dfc]\s?/\s?\d\s?/\s?\d"),
     # Two settings of one decimal each: no date, age or number of anyone has two points so.
     (_CODE, rf"{_DECIMAL}(?:\s+{_DECIMAL}){{1,2}}"),
+    # The band of a transducer, with its focus: 3.5/2.7-L.
+    (_CODE, rf"{_DECIMAL}\s?/\s?{_DECIMAL}(?:\s?-\s?[a-z])?"),
     # Two signs: a scale's tick before the sign of its number.
     (_NUMBERS, r"(?:[+-]|--)?(?:0|[1-9]\d{0,2})(?:[.,]\d{1,3})?"),
     # B, H, V stand for modes. Not M and F, which are a sex.
@@ -145,8 +147,9 @@ _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
 _SPECKS: Final = " .,;:*'\"|~"
 """What is read into dust beside a number."""
-_ZERO: Final = re.compile(r"[+-]{1,2}0")
-"""A scale's zero with its tick: unlike a bare number, no age and no letter."""
+_ZERO: Final = re.compile(r"[\s.,;:*'\"|]*[+~-]{1,2}\s?0[\s.,;:*'\"|~]*")
+"""A scale's zero with its tick, which english_g2 reads as `~`: unlike a bare number, no age and no
+letter. Dust may be read around it."""
 _SCALE: Final = re.compile(r"(?:[+-]|--)?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
 
 
@@ -282,7 +285,7 @@ def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | No
 
 
 def _compose(folded: str, known: Vocabulary) -> Clinical | None:
-    if _ZERO.fullmatch(folded.strip(_SPECKS)):
+    if _ZERO.fullmatch(folded):
         return Clinical(codes=1)
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0

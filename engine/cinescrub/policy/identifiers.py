@@ -153,6 +153,8 @@ class IdentifierMatcher:
     def matches(self, text: str) -> bool:
         """Tell whether `text`, as a recogniser read it, holds an identifier of the file."""
         folded = ocr.fold(text)
+        if _SIGNED.fullmatch(folded):
+            return False
         if any(map(self._is_unlettered, _UNLETTERED.findall(folded))):
             return True
         if _SIGNS.search(folded) is None:
@@ -219,6 +221,9 @@ _DECIMAL: Final = re.compile(r"(?<![\w.,])\d{1,3}[.,]\d{1,3}(?![.,]?\w)")
 
 
 _UNLETTERED: Final = re.compile(r"(?<![\w?])(?=[\w?]*\?)(?=[\w?]*[^\W_])[^\W_?]*(?:\?[^\W_?]*)+")
+_SIGNED: Final = re.compile(r"\s*[+~-]{1,2}\s?\d{1,2}\s*")
+"""A number of a scale with its tick, which english_g2 reads as `~`. A Study ID may be `10`, which
+is on every scale and identifies nobody; an age has no sign."""
 _SIGNS: Final = re.compile(r"[|!$]")
 _AS_GLYPHS: Final = str.maketrans({"|": "l", "!": "l", "$": "s"})
 

@@ -65,6 +65,19 @@ _SHARP: Final = 0.83
 """Sharpness of letters. Measured: 0.85 to 1.0 for letters of 8 to 40 px, 0.81 and more after JPEG
 at quality 60; 0.81 at most for 80 places with echoes on dark ground that a detector took for
 text."""
+_BAR: Final = 0.8
+_THIN: Final = 0.4
+_OFF_MIDDLE: Final = 0.15
+_HANGING: Final = 0.25
+"""A cross: shares of its width that a bar fills, of its height that the bar takes at most, how far
+from the middle it lies, and the share of its ink that may be no bar."""
+_RINGING: Final = 0.15
+"""Share of the strongest ink in a box below which ink may be ringing, if strong ink is near: after
+JPEG at quality 70 a tick is followed by 0.12 of it, for a block."""
+_BLOCK_PX: Final = 8
+_FRINGE_PX: Final = 7
+"""Width of the square around strong ink in which faint ink is its fringe: of chroma at half of the
+resolution, three pixels."""
 _EDGE_PX: Final = 12
 """Height from which, and by which again, the edges of a letter are a pixel wider on both sides."""
 _HOLLOW: Final = 0.5
@@ -131,12 +144,16 @@ class Strokes:
         for levels, around in zip(self.levels, self._around(box), strict=True):
             part = _cut(levels, box)
             top = float(np.percentile(part, 99)) if part.size else 0.0
+            strong = part >= max(around.threshold, STRONG * top)
             for share in _TOP_SHARES:
                 least = max(around.threshold, share * top)
+                ink = part >= least
+                if share < STRONG and _is_fringe(ink, strong, part < _RINGING * top):
+                    continue  # of a tick after JPEG, which would bend
                 bars = []
-                for piece, area, where in _pieces(part >= least):
+                for piece, area, where in _pieces(ink):
                     found = Shape.MARK
-                    if is_long(piece) or _goes_on(levels, box, where, least):
+                    if is_long(piece) or _is_cross(piece) or _goes_on(levels, box, where, least):
                         continue
                     if bends(piece, area):
                         return Shape.STROKES
@@ -295,6 +312,37 @@ def bends(piece: Mask, area: int) -> bool:
     hull = np.zeros(piece.shape, np.uint8)
     cv2.fillConvexPoly(hull, np.asarray(cv2.convexHull(np.concatenate(outlines))), (1,))
     return bool(area < _SOLID * hull.sum())
+
+
+def _is_fringe(ink: Mask, strong: Mask, faint: Mask) -> bool:
+    """Return whether all ink is what blur and compression leave around strong ink."""
+    if not strong.any():
+        return False
+    beside, near = (
+        cv2.dilate(strong.astype(np.uint8), np.ones((width, width), np.uint8)) > 0
+        for width in (_FRINGE_PX, 2 * _BLOCK_PX + 1)
+    )
+    return not (ink & ~beside & ~(near & faint)).any()
+
+
+def _is_cross(piece: Mask) -> bool:
+    """Return whether connected ink `(h, w)` is a caliper's cross: two bars through its middle.
+
+    The end of a dotted line may hang on it. A `t` has its bar above the middle, and a foot.
+    """
+    height, width = piece.shape
+    if min(height, width) < _LEAST_PX:
+        return False
+    lying = piece.mean(axis=1) >= _BAR
+    standing = piece.mean(axis=0) >= _BAR
+    for bar in (lying, standing):
+        marked = np.flatnonzero(bar)
+        if not len(marked) or marked[-1] - marked[0] >= _THIN * len(bar):
+            return False
+        if abs(float(marked.mean()) - (len(bar) - 1) / 2) > _OFF_MIDDLE * len(bar):
+            return False
+    outside = piece & ~lying[:, None] & ~standing[None, :]
+    return bool(outside.sum() <= _HANGING * piece.sum())
 
 
 def _sharpness(levels: Levels, piece: Mask, where: tuple[int, int, int, int]) -> float:

@@ -33,7 +33,7 @@ MUST_KEEP = (
     "Freq.: 1.7 MHz/3.3 MHz", "2D G:62 DR:65", "HPen", "C 50", "P Low", "L12-3", "M5Sc-D",
     "Adult Echo", "MORISON'S POUCH", "FL 3.12 cm 22w4d", "AVA (VTI) 1.8 cm2", "C5 / M7",
     "I6cm", "HR 7Z bpm", "MI l.1", "SUBC0STAL", "Map 3 DynR 60dB", "Area 12.4 cm²", "Loop 1/2 0.8s",
-    "Dyn. Range 76", "EIA 1.45",
+    "Dyn. Range 76", "EIA 1.45", "3.5/2.7-L",
 )  # fmt: skip
 
 

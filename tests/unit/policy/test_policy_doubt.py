@@ -128,6 +128,7 @@ def test_beside_a_clear_measurement_a_name_counts() -> None:
 
 def test_a_zero_with_its_tick_is_no_initial() -> None:
     assert in_banner(("--0", 0.98), ("~-0", 0.23)) is Reason.CLINICAL
+    assert in_banner(("-0", 0.96), ("~0", 0.74)) is Reason.CLINICAL
     assert in_banner(("0", 0.98), ("O", 0.4)) is not Reason.CLINICAL
 
 

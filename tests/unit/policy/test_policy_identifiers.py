@@ -129,3 +129,10 @@ def test_what_is_no_date_has_no_forms(value: str) -> None:
 def test_ages_are_printed_with_and_without_zeros() -> None:
     assert {"045y", "45y", "45yrs"} <= printed_ages("045Y")
     assert printed_ages("old") == set()
+
+
+def test_a_number_of_a_scale_is_no_short_id() -> None:
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, "10")])
+
+    assert not any(map(matcher.matches, ("-10", "~10", "+ 10", "--10")))
+    assert all(map(matcher.matches, ("10", "ID 10", "#10")))

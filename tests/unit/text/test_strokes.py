@@ -111,6 +111,47 @@ def test_echoes_one_letter_and_letters_over_tissue_are_not_plainly_drawn() -> No
     assert not Strokes(over).is_drawn(write(over, "DOE JANE", TextStyle(20), (255, 255, 255)))
 
 
+@pytest.mark.parametrize("size", [9, 13, 21])
+def test_a_caliper_is_no_letter_though_a_dotted_line_hangs_on_it(size: int) -> None:
+    frame = screen()
+    middle, thick = 100 + size // 2, max(1, size // 8)
+    frame[100 : 100 + size, middle : middle + thick] = 255
+    frame[middle : middle + thick, 100 : 100 + size] = 255
+    frame[middle + 2, 100 + size] = frame[middle + 3, 100 + size + 1] = 255
+
+    assert Strokes(frame).shape(box(96, 96, 108 + size, 104 + size)) is Shape.MARK
+
+
+@pytest.mark.parametrize("text", ["t", "T", "4", "f", "+J", "H"])
+@pytest.mark.parametrize("height", [8, 12, 24])
+@pytest.mark.parametrize("face", ["sans", "bitmap"])
+def test_no_letter_is_a_caliper(text: str, height: int, face: str) -> None:
+    frame = screen()
+
+    where = write(frame, text, TextStyle(height, face=face), (255, 255, 255))
+
+    assert Strokes(frame).shape(where) is Shape.STROKES
+
+
+@pytest.mark.parametrize("quality", [70, 85, 95])
+def test_what_compression_leaves_around_a_tick_makes_it_no_letter(quality: int) -> None:
+    frame = screen()
+    frame[102:105, 100:109] = (255, 255, 120)
+    how = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x211111]  # 4:2:2
+    _, coded = cv2.imencode(".jpg", frame, how)
+    seen = np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+
+    assert Strokes(seen).shape(box(97, 97, 112, 110)) is Shape.MARK
+
+
+def test_dim_letters_beside_a_bright_tick_are_letters() -> None:
+    frame = screen()
+    where = write(frame, "DOE", TextStyle(12), (30, 30, 30))
+    frame[where[1] + 8 : where[1] + 11, where[0] - 24 : where[0] - 14] = 255
+
+    assert Strokes(frame).shape(where - box(28, 0, 0, 0)) is Shape.STROKES
+
+
 def test_a_trace_is_no_text() -> None:
     frame = screen()
     xs = np.arange(20, 300)
