@@ -42,8 +42,10 @@ class RecognizerSettings:
     not safety."""
     turned_above: float = 1.5
     """A crop taller than this many widths is also read turned, by 90 and by 270 degrees, as text
-    along the side of a frame is; the best reading counts, but a turned one of two glyphs and more
-    before one upright."""
+    along the side of a frame is; the best reading counts, but a turned one of `line_glyphs`
+    and more before what is read upright."""
+    line_glyphs: int = 3
+    """Echoes that are high are read as two."""
 
 
 def crop_boxes(xyxy: Boxes, rows: int, columns: int) -> Boxes:
@@ -130,11 +132,11 @@ class Recognizer:
     def _is_line(self, turned: str, confidence: float) -> bool:
         """Return whether a turned reading counts whatever was read upright.
 
-        A high crop holds one glyph upright, at most, and a line that stands on its end looks like
-        one: `1`, read surely.
+        A high crop holds one glyph upright, or two narrow ones, and a line that stands on its end
+        looks like one: `1`, read surely.
         """
         glyphs = sum(map(str.isalnum, turned))
-        return glyphs > 1 and bool(confidence >= self._settings.retry_below)
+        return glyphs >= self._settings.line_glyphs and confidence >= self._settings.retry_below
 
     def _may_be_turned(self, crop: Crop) -> bool:
         return bool(crop.shape[0] > self._settings.turned_above * crop.shape[1])

@@ -71,6 +71,8 @@ _OFF_MIDDLE: Final = 0.15
 _HANGING: Final = 0.25
 """A cross: shares of its width that a bar fills, of its height that the bar takes at most, how far
 from the middle it lies, and the share of its ink that may be no bar."""
+_PLAIN: Final = 3.0
+"""Strongest ink in thresholds from which its edges can be judged."""
 _RINGING: Final = 0.15
 """Share of the strongest ink in a box below which ink may be ringing, if strong ink is near: after
 JPEG at quality 70 a tick is followed by 0.12 of it, for a block."""
@@ -178,6 +180,8 @@ class Strokes:
         for levels, around in zip(self.levels, self._around(box), strict=True):
             part = _cut(levels, box)
             top = float(np.percentile(part, 99)) if part.size else 0.0
+            if top < _PLAIN * around.threshold:
+                continue  # of few levels every step is sharp
             least = max(around.threshold, STRONG * top)
             sharp = sum(
                 bends(piece, area)

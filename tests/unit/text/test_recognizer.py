@@ -178,29 +178,30 @@ def test_text_along_the_side_is_read_turned_and_the_better_reading_counts(turns:
 class EndModel(MeanModel):
     """A recogniser that reads a line standing on its end as one glyph, and surely."""
 
-    turned = 6.0
-    """How much more likely than all others together each glyph of a lying line is, as a logit."""
+    def __init__(self, line: str = "ABC", sure: float = 6.0) -> None:
+        super().__init__()
+        self.line = [(i, self.charset.index(glyph) + 1) for i, glyph in enumerate(line)]
+        self.sure = sure
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         lines = inputs["lines"]
         logits = np.zeros((len(lines), 4, 27), np.float32)
         upright = lines.shape[2] <= lines.shape[1]
-        logits[:, 0, 1] = 20
-        logits[:, 2, 0 if upright else 2] = 20 if upright else self.turned
-        logits[:, [1, 3], 0] = 20
+        logits[:, :, 0] = 20
+        logits[:, 0] = np.eye(27)[1] * 20
+        for step, glyph in () if upright else self.line:
+            logits[:, step] = np.eye(27)[glyph] * self.sure
         return logits
 
 
 def test_a_line_on_its_end_is_not_the_one_glyph_that_it_looks_like() -> None:
     read = Recognizer(EndModel()).read([np.zeros((100, 20), np.uint8)])
 
-    assert read.texts == ("AB",)
+    assert read.texts == ("ABC",)
 
 
-def test_a_glyph_is_not_the_line_that_it_hardly_looks_like() -> None:
-    model = EndModel()
-    model.turned = 0.0
-
+@pytest.mark.parametrize("model", [EndModel(sure=0.1), EndModel("AB")], ids=["unsure", "short"])
+def test_a_glyph_is_not_the_line_that_it_hardly_looks_like(model: EndModel) -> None:
     assert Recognizer(model).read([np.zeros((100, 20), np.uint8)]).texts == ("A",)
 
 
