@@ -94,12 +94,12 @@ def inspect_text(
 ) -> CineInspection:
     """Look at everything that is new, some of it twice."""
     info = source.info
-    ink = config.ink_rule and config.policy is not Policy.PHI_ONLY
     inspection = inspector.open(
         matcher,
         config.policy,
         vocabulary=vocabulary,
-        sector=scene.sector.hull() if ink and scene.sector.mask.any() else None,
+        sector=scene.sector.hull() if scene.sector.mask.any() else None,
+        ink_rule=config.ink_rule and config.policy is not Policy.PHI_ONLY,
         rate=info.rate,
     )
     # Enlarged looks first: what they redact needs no reading in the frames that follow.
