@@ -155,7 +155,7 @@ class CineInspection:
         self._policy = policy
         self._vocabulary = vocabulary
         self._sector = sector
-        self._ink_rule = ink_rule and sector is not None
+        self._ink_rule = ink_rule
         self._near_sector = None if sector is None else near(sector)
         self._rate = rate
         self._seen = SeenFrames()
@@ -245,16 +245,16 @@ class CineInspection:
         found = self._inspector.eyes.words(frames, Look.CHECK)
         self.frames_inspected += len(frames)
         for b, number in enumerate(numbers):
-            self._find_residual(frames[b], number, found[b])
+            self._find_residual(frames[b], number, found[b], Look.CHECK)
 
-    def check_parts(self, frame: Frame, number: int, parts: Boxes) -> None:
+    def check_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.CHECK) -> None:
         """Look at parts of one frame of the written file."""
         unknown = self._unknown(parts)
         if not len(unknown):
             return
-        found = [self._inspector.eyes.words_within(frame, p, Look.CHECK) for p in unknown]
+        found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
         self.frames_inspected += 1
-        self._find_residual(frame, number, Words.joined(found))
+        self._find_residual(frame, number, Words.joined(found), look)
 
     def _unknown(self, parts: Boxes) -> Boxes:
         """Return the parts that are not redacted as a whole already."""
@@ -297,11 +297,11 @@ class CineInspection:
         """Return whether a line may turn out to be a counter of the cine's frames or time."""
         return any(counters.has_form(reading.text) for reading in self._readings[key])
 
-    def _find_residual(self, frame: Frame, number: int, words: Words) -> None:
+    def _find_residual(self, frame: Frame, number: int, words: Words, look: Look) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame, self._held)
-        lines = self._read_words(frame, strokes, words, Look.CHECK, number)
+        lines = self._read_words(frame, strokes, words, look, number)
         decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in lines.told])
         gone = [
             i
