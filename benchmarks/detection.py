@@ -41,8 +41,8 @@ INK = 64
 """Coverage of 255 from which a pixel is ink."""
 LINE_GAP = 0.8
 """As the engine joins words to lines (`text.inspect`)."""
-DB = DbSettings(looks=(1.0,))
-PUBLISHED = DbSettings(looks=(1.0,), threshold=0.3, box_threshold=0.5)
+DB = DbSettings()
+PUBLISHED = DbSettings(threshold=0.3, box_threshold=0.5)
 """RapidOCR's."""
 SIZES = ("640x480", "320x240", "800x600", "1024x768")
 

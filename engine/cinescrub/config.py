@@ -134,12 +134,14 @@ class EngineConfig:
     """Inputs that are worked on at once; each takes memory of its own."""
     batch_frames: int = 4
     """Frames a detector batch, at most; large frames go in smaller batches (`text.detector`)."""
-    detail_frames: int = 1
-    """Frames of a cine that are also inspected enlarged, spread from the first to the last. What is
-    new in a part of a frame is always looked at enlarged as well."""
+    detail_frames: int = 0
+    """Frames of a cine that are inspected whole for small text too, spread from the first to the
+    last. The averages over time always are, and so is what is new in a part of a frame; in the
+    first frame, what the first average does not show."""
     verify_frames: int = 3
-    """Frames of the written file that are inspected again, spread likewise. All frames are
-    compared pixel for pixel with the plan, whatever this says."""
+    """Frames of the written file that are inspected again, spread likewise: the middle one whole,
+    the others where they show something else beside moving tissue. All frames are compared pixel
+    for pixel with the plan, whatever this says."""
     verify_rounds: int = 5
     """How often residual text may be added to the plan and the file written anew before it is
     quarantined."""
@@ -169,7 +171,7 @@ class EngineConfig:
             ("device_id", 0, 1024),
             ("gpu_memory_mib", 0, 2**20),
             ("batch_frames", 1, 256),
-            ("detail_frames", 1, 1024),
+            ("detail_frames", 0, 1024),
             ("verify_frames", 1, 1024),
             ("verify_rounds", 1, 16),
         ):

@@ -135,10 +135,11 @@ def _lines(boxes: Boxes) -> Boxes:
     )
 
 
-def _detected(detector: Detector) -> Callable[[Shown], _Found]:
+def _detected(detector: Detector, *scales: float) -> Callable[[Shown], _Found]:
     def look(shown: Shown) -> _Found:
-        words = detector.detect(np.ascontiguousarray(shown.frame[None]))[0]
-        return found_items(words.xyxy, shown.frame, shown.items)
+        frames = np.ascontiguousarray(shown.frame[None])
+        words = [detector.detect(frames, scale=scale)[0].xyxy for scale in scales]
+        return found_items(np.concatenate(words), shown.frame, shown.items)
 
     return look
 
@@ -153,8 +154,8 @@ def _read(recognizer: Recognizer) -> Callable[[Shown], _Found]:
 
 
 _LOOKS: Final[dict[Slot, Callable[[Model], Callable[[Shown], _Found]]]] = {
-    Slot.CRAFT: lambda model: _detected(CraftDetector(model)),
-    Slot.PPOCR_DETECTOR: lambda model: _detected(DbDetector(model)),
+    Slot.CRAFT: lambda model: _detected(CraftDetector(model), 1.0),
+    Slot.PPOCR_DETECTOR: lambda model: _detected(DbDetector(model), 1.0, 2.0),
     Slot.RECOGNIZER: lambda model: _read(Recognizer(model)),
     Slot.PPOCR_RECOGNIZER: lambda model: _read(Recognizer(model)),
 }

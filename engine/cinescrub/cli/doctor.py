@@ -128,7 +128,7 @@ def _self_test(config: EngineConfig) -> str:
         )
         truth = make_cine(spec, folder / "made.dcm")
         # The whole chain, at the least cost: one frame of each kind is looked at enlarged.
-        settings = replace(config, key_file=folder / "key", detail_frames=1, verify_frames=1)
+        settings = replace(config, key_file=folder / "key", verify_frames=1)
         engine = Engine.open(settings)
         report = engine.run(
             folder / "made.dcm",

@@ -17,7 +17,7 @@ from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
 from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
-from cinescrub.text.looks import Detector
+from cinescrub.text.looks import Detector, LookSettings, Sizes
 from cinescrub.text.memory import LookMemory, Reader, Scorer
 from cinescrub.text.recognizer import Recognizer
 
@@ -44,7 +44,12 @@ _CHECK: Final = {
     DetectorChoice.BOTH: (Slot.CRAFT, Slot.PPOCR_DETECTOR),
 }
 """Who looks at the written file: the other one; where both looked, both in another size."""
-_CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5, looks=(1.0,))
+_SIZES: Final = {
+    Slot.CRAFT: Sizes(plain=(1.0,), detail=(1.5,)),
+    Slot.PPOCR_DETECTOR: Sizes(plain=(1.0, 1.5), detail=(1.0, 2.0)),
+}
+"""Chosen by what each finds that no other does (`docs/design/008-cost.md`)."""
+_CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5)
 """The published thresholds. The low ones of the first look take tissue for text here and there, and
 in each size elsewhere: with them, a third of the real stills never passed the check."""
 
@@ -114,6 +119,7 @@ def open_inspector(
         readers,
         scorer,
         checkers=[check[slot] for slot in _CHECK[config.detector]],
+        looks=LookSettings(sizes=tuple(_SIZES[slot] for slot in _FIRST[config.detector])),
     )
 
 

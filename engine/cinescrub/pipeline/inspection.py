@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub import geometry
 from cinescrub.config import EngineConfig, InspectMode, Policy
 from cinescrub.pipeline.job import Job
 from cinescrub.pipeline.ring import CineFrames, batch_size, decoded_batches
@@ -23,6 +24,7 @@ from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.telemetry import StageTimer
 from cinescrub.text.inspect import CineInspection, Inspector, Look
 from cinescrub.text.novelty import Novelty, Survey
+from cinescrub.text.parts import differing
 from cinescrub.text.sector import Sector, find_sector
 from cinescrub.types import Boxes, Frame
 
@@ -49,8 +51,7 @@ class Scene:
             yield from ((k, None) for k in range(frames))
             return
         for number, boxes in self.novelty.looks:
-            whole = bool(((boxes[:, 2:] - boxes[:, :2]) == [columns, rows]).all(axis=1).any())
-            yield number, None if whole else boxes
+            yield number, _part(boxes, rows, columns)
 
 
 def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
@@ -94,23 +95,19 @@ def inspect_text(
 ) -> CineInspection:
     """Look at everything that is new, some of it twice."""
     info = source.info
-    ink = config.ink_rule and config.policy is not Policy.PHI_ONLY
     inspection = inspector.open(
         matcher,
         config.policy,
         vocabulary=vocabulary,
-        sector=scene.sector.hull() if ink and scene.sector.mask.any() else None,
+        sector=scene.sector.hull() if scene.sector.mask.any() else None,
+        ink_rule=config.ink_rule and config.policy is not Policy.PHI_ONLY,
         rate=info.rate,
     )
-    # Enlarged looks first: what they redact needs no reading in the frames that follow.
-    _look(
-        job,
-        source,
-        inspection,
-        [(k, None) for k in spread(info.frames, config.detail_frames)],
-        Look.DETAIL,
-        1,
-    )
+    # Detail first: what it redacts needs no reading in the frames that follow.
+    opening = _part(scene.novelty.opening, info.rows, info.columns)
+    detail = {0: None if scene.every_frame else opening}
+    detail.update({k: None for k in spread(info.frames, config.detail_frames)})
+    _look(job, source, inspection, sorted(detail.items()), Look.DETAIL, 1)
     if not scene.every_frame:
         for picture in scene.novelty.composites:
             job.token.check()
@@ -128,19 +125,63 @@ def residual_text(
 ) -> bool:
     """Look at the overlay states of the written file; return whether anything is left to redact."""
     info = written.info
-    looks = list(scene.looks(info.frames, info.rows, info.columns))
-    new_wholes = [number for number, parts in looks if parts is None]
+    looks = dict(scene.looks(info.frames, info.rows, info.columns))
+    regular = frozenset() if scene.every_frame else scene.novelty.regular
+    new_wholes = [n for n, part in looks.items() if part is None and n not in regular]
     wholes = {new_wholes[i] for i in spread(len(new_wholes), config.verify_frames)}
-    wholes |= set(spread(info.frames, config.verify_frames))
-    chosen: dict[int, Boxes | None] = {n: parts for n, parts in looks if parts is not None}
+    chosen: dict[int, Boxes | None] = {n: p for n, p in looks.items() if p is not None}
+    for number, part in _regular(job, written, scene, config.verify_frames):
+        chosen[number] = _joined(chosen.get(number, geometry.as_boxes()), part)
     chosen |= dict.fromkeys(wholes)
-    return _check(job, written, inspection, sorted(chosen.items(), key=lambda c: c[0])) > 0
+    ordered = sorted(chosen.items(), key=lambda c: c[0])
+    return _check(job, written, inspection, ordered, Look.CHECK_PART) > 0
+
+
+def _regular(
+    job: Job, written: CineFrames, scene: Scene, count: int
+) -> Iterator[tuple[int, Boxes | None]]:
+    """Yield frames spread over a written file and what to look at there.
+
+    The middle one is looked at whole, the others where they show what it does not beside moving
+    tissue: a banner that all of them show needs one look.
+    """
+    info = written.info
+    numbers = spread(info.frames, count)
+    middle = numbers[len(numbers) // 2]
+    if scene.every_frame:
+        yield from ((number, None) for number in numbers)
+        return
+    (known,) = (frame.copy() for _, frame in _frames(job, written, [middle]))
+    for number, frame in _frames(job, written, numbers):
+        if number == middle:
+            yield number, None
+        else:
+            new = differing(frame, known, scene.novelty.moving_at(number))
+            yield number, _part(new, info.rows, info.columns)
+
+
+def _frames(job: Job, written: CineFrames, numbers: list[int]) -> Iterator[tuple[int, Frame]]:
+    """Decode frames of a written file, each borrowed until the next."""
+    with decoded_batches(written, numbers, batch=1, token=job.token, timer=StageTimer()) as batches:
+        for (number,), frames in batches:
+            yield number, frames[0]
+
+
+def _joined(parts: Boxes | None, others: Boxes | None) -> Boxes | None:
+    return None if parts is None or others is None else np.concatenate([parts, others])
+
+
+def _part(boxes: Boxes, rows: int, columns: int) -> Boxes | None:
+    """Return parts of a frame as a look has them: None is the whole frame."""
+    whole = bool(((boxes[:, 2:] - boxes[:, :2]) == [columns, rows]).all(axis=1).any())
+    return None if whole else boxes
 
 
 def look_at_all(job: Job, source: CineFrames, inspection: CineInspection, scene: Scene) -> int:
     """Look at all overlay states of a file with the eyes of the check; return what is left."""
     info = source.info
-    return _check(job, source, inspection, list(scene.looks(info.frames, info.rows, info.columns)))
+    looks = list(scene.looks(info.frames, info.rows, info.columns))
+    return _check(job, source, inspection, looks, Look.CHECK)
 
 
 _Looks = list[tuple[int, Boxes | None]]
@@ -185,7 +226,9 @@ def _look_mixed(
             inspection.see_parts(frames[b], number, part, Look.DETAIL)
 
 
-def _check(job: Job, written: CineFrames, inspection: CineInspection, looks: _Looks) -> int:
+def _check(
+    job: Job, written: CineFrames, inspection: CineInspection, looks: _Looks, look_at_part: Look
+) -> int:
     """Look at frames of a written file; return how many rectangles that added."""
     parts = dict(looks)
     tell = job.told("verify", len(looks))
@@ -199,7 +242,7 @@ def _check(job: Job, written: CineFrames, inspection: CineInspection, looks: _Lo
             if part is None:
                 inspection.check(frames, [number])
             else:
-                inspection.check_parts(frames[0], number, part)
+                inspection.check_parts(frames[0], number, part, look_at_part)
             tell(done)
     return len(inspection.rectangles) - before
 

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.runtime.session import Model
-from cinescrub.text.detector import union
 from cinescrub.text.tiles import BROKEN, Tiling, boxes_by_frame
 from cinescrub.types import Frame, TextBoxes
 
@@ -22,6 +21,8 @@ __all__ = ["DbDetector", "DbSettings", "boxes_from_map"]
 
 _MAP_STRIDE = 1
 """The map has the input's resolution."""
+_MULTIPLE = 32
+"""The network halves a frame five times."""
 _SURE = 0.5
 """Mean probability that what is split needs: RapidOCR's `box_thresh`."""
 _SPLITS = (0.3, 0.5, 0.7, 0.9)
@@ -50,10 +51,6 @@ class DbSettings:
     smallest_piece_px: float = 40.0
     """What is split off a core that is too tall is noise below this, in pixels of the frame:
     without it a real breast image gave 2780 boxes instead of 47."""
-    looks: tuple[float, ...] = (1.0, 2.0)
-    """A look at a frame as it is is one at each of these enlargements, as their misses differ:
-    letters as large as a button need the first, initials over tissue the second. A look that is
-    enlarged itself is one."""
     tiling: Tiling = field(default_factory=Tiling)
     """How large frames are cut."""
 
@@ -86,18 +83,12 @@ class DbDetector:
         frames : (B, H, W, C) uint8 array
             Borrowed; C = 1 (gray) or 3 (R, G, B).
         scale : float
-            Resizing before detection; at 1 the frame is seen at each of the settings' `looks`.
-            Boxes come back in pixels of the frame.
+            Resizing before detection. Boxes come back in pixels of the frame.
 
         Returns
         -------
         list of B TextBoxes
         """
-        scales = self._settings.looks if scale == 1.0 else (scale,)
-        looks = [self._look(frames, each) for each in scales]
-        return [union(found) for found in zip(*looks, strict=True)]
-
-    def _look(self, frames: Frame, scale: float) -> list[TextBoxes]:
         settings = replace(
             self._settings,
             smallest_piece_px=self._settings.smallest_piece_px * scale**2,
@@ -108,6 +99,7 @@ class DbDetector:
             scale,
             self._settings.tiling,
             stride=_MAP_STRIDE,
+            multiple=_MULTIPLE,
             boxes_of=lambda maps: boxes_from_map(maps[..., 0], settings),
         )
 

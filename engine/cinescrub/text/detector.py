@@ -6,7 +6,6 @@ score maps become boxes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -22,6 +21,8 @@ __all__ = ["CraftDetector", "DetectorSettings", "boxes_from_maps"]
 
 _MAP_STRIDE = 2
 """The score maps have half of the input's resolution."""
+_MULTIPLE = 16
+"""The network halves a frame four times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class CraftDetector:
             scale,
             self._settings.tiling,
             stride=_MAP_STRIDE,
+            multiple=_MULTIPLE,
             boxes_of=lambda maps: boxes_from_maps(maps[..., 0], maps[..., 1], self._settings),
         )
 
@@ -128,10 +130,3 @@ def boxes_from_maps(
     reach = np.ceil(growth / 2).astype(np.int32)[:, None]
     grown = np.concatenate([boxes[:, :2] - reach, boxes[:, 2:] + reach], axis=1)
     return TextBoxes(grown.astype(np.int32), np.clip(peak[held], 0.0, 1.0))
-
-
-def union(found: Sequence[TextBoxes]) -> TextBoxes:
-    """Join what several looks at one frame found; boxes inside of another are dropped later."""
-    return TextBoxes(
-        np.concatenate([f.xyxy for f in found]), np.concatenate([f.scores for f in found])
-    )

@@ -109,6 +109,7 @@ class Inspector:
         *,
         vocabulary: Vocabulary | None = None,
         sector: npt.NDArray[np.bool_] | None = None,
+        ink_rule: bool = True,
         rate: float | None = None,
     ) -> CineInspection:
         """Begin a cine.
@@ -122,12 +123,13 @@ class Inspector:
         vocabulary : Vocabulary, optional
             Clinical terms; default: the project's own.
         sector : (H, W) bool array, optional
-            The insonified part; outside of it text-sized ink counts as text. Without it, the ink
-            rule is off.
+            The insonified part; over it detections are doubted. None: it isn't known.
+        ink_rule : bool
+            Whether outside of the sector, where one is known, text-sized ink counts as text.
         rate : float, optional
             Frames a second; without it no line is known to count the cine's time.
         """
-        return CineInspection(self, matcher, policy, vocabulary, sector, rate)
+        return CineInspection(self, matcher, policy, vocabulary, sector, ink_rule, rate)
 
 
 class CineInspection:
@@ -145,6 +147,7 @@ class CineInspection:
         policy: Policy,
         vocabulary: Vocabulary | None,
         sector: npt.NDArray[np.bool_] | None,
+        ink_rule: bool,
         rate: float | None,
     ) -> None:
         self._inspector = inspector
@@ -152,6 +155,7 @@ class CineInspection:
         self._policy = policy
         self._vocabulary = vocabulary
         self._sector = sector
+        self._ink_rule = ink_rule
         self._near_sector = None if sector is None else near(sector)
         self._rate = rate
         self._seen = SeenFrames()
@@ -241,16 +245,16 @@ class CineInspection:
         found = self._inspector.eyes.words(frames, Look.CHECK)
         self.frames_inspected += len(frames)
         for b, number in enumerate(numbers):
-            self._find_residual(frames[b], number, found[b])
+            self._find_residual(frames[b], number, found[b], Look.CHECK)
 
-    def check_parts(self, frame: Frame, number: int, parts: Boxes) -> None:
+    def check_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.CHECK) -> None:
         """Look at parts of one frame of the written file."""
         unknown = self._unknown(parts)
         if not len(unknown):
             return
-        found = [self._inspector.eyes.words_within(frame, p, Look.CHECK) for p in unknown]
+        found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
         self.frames_inspected += 1
-        self._find_residual(frame, number, Words.joined(found))
+        self._find_residual(frame, number, Words.joined(found), look)
 
     def _unknown(self, parts: Boxes) -> Boxes:
         """Return the parts that are not redacted as a whole already."""
@@ -293,11 +297,11 @@ class CineInspection:
         """Return whether a line may turn out to be a counter of the cine's frames or time."""
         return any(counters.has_form(reading.text) for reading in self._readings[key])
 
-    def _find_residual(self, frame: Frame, number: int, words: Words) -> None:
+    def _find_residual(self, frame: Frame, number: int, words: Words, look: Look) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
-        strokes = Strokes(frame)
-        lines = self._read_words(frame, strokes, words, Look.CHECK, number)
+        strokes = Strokes(frame, self._held)
+        lines = self._read_words(frame, strokes, words, look, number)
         decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in lines.told])
         gone = [
             i
@@ -322,6 +326,11 @@ class CineInspection:
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
             lines = self._read_lines(frame, pending)
+            if self._policy is Policy.ALL_TEXT and written is None:
+                # All that a detector finds goes. Not so in the check, which each fill gives other
+                # tissue to find something in, without end: there it takes text.
+                found.append(lines)
+                break
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
@@ -351,11 +360,9 @@ class CineInspection:
     ) -> npt.NDArray[np.bool_]:
         """Return which lines that were read anew are no text, and count them.
 
-        `doubted`: not every detector found a box. The policy `all-text` takes all for text.
+        `doubted`: not every detector found a box.
         """
         empty = np.zeros(len(lines.boxes), np.bool_)
-        if self._policy is Policy.ALL_TEXT:
-            return empty
         for i in lines.told:
             if not lines.fresh[i]:
                 continue
@@ -435,7 +442,7 @@ class CineInspection:
         self, frame: Frame, strokes: Strokes, lines: FrameLines, parts: Boxes | None
     ) -> FrameLines:
         """Return lines joined by those of ink outside of the sector that no detector found."""
-        if self._sector is None:
+        if self._sector is None or not self._ink_rule:
             return lines
         rows, columns = frame.shape[:2]
         known = np.concatenate([lines.boxes, self._kept.unchanged(frame)])
@@ -446,8 +453,9 @@ class CineInspection:
         if not len(ink):
             return lines
         found = self._read_lines(frame, ink)
-        empty = self._empty(found, strokes, lambda _: True)
-        return FrameLines.joined([lines, found.only(~empty)])
+        if self._policy is not Policy.ALL_TEXT:
+            found = found.only(~self._empty(found, strokes, lambda _: True))
+        return FrameLines.joined([lines, found])
 
     def _is_explained(self, frame: Frame, boxes: Boxes, number: int) -> npt.NDArray[np.bool_]:
         """Return which lines of a written frame consist of what was judged in its source."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.types import Boxes, Frame, TextBoxes
 
-__all__ = ["Detector", "Eyes", "Look", "LookSettings", "Words"]
+__all__ = ["Detector", "Eyes", "Look", "LookSettings", "Sizes", "Words"]
 
 
 class Detector(Protocol):
@@ -65,20 +65,32 @@ class Look(Enum):
     """How a frame is looked at."""
 
     PLAIN = auto()
-    """Once, as it is."""
+    """For what moves and for what is large enough to be seen as it is."""
     DETAIL = auto()
-    """As it is and enlarged."""
+    """For small text too: each detector at the sizes at which it finds most."""
     CHECK = auto()
     """A frame of the written file, enlarged otherwise: only what nobody judged yet counts."""
+    CHECK_PART = auto()
+    """A part of one, at which all detectors looked for detail before: with the last of the checkers
+    alone. What the others find there is what they found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Enlargements at which a detector looks; what it finds at any of them counts."""
+
+    plain: tuple[float, ...] = (1.0,)
+    detail: tuple[float, ...] = (1.0, 1.5)
+    """An enlarged look finds 10 px words that one at the frame as it is misses, and misses some
+    that this one finds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookSettings:
     """Sizes of the looks."""
 
-    detail_scale: float = 1.5
-    """Enlargement of the second look at detail frames: it finds 10 px words that the first one
-    misses, and misses some that the first one finds, so both count."""
+    sizes: tuple[Sizes, ...] = ()
+    """Of each detector, in order; those of which nothing is said look as `Sizes` says."""
     check_scale: float = 1.25
     """Enlargement of the look at the written file: neither of the others, so that it has a chance
     to see what both of them missed."""
@@ -93,7 +105,7 @@ class LookSettings:
     looked at before."""
     context_px: int = 48
     """How much of a part is context around what is new, at its cut edges. Less than what the
-    parts are made with (`text.novelty`)."""
+    parts are made with (`text.parts`)."""
 
 
 class Eyes:
@@ -116,18 +128,27 @@ class Eyes:
         settings: LookSettings | None = None,
     ) -> None:
         self._settings = settings or LookSettings()
-        plain = [(k, detector, 1.0) for k, detector in enumerate(detectors)]
-        enlarged = [(k, each, self._settings.detail_scale) for k, each in enumerate(detectors)]
+        given = self._settings.sizes
+        sized = list(enumerate(zip(detectors, given + (Sizes(),) * len(detectors), strict=False)))
+        plain = [(k, each, scale) for k, (each, sizes) in sized for scale in sizes.plain]
+        detail = [(k, each, scale) for k, (each, sizes) in sized for scale in sizes.detail]
         check = [(k, each, self._settings.check_scale) for k, each in enumerate(checkers)]
         self._ways: Mapping[Look, list[tuple[int, Detector, float]]] = {
             Look.PLAIN: plain,
-            Look.DETAIL: plain + enlarged,
+            Look.DETAIL: detail,
             Look.CHECK: check,
+            Look.CHECK_PART: check[-1:],
+        }
+        self._finders = {
+            Look.PLAIN: len(detectors),
+            Look.DETAIL: len(detectors),
+            Look.CHECK: len(checkers),
+            Look.CHECK_PART: len(checkers),
         }
 
     def detectors(self, look: Look) -> int:
-        """Return how many detectors look."""
-        return len({finder for finder, _, _ in self._ways[look]})
+        """Return how many detectors are asked; of those that don't look none finds anything."""
+        return self._finders[look]
 
     def words(self, frames: Frame, look: Look) -> list[Words]:
         """Return the words of each frame: what any detector of the look found."""

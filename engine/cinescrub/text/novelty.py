@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cinescrub import geometry
+from cinescrub.text.parts import differing, parts_around, whole_frame
 from cinescrub.text.tilemaps import (
     TILE_PX,
     Names,
@@ -27,10 +27,12 @@ from cinescrub.text.tilemaps import (
     with_neighbours,
 )
 from cinescrub.text.watch import Averages, Watch
-from cinescrub.text.windows import find_texture, is_visible, rectangles, stands_out
+from cinescrub.text.windows import find_texture, is_visible, stands_out
 from cinescrub.types import Boxes, Frame
 
 __all__ = ["Novelty", "SeenFrames", "Survey"]
+
+_Value = TypeVar("_Value", np.uint8, np.bool_)
 
 _WINDOW: Final = 32
 """Frames that are judged together: enough for a median of each tile, few enough for a scene."""
@@ -39,11 +41,6 @@ _FEW: Final = 8
 _STATES: Final = 64
 """States of a tile and its neighbours that are remembered: a blinking text has two, the minute of
 a clock sixty."""
-_CONTEXT_PX: Final = 48
-"""What is looked at around new tiles: three heights of usual text, so that the detector sees the
-word that a letter belongs to. Not less than `LookSettings.context_px`."""
-_WHOLE_SHARE: Final = 0.5
-"""Parts that make up this share of a frame cost as much as the whole of it."""
 _WHOLE_EVERY: Final = 128
 """Besides the first and last frame, one in this many is looked at whole."""
 _LEAST_AVERAGED: Final = 3
@@ -65,13 +62,26 @@ class Novelty:
     """(H, W): where the picture moves."""
     composites: tuple[Frame, ...]
     """(H, W, C) averages over time, to be looked at besides: what stays stands out of them."""
+    opening: Boxes
+    """Parts of the first frame, as in `looks`: what it shows beside the moving picture that the
+    first average does not."""
+    regular: frozenset[int]
+    """Numbers of frames that are looked at whole, whatever is new in them: the first, the last and
+    some between."""
+    windows: tuple[tuple[int, npt.NDArray[np.bool_]], ...]
+    """Where the picture moves in the frames from a number on, ascending: (h, w) tiles."""
+
+    def moving_at(self, frame: int) -> npt.NDArray[np.bool_]:
+        """Return in which tiles (h, w) the picture moves around this frame of the cine."""
+        return next(tiles for begin, tiles in reversed(self.windows) if begin <= frame)
 
     @property
     def pixels(self) -> int:
-        """Pixels that are looked at, those of the composites among them."""
+        """Pixels that are looked at, those of the composites and the opening among them."""
+        looks = [boxes for _, boxes in self.looks] + [self.opening] * bool(self.composites)
         parts = sum(
             int((boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum())
-            for _, boxes in self.looks
+            for boxes in looks
         )
         return parts + len(self.composites) * self.moving.size
 
@@ -100,7 +110,8 @@ class SeenFrames:
 class Survey:
     """Read the frames of a cine in order, then tell what is new where.
 
-    Memory: some ten frames, 400 bytes a tile, and the looks themselves.
+    Memory: some ten frames, 400 bytes a tile, a byte a tile for each window, and the looks
+    themselves.
 
     Parameters
     ----------
@@ -123,6 +134,8 @@ class Survey:
         self._texture = np.zeros(self._tiles, np.bool_)
         self._moving = np.zeros(self._tiles, np.bool_)
         self._averages = Averages(shape)
+        self._textures: list[tuple[int, npt.NDArray[np.bool_]]] = []
+        self._first = self._now
         self._looks: dict[int, Boxes] = {}
         self._seen = 0
 
@@ -137,6 +150,8 @@ class Survey:
         self._now, self._before = self._before, self._now
         padded_to_tiles(frame, self._now)
         first = not self._seen
+        if first:
+            self._first = self._now.copy()
         cv2.absdiff(self._now, self._before, dst=self._difference)
         changed = greatest(self._difference.reshape(self._now.shape)) > 0
         changed |= first
@@ -157,14 +172,24 @@ class Survey:
             self._close_window()
             self._keep_average()
         few = self._seen <= _FEW
+        whole = whole_frame(self._rows, self._columns)
         wholes = range(self._seen) if few else _spread(self._seen)
-        looks = self._looks | dict.fromkeys(wholes, self._whole())
-        moving = np.kron(self._moving & (not few), np.ones((TILE_PX, TILE_PX), np.bool_))
-        composites = tuple(self._averages.kept) if self._seen >= _LEAST_AVERAGED else ()
+        # All is new in the first frame, and much of it stays: it is one of the regular ones.
+        new = {k for k, parts in self._looks.items() if k and np.array_equal(parts, whole)}
+        looks = self._looks | dict.fromkeys(wholes, whole)
+        windows = [(0, np.zeros_like(self._moving))] if few else self._textures
+        moving = np.logical_or.reduce([tiles for _, tiles in windows])
+        averages = self._averages.kept if self._seen >= _LEAST_AVERAGED else []
+        composites = tuple(self._cropped(average) for average in averages)
         return Novelty(
             tuple(sorted(looks.items())),
-            np.ascontiguousarray(moving[: self._rows, : self._columns]),
-            tuple(np.ascontiguousarray(c[: self._rows, : self._columns]) for c in composites),
+            self._cropped(np.kron(moving, np.ones((TILE_PX, TILE_PX), np.bool_))),
+            composites,
+            differing(self._cropped(self._first), composites[0], windows[0][1])
+            if composites
+            else whole,
+            frozenset() if few else frozenset(wholes) - new,
+            tuple(windows),
         )
 
     def _close_window(self) -> None:
@@ -179,12 +204,13 @@ class Survey:
         if texture.any():
             new |= stands_out(measures, texture)
         for k in np.flatnonzero(new.any(axis=(1, 2))):
-            self._looks[begin + int(k)] = self._parts(new[k])
+            self._looks[begin + int(k)] = parts_around(new[k], self._rows, self._columns)
         # What passed while a tile moved was not looked at, so it is no known state.
         self._names.forget(texture)
         self._known.forget(texture)
         self._texture = texture
         self._moving |= texture
+        self._textures.append((begin, texture))
         self._window = []
         left = self._frames - self._seen
         if self._averages.count >= _AVERAGED and (left >= _AVERAGED // 2 or left < 0):
@@ -213,18 +239,11 @@ class Survey:
     def _keep_average(self) -> None:
         middle = self._seen - self._averages.count // 2 - 1
         if self._averages.close(self._moving):
-            self._looks[middle] = self._whole()
+            self._looks[middle] = whole_frame(self._rows, self._columns)
 
-    def _whole(self) -> Boxes:
-        return geometry.as_boxes([[0, 0, self._columns, self._rows]])
-
-    def _parts(self, new: npt.NDArray[np.bool_]) -> Boxes:
-        """Return rectangles around new tiles of a frame, or one that is the whole of it."""
-        boxes = rectangles(new) * np.int32(TILE_PX)
-        boxes += np.array([-_CONTEXT_PX, -_CONTEXT_PX, _CONTEXT_PX, _CONTEXT_PX], np.int32)
-        boxes = _disjoint(geometry.clip(boxes, self._rows, self._columns))
-        area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum()
-        return self._whole() if area > _WHOLE_SHARE * self._rows * self._columns else boxes
+    def _cropped(self, picture: npt.NDArray[_Value]) -> npt.NDArray[_Value]:
+        """Return a picture of whole tiles cut to the frame, owned."""
+        return np.ascontiguousarray(picture[: self._rows, : self._columns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +260,3 @@ def _spread(frames: int) -> list[int]:
     """Return the frames that are looked at whole anyway, the first and the last among them."""
     count = 2 + frames // _WHOLE_EVERY
     return [int(k) for k in np.unique(np.linspace(0, frames - 1, count).astype(int))]
-
-
-def _disjoint(boxes: Boxes) -> Boxes:
-    """Join rectangles that overlap into the one around them, until none do."""
-    rest = [tuple(int(v) for v in box) for box in boxes]
-    apart: list[tuple[int, ...]] = []
-    while rest:
-        x0, y0, x1, y1 = rest.pop()
-        met = [b for b in apart if b[0] < x1 and x0 < b[2] and b[1] < y1 and y0 < b[3]]
-        if met:
-            apart = [b for b in apart if b not in met]
-            around = np.array([*met, (x0, y0, x1, y1)])
-            low, high = around[:, :2].min(axis=0), around[:, 2:].max(axis=0)
-            rest.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
-        else:
-            apart.append((x0, y0, x1, y1))
-    return geometry.as_boxes(sorted(apart, key=lambda b: (b[1], b[0])))

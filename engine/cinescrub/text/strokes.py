@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cinescrub.types import Frame
+from cinescrub.types import Boxes, Frame
 
 __all__ = ["GREATEST_PX", "STRONG", "Shape", "Strokes", "bends", "is_long", "stroke_levels"]
 
@@ -119,10 +119,18 @@ class Strokes:
     ----------
     frame : (H, W, C) uint8 array
         Borrowed for as long as this lives; C = 1 (gray) or 3 (R, G, B).
+    filled : (n, 4) int32 array, optional
+        What was redacted in it. It says nothing of what is around a box: beside a plain fill
+        tissue would pass for a plain screen, and its echoes for what is drawn on one.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, filled: Boxes | None = None) -> None:
         self._frame = frame
+        self._shown: Mask | None = None
+        if filled is not None and len(filled):
+            self._shown = np.ones(frame.shape[:2], np.bool_)
+            for x0, y0, x1, y1 in filled:
+                self._shown[y0:y1, x0:x1] = False
         self._levels: tuple[Levels, Levels] | None = None
         self._measured: dict[bytes, tuple[_Around, ...]] = {}
 
@@ -253,7 +261,9 @@ class Strokes:
         """Return the surroundings of a box in both levels: measured once, asked for many times."""
         key = box.tobytes()
         if key not in self._measured:
-            self._measured[key] = tuple(_measure(levels, box) for levels in self.levels)
+            self._measured[key] = tuple(
+                _measure(levels, box, self._shown) for levels in self.levels
+            )
         return self._measured[key]
 
 
@@ -413,14 +423,20 @@ def _cut(levels: Levels, box: npt.NDArray[np.int32]) -> Levels:
     return levels[y0:y1, x0:x1]
 
 
-def _measure(levels: Levels, box: npt.NDArray[np.int32]) -> _Around:
-    """Measure what is around a box, as far as it is high, or wide where that is less."""
+def _measure(levels: Levels, box: npt.NDArray[np.int32], shown: Mask | None) -> _Around:
+    """Measure what is around a box, as far as it is high, or wide where that is less.
+
+    Only what is `shown` counts, if any of it is.
+    """
     x0, y0, x1, y1 = (int(v) for v in box)
     reach = max(_AROUND_PX, min(x1 - x0, y1 - y0))
     left, top = max(0, x0 - reach), max(0, y0 - reach)
     wide = levels[top : y1 + reach, left : x1 + reach]
     outside = np.ones(wide.shape, np.bool_)
     outside[y0 - top : y1 - top, x0 - left : x1 - left] = False
+    if shown is not None:
+        unfilled = outside & shown[top : y1 + reach, left : x1 + reach]
+        outside = unfilled if unfilled.any() else outside
     around = wide[outside] if outside.any() else wide.ravel()
     median = float(np.median(around))
     return _Around(median, float(np.median(np.abs(around - median))))

@@ -18,8 +18,8 @@ from cinescrub.types import Frame, TextBoxes
 
 __all__ = ["BROKEN", "Tiling", "boxes_by_frame"]
 
-_SIDE_MULTIPLE = 32
-"""Sides are padded to multiples of this: both networks halve the frame up to five times."""
+_STEP_MULTIPLE = 32
+"""Tiles start at multiples of this, which any stride and halving of a network divides."""
 
 BROKEN = 2.0
 """What a score that is not a number counts as: surer than any, so that nothing hides in it."""
@@ -42,6 +42,7 @@ def boxes_by_frame(
     tiling: Tiling,
     *,
     stride: int,
+    multiple: int,
     boxes_of: Callable[[npt.NDArray[np.float32]], TextBoxes],
 ) -> list[TextBoxes]:
     """Run a detector over resized frames and return its boxes, in pixels of the frames.
@@ -58,6 +59,8 @@ def boxes_by_frame(
         How large frames are cut.
     stride : int
         Pixels of the input to one of the map.
+    multiple : int
+        Of which the network's sides have to be one.
     boxes_of : callable
         Turns the maps of one frame `(h, w, maps)` into boxes in pixels of the map.
 
@@ -66,7 +69,7 @@ def boxes_by_frame(
     list of B TextBoxes
     """
     seen = resized(frames, scale)
-    maps = score_maps(model, seen, tiling, stride=stride)
+    maps = score_maps(model, seen, tiling, stride=stride, multiple=multiple)
     size, target = (seen.shape[1], seen.shape[2]), (frames.shape[1], frames.shape[2])
     return [boxes_in_frame(boxes_of(one), size, stride, target) for one in maps]
 
@@ -84,7 +87,7 @@ def resized(frames: Frame, scale: float) -> Frame:
 
 
 def score_maps(
-    model: Model, frames: Frame, tiling: Tiling, *, stride: int
+    model: Model, frames: Frame, tiling: Tiling, *, stride: int, multiple: int
 ) -> npt.NDArray[np.float32]:
     """Run a detector over frames and return its maps, assembled from tiles.
 
@@ -98,6 +101,8 @@ def score_maps(
         How large frames are cut.
     stride : int
         Pixels of the frame to a cell of the map.
+    multiple : int
+        To a multiple of this sides are padded with black.
 
     Returns
     -------
@@ -109,7 +114,8 @@ def score_maps(
     whole: npt.NDArray[np.float32] | None = None
     for y in _spans(rows, tiling):
         for x in _spans(columns, tiling):
-            tile = np.zeros((batch, _round_up(y.length), _round_up(x.length), channels), np.uint8)
+            sides = (_round_up(span.length, multiple) for span in (y, x))
+            tile = np.zeros((batch, *sides, channels), np.uint8)
             part = frames[:, y.start : y.start + y.length, x.start : x.start + x.length]
             tile[:, : part.shape[1], : part.shape[2]] = part
             maps = model.run({name: tile})
@@ -175,7 +181,7 @@ def _spans(length: int, tiling: Tiling) -> list[_Span]:
     if length <= tile:
         return [_Span(0, length, 0, 0)]
     count = math.ceil((length - overlap) / (tile - overlap))
-    step = math.ceil((length - overlap) / count / _SIDE_MULTIPLE) * _SIDE_MULTIPLE
+    step = math.ceil((length - overlap) / count / _STEP_MULTIPLE) * _STEP_MULTIPLE
     spans = []
     for k in range(count):
         start = k * step
@@ -191,5 +197,5 @@ def _spans(length: int, tiling: Tiling) -> list[_Span]:
     return spans
 
 
-def _round_up(length: int) -> int:
-    return math.ceil(length / _SIDE_MULTIPLE) * _SIDE_MULTIPLE
+def _round_up(length: int, multiple: int) -> int:
+    return math.ceil(length / multiple) * multiple

@@ -12,7 +12,6 @@ from cinescrub.text.dbnet import DbDetector, DbSettings, boxes_from_map
 from cinescrub.text.tiles import Tiling
 
 _SETTINGS = DbSettings()
-_ONCE = DbSettings(looks=(1.0,))
 
 
 class BrightnessModel:
@@ -61,7 +60,7 @@ def test_nothing_is_found_in_a_dark_frame() -> None:
 def test_a_frame_is_gray_or_has_three_colours(channels: int) -> None:
     frame = np.repeat(_frame(64, 96, (20, 20, 60, 30)), channels, axis=2)
 
-    (found,) = DbDetector(BrightnessModel(), _ONCE).detect(frame[None])
+    (found,) = DbDetector(BrightnessModel()).detect(frame[None])
 
     assert len(found) == 1
 
@@ -72,7 +71,7 @@ def test_a_frame_is_gray_or_has_three_colours(channels: int) -> None:
     ids=["corner", "along the side", "along the top", "tiny"],
 )
 def test_a_box_holds_its_core_and_stays_in_the_frame(box: tuple[int, int, int, int]) -> None:
-    (found,) = DbDetector(BrightnessModel(), _ONCE).detect(_frame(64, 96, box)[None])
+    (found,) = DbDetector(BrightnessModel()).detect(_frame(64, 96, box)[None])
 
     assert len(found) == 1
     assert _holds(found.xyxy, box)
@@ -86,16 +85,6 @@ def test_each_frame_of_a_batch_has_its_own_boxes() -> None:
     found = DbDetector(BrightnessModel()).detect(np.stack([first, second]))
 
     assert [len(f) > 0 for f in found] == [True, False]
-
-
-def test_a_plain_look_is_one_at_every_enlargement_and_an_enlarged_one_is_itself() -> None:
-    model = BrightnessModel()
-    detector = DbDetector(model, DbSettings(looks=(1.0, 2.0)))
-
-    detector.detect(_frame(64, 96)[None])
-    detector.detect(_frame(64, 96)[None], scale=1.5)
-
-    assert [shape[1:3] for shape in model.inputs] == [(64, 96), (128, 192), (96, 160)]
 
 
 def test_what_is_as_tall_as_no_text_is_a_false_alarm() -> None:
@@ -139,7 +128,7 @@ def test_text_in_a_false_alarm_is_found_where_it_is_surer() -> None:
 def test_resizing_gives_boxes_in_pixels_of_the_frame(scale: float) -> None:
     box = (20, 40, 80, 60)
 
-    (found,) = DbDetector(BrightnessModel(), DbSettings(unclip=0, looks=(1.0,))).detect(
+    (found,) = DbDetector(BrightnessModel(), DbSettings(unclip=0)).detect(
         _frame(101, 127, box)[None], scale=scale
     )
 
@@ -156,8 +145,8 @@ def test_tiles_find_what_the_whole_frame_holds(rows: int, columns: int) -> None:
     boxes = [(x, y, x + 40, y + 14) for x, y in corners]
     frame = _frame(rows, columns, *boxes)
     model = BrightnessModel()
-    small = DbSettings(looks=(1.0,), tiling=Tiling(tile_px=256, overlap_px=64))
-    huge = DbSettings(looks=(1.0,), tiling=Tiling(tile_px=4096))
+    small = DbSettings(tiling=Tiling(tile_px=256, overlap_px=64))
+    huge = DbSettings(tiling=Tiling(tile_px=4096))
 
     (tiled,) = DbDetector(model, small).detect(frame[None])
     (whole,) = DbDetector(BrightnessModel(), huge).detect(frame[None])
@@ -172,7 +161,7 @@ def test_tiles_find_what_the_whole_frame_holds(rows: int, columns: int) -> None:
 def test_sides_are_padded_to_what_the_network_halves() -> None:
     model = BrightnessModel()
 
-    DbDetector(model, _ONCE).detect(_frame(33, 65)[None])
+    DbDetector(model).detect(_frame(33, 65)[None])
 
     assert model.inputs == [(1, 64, 96, 1)]
 
@@ -182,7 +171,7 @@ def test_a_map_of_broken_numbers_redacts_rather_than_hides() -> None:
         def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
             return super().run(inputs) * np.float32(np.nan)
 
-    (found,) = DbDetector(BrokenModel(), _ONCE).detect(_frame(64, 64, (10, 10, 20, 20))[None])
+    (found,) = DbDetector(BrokenModel()).detect(_frame(64, 64, (10, 10, 20, 20))[None])
 
     assert found.xyxy.tolist() == [[0, 0, 64, 64]]
 

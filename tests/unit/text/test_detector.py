@@ -115,7 +115,7 @@ def test_sides_are_padded_to_what_the_network_halves() -> None:
 
     CraftDetector(model).detect(_frame(33, 65)[None])
 
-    assert model.inputs == [(1, 64, 96, 1)]
+    assert model.inputs == [(1, 48, 80, 1)]
 
 
 def test_a_map_of_broken_numbers_redacts_rather_than_hides() -> None:

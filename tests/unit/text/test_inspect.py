@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cinescrub import geometry
 from cinescrub.config import Policy
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 from cinescrub.text.inspect import CineInspection, Inspector, Look
@@ -323,3 +324,66 @@ def test_unreadable_ink_over_noise_goes_only_where_everything_does(
     cine.settle()
 
     assert bool(len(cine.rectangles)) is bool(gone)
+
+
+class Boxed:
+    """Finds one box in every frame."""
+
+    def __init__(self, *xyxy: int) -> None:
+        self.box = np.array([xyxy], np.int32)
+
+    def detect(self, frames: npt.NDArray[np.uint8], *, scale: float = 1.0) -> list[TextBoxes]:
+        return [TextBoxes(self.box, np.ones(1, np.float32))] * len(frames)
+
+
+def _lettered_noise() -> npt.NDArray[np.uint8]:
+    """Return a frame of speckle that holds strokes like those of two letters."""
+    noise = np.random.default_rng(2).integers(0, 60, (1, 200, 300, 1)).astype(np.uint8)
+    for x in (100, 114):
+        noise[0, 90:106, x : x + 3] = noise[0, 103:106, x : x + 10] = 90
+    return noise
+
+
+def test_all_text_takes_echoes_at_first_sight_and_text_alone_in_the_check() -> None:
+    """Each fill gives tissue other places to find something in, so that a check that took
+    everything would never end."""
+    inspector = Inspector([Boxed(98, 88, 126, 108), Blind()], [Puzzled()], NoVotes())
+    seen = inspector.open(IdentifierMatcher([]), Policy.ALL_TEXT)
+    checked = inspector.open(IdentifierMatcher([]), Policy.ALL_TEXT)
+
+    seen.see(_lettered_noise(), [0])
+    checked.check(_lettered_noise(), [0])
+
+    assert len(seen.rectangles) == 1
+    assert not len(checked.rectangles)
+
+
+def test_beside_what_was_filled_tissue_is_tissue_to_the_check() -> None:
+    inspector = Inspector([Boxed(98, 88, 126, 108), Blind()], [Puzzled()], NoVotes())
+    cine = inspector.open(IdentifierMatcher([]), Policy.PHI_ONLY)
+    frame = _lettered_noise()
+    around = [(60, 60, 160, 84), (60, 112, 160, 140), (60, 84, 94, 112), (130, 84, 160, 112)]
+    for x0, y0, x1, y1 in around:
+        frame[0, y0:y1, x0:x1] = 0
+    cine._hold(geometry.as_boxes(around), geometry.as_boxes(around))
+
+    cine.check(frame, [0])
+
+    assert not cine.reasons[Reason.RESIDUAL]
+
+
+@pytest.mark.parametrize(("inside", "gone"), [(True, 0), (False, 1)])
+def test_without_the_ink_rule_too_what_one_detector_sees_over_the_sector_is_doubted(
+    inside: bool, gone: int
+) -> None:
+    frame = np.zeros((1, 200, 300, 1), np.uint8)
+    frame[0, 90:106, 100:103] = frame[0, 103:106, 100:110] = 255
+    sector = np.zeros((200, 300), np.bool_)
+    sector[80:120, 80:140] = inside
+    inspector = Inspector([Boxed(96, 86, 114, 110), Blind()], [Puzzled()], NoVotes())
+    cine = inspector.open(IdentifierMatcher([]), Policy.PHI_ONLY, sector=sector, ink_rule=False)
+
+    cine.see(frame, [0])
+    cine.settle()
+
+    assert len(cine.rectangles) == gone

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cinescrub.text.novelty import Novelty, SeenFrames, Survey
+from cinescrub.text.parts import differing
 from cinescrub.types import Frame
 
 ROWS, COLUMNS = 240, 320
@@ -288,3 +289,79 @@ def test_same_pixels_are_seen() -> None:
 
     assert seen.is_new(frame)
     assert not seen.is_new(frame.copy())
+
+
+def test_where_two_frames_of_a_cine_differ_beside_what_moves() -> None:
+    cine = speckle(40)
+    for number, frame in enumerate(cine):
+        write(frame, "GAIN 82", (8, 20))
+        write(frame, "DOE^JANE" if number < 20 else "ROE^ANNA", (8, 230))
+    novelty = survey(cine)
+
+    parts = differing(cine[0], cine[39], novelty.moving_at(0))
+
+    assert len(parts) == 1
+    x0, y0, x1, y1 = parts[0]
+    assert (x0, y1) == (0, ROWS)  # with context
+    assert x1 >= 90
+    assert 150 < y0 <= 215  # without `GAIN 82`
+    assert not len(differing(cine[0], cine[1], novelty.moving_at(0)))
+
+
+def test_what_can_not_be_seen_is_no_difference() -> None:
+    frame, _ = still(2)
+    dim = frame.copy()
+    dim[100:140, 100:200] += 3
+
+    assert not len(differing(dim, frame, np.zeros((15, 20), np.bool_)))
+
+
+def test_a_frame_that_differs_in_most_of_its_tiles_does_so_as_a_whole() -> None:
+    first, second = speckle(2)
+
+    parts = differing(first, second, np.zeros((15, 20), np.bool_))
+
+    assert parts.tolist() == [[0, 0, COLUMNS, ROWS]]
+
+
+def test_of_the_opening_only_what_the_average_does_not_show_is_new() -> None:
+    cine = speckle(40)
+    for frame in cine:
+        write(frame, "GAIN 82", (8, 20))
+    steady = survey(cine)
+    for frame in cine[:10]:
+        write(frame, "DOE^JANE", (8, 230))
+    changing = survey(cine)
+
+    assert not len(steady.opening)
+    assert len(changing.opening) == 1
+    assert changing.opening[0, 1] > 150
+
+
+def test_without_an_average_the_opening_is_the_first_frame() -> None:
+    assert survey(still(40)).opening.tolist() == [[0, 0, COLUMNS, ROWS]]
+    assert survey(speckle(1)).opening.tolist() == [[0, 0, COLUMNS, ROWS]]
+
+
+def test_each_window_tells_where_it_moves() -> None:
+    cine = speckle(40) + still(40)
+
+    novelty = survey(cine)
+
+    assert novelty.moving_at(0)[4:13, 6:18].mean() > 0.9
+    assert not novelty.moving_at(79).any()
+    assert novelty.moving[SECTOR].mean() > 0.9
+
+
+def test_frames_that_are_looked_at_anyway_are_told_from_those_that_are_new() -> None:
+    cine = still(40)
+    for frame in cine[20:]:
+        frame[:] = 255 - frame
+        for y in range(20, ROWS, 16):
+            write(frame, "WORKSHEET OF MEASUREMENTS", (4, y), (0, 0, 0))
+
+    novelty = survey(cine)
+
+    assert novelty.regular == {0, 39}
+    assert [number for number, _ in novelty.looks] == [0, 20, 39]
+    assert not survey(still(4)).regular

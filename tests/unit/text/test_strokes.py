@@ -250,3 +250,14 @@ def test_the_frame_is_not_changed() -> None:
     Strokes(frame).shape(box(0, 0, 320, 240))
 
     assert np.array_equal(frame, before)
+
+
+def test_a_fill_is_no_part_of_what_is_around_a_box() -> None:
+    frame = tissue()
+    inner = box(50, 50, 90, 70)
+    fills = np.stack([box(20, 20, 120, 47), box(20, 73, 120, 100), box(20, 47, 48, 73)])
+    for x0, y0, x1, y1 in fills:
+        frame[y0:y1, x0:x1] = 0
+
+    assert not Strokes(frame).is_textured(inner)
+    assert Strokes(frame, fills).is_textured(inner)
