@@ -55,8 +55,11 @@ class LineSettings:
     """Confidence from which even what looks like a trace is text: an ECG was read as `JJJ` with
     0.6."""
     letter_from: float = 0.9
-    """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter, and over
-    tissue two: a body mark was read as `0` with 0.81, a third of a sector as `12` with 0.64."""
+    """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter: a body mark
+    was read as `0` with 0.81."""
+    pair_from: float = 0.7
+    """And from which two are: a body mark was read as `57` with 0.43, a fifth of a frame of tissue
+    as `12` with 0.64."""
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
     echo_from: float = 0.1
@@ -179,15 +182,16 @@ def is_text(
     """
     said = [reading for reading in readings if not reading.confidence < settings.read_from]
     large = min(box[2] - box[0], box[3] - box[1]) > LEGIBLE_PX
-    sure = [one for one in said if not large or one.confidence >= settings.letter_from]
-    worded = [one for one in said if _glyphs(one) > 1 + (doubted and large and one not in sure)]
+    worded = [
+        one for one in said if _glyphs(one) > 1 + (large and one.confidence < settings.pair_from)
+    ]
     if strokes.is_trace(box):
         return any(not each.confidence < settings.trace_from for each in worded)
     if worded:
         return True
     if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
         return False
-    if large and not any(map(_glyphs, sure)):
+    if large and not any(_glyphs(one) and one.confidence >= settings.letter_from for one in said):
         return False
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(_glyphs, said))

@@ -255,6 +255,9 @@ def test_what_is_large_is_text_only_if_it_is_read() -> None:
 
     assert is_text(box, (Reading("R", 0.95),), Strokes(frame), doubted=False)
     assert not is_text(box, (Reading("0", 0.8),), Strokes(frame), doubted=False)
+    assert not is_text(box, (Reading("57", 0.6),), Strokes(frame), doubted=False)
+    assert is_text(box, (Reading("57", 0.8),), Strokes(frame), doubted=True)
+    assert is_text(box, (Reading("DOE", 0.5),), Strokes(frame), doubted=True)
 
 
 def test_where_nothing_is_drawn_there_is_no_text() -> None:
