@@ -35,6 +35,7 @@ __all__ = [
     "RedactionError",
     "RegressionError",
     "ScrubError",
+    "error_of",
     "origin_of",
 ]
 
@@ -116,6 +117,12 @@ class CancelledError(CinescrubError):
     """The run was stopped by its operator; nothing half-written is left."""
 
     exit_code = 130
+
+
+def error_of(exit_code: int) -> type[CinescrubError]:
+    """Return the class of errors that an exit code stands for; the base class where none does."""
+    kinds = CinescrubError.__subclasses__()
+    return next((kind for kind in kinds if kind.exit_code == exit_code), CinescrubError)
 
 
 def origin_of(error: BaseException) -> str:

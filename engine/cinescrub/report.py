@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cinescrub.errors import NotDicomError, error_of
+
 __all__ = ["FileReport", "Status"]
 
 
@@ -78,6 +80,21 @@ class FileReport:
     transfer_syntax_out: str | None = None
     sha256_in: str | None = None
     sha256_out: str | None = None
+
+    def require_ok(self) -> None:
+        """Return if there is an output, for callers that want an error where there is none.
+
+        Raises
+        ------
+        CinescrubError
+            The one that the input ended with: of its class by exit code, with its one line.
+        NotDicomError
+            The input was skipped.
+        """
+        if self.status is Status.SKIPPED:
+            raise NotDicomError(self.reason)
+        if self.status is not Status.OK:
+            raise error_of(self.exit_code)(self.reason)
 
     def to_json(self) -> str:
         """Return the report as one line of JSON, in ASCII: a path need not be valid UTF-8."""

@@ -6,7 +6,7 @@ they take, and what a caller knows of the patient becomes identifiers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, TypeAlias
@@ -79,6 +79,8 @@ class Redaction:
     """Which rectangles were filled in which frames."""
     report: FileReport
     """Counts by reason, lines kept and seconds, as of a file."""
+    header: Mapping[str, Any] | None = None
+    """The header that came with the frames, scrubbed; None where there was none."""
 
     @property
     def rectangles(self) -> Boxes:

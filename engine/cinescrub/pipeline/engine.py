@@ -20,8 +20,8 @@ import numpy.typing as npt
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
-from cinescrub.dicom.descriptors import NameModel
 from cinescrub.dicom.file_meta import fresh_file_meta
+from cinescrub.dicom.json_model import JsonHeader, scrubbed_json
 from cinescrub.dicom.outcome import Done
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.profiles import load_profile
@@ -32,7 +32,7 @@ from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
 from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
-from cinescrub.pipeline.assembly import open_inspector, versions_of
+from cinescrub.pipeline.assembly import name_model, open_inspector, versions_of, vocabulary_of
 from cinescrub.pipeline.job import Job, Nobody, Observer
 from cinescrub.pipeline.ledger import Ledger, fingerprint_of
 from cinescrub.pipeline.preview import Preview, structure_of
@@ -80,7 +80,7 @@ class Engine:
         self._lock = Lock()
         self._recorders: list[Recorder] = []
         self._targets: dict[Path, Targets] = {}
-        self._names = None if inspector is None else _names(inspector)
+        self._names = None if inspector is None else name_model(inspector)
 
     @classmethod
     def open(cls, config: EngineConfig | None = None) -> Self:
@@ -104,7 +104,7 @@ class Engine:
         # Before the key: without models none is made.
         inspector = open_inspector(config, memory=memory)
         pseudonyms = Pseudonyms(load_or_create_key(config.key_file))
-        vocabulary, versions = _vocabulary(config), versions_of(config)
+        vocabulary, versions = vocabulary_of(config), versions_of(config)
         state = None
         if config.state is not None:
             state = State.open(config.state, pseudonyms.derived("state"))
@@ -118,7 +118,7 @@ class Engine:
         profile = load_profile(config.profile, config.options)
         inspector = open_inspector(config) if with_models else None
         throwaway = Pseudonyms(os.urandom(32))
-        return cls(config, inspector, throwaway, profile, _vocabulary(config))
+        return cls(config, inspector, throwaway, profile, vocabulary_of(config))
 
     def keep_links(self, crosswalk: Path | None, midi_b: Path | None) -> None:
         """Record from now on what leads back from outputs to inputs; by default nothing is.
@@ -218,6 +218,7 @@ class Engine:
         frames: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]],
         *,
         identifiers: Identifiers | None = None,
+        header: Mapping[str, Any] | None = None,
         rate: float | None = None,
         token: CancelToken | None = None,
         observer: Observer | None = None,
@@ -225,8 +226,8 @@ class Engine:
         """Redact the burned-in text of frames in memory, in place.
 
         They are looked at as those of a file are, and the same is redacted as in a file with the
-        same pixels whose header says the same. There is no header, so that nothing is scrubbed, and
-        no second file: they are not compared with their source.
+        same pixels whose header says the same. There is no second file: they are not compared with
+        their source.
 
         Parameters
         ----------
@@ -235,7 +236,11 @@ class Engine:
             inside of the rectangles that are returned and nowhere else; a copy of what they cover
             is held meanwhile.
         identifiers : Identifiers, optional
-            What is known of the patient and study. Without it text is judged by its form alone.
+            What is known of the patient and study. Without it, and without a header, text is judged
+            by its form alone.
+        header : mapping, optional
+            Header of the frames, of the DICOM JSON Model (PS3.18 annex F): its identifiers join
+            those given, and it comes back scrubbed.
         rate : float, optional
             Frames a second; without it a running timer is no known counter and goes.
         token : CancelToken, optional
@@ -246,12 +251,12 @@ class Engine:
         Returns
         -------
         Redaction
-            Rectangles, in which frames they hold, and the counts of a report.
+            Rectangles, in which frames they hold, the counts of a report, the scrubbed header.
 
         Raises
         ------
         InputError
-            The frames are no such array.
+            The frames are no such array, the header is no such model, or it tells another size.
         RedactionError
             Text is still found after `verify_rounds`, or a person has to look.
         InferenceError
@@ -263,8 +268,16 @@ class Engine:
         """
         arrays = ArrayFrames.of(list(frames), rate)
         known = tuple((identifiers or Identifiers()).printed())
+        told = None if header is None else JsonHeader.of(header)
+        if told is not None:
+            told.require_size(arrays.info.rows, arrays.info.columns)
+            known += self._scrub(told, Claims()).printed
         job = Job(Path("array"), token or CancelToken(), observer or Nobody())
         plan = redact_frames(self._eyes, job, arrays, known)
+        scrubbed = None
+        if told is not None:
+            claims = Claims(True, len(plan.rectangles) > 0, pixels_verified=True)
+            scrubbed = scrubbed_json(self._scrub(told, claims))
         job.note(
             status=Status.OK,
             frames=arrays.info.frames,
@@ -272,7 +285,7 @@ class Engine:
             versions=self._versions,
             seconds=job.timer.seconds(),
         )
-        return Redaction(plan, job.report)
+        return Redaction(plan, job.report, scrubbed)
 
     def _open_ledger(self, state: State) -> Ledger:
         said = fingerprint_of(self._config, self._profile.sha256, self._versions)
@@ -395,7 +408,7 @@ class Engine:
             f"text is still found after {self._config.verify_rounds} rounds: review this file"
         )
 
-    def _scrub(self, source: Source, claims: Claims) -> ScrubOutcome:
+    def _scrub(self, source: Source | JsonHeader, claims: Claims) -> ScrubOutcome:
         return scrub(
             source.header,
             profile=self._profile,
@@ -472,15 +485,6 @@ class Engine:
                 output.commit()
         job.note(**facts)
         return True
-
-
-def _vocabulary(config: EngineConfig) -> Vocabulary | None:
-    """Return the vocabulary with the site's own terms, if it has any."""
-    return None if config.vocabulary is None else Vocabulary.with_terms(config.vocabulary)
-
-
-def _names(inspector: Inspector) -> NameModel:
-    return lambda texts: [float(score) for score in inspector.deidentifier.score(texts)]
 
 
 def _counts(outcome: ScrubOutcome) -> dict[str, int]:
