@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cinescrub.errors import NotDicomError, error_of
+from cinescrub.kinds import Url
 
 __all__ = ["FileReport", "Status"]
 
@@ -80,6 +81,15 @@ class FileReport:
     transfer_syntax_out: str | None = None
     sha256_in: str | None = None
     sha256_out: str | None = None
+    fetched_from: Url | None = None
+    """Where the input lies, if in an object store: then `source` was a copy, which is gone."""
+    uploaded_to: Url | None = None
+    """Where the output lies, if in an object store: then `output` was a copy, which is gone."""
+
+    @property
+    def origin(self) -> str:
+        """What names the input."""
+        return str(self.fetched_from or self.source)
 
     def require_ok(self) -> None:
         """Return if there is an output, for callers that want an error where there is none.
@@ -103,8 +113,8 @@ class FileReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON."""
         return {
-            "source": str(self.source),
-            "output": str(self.output) if self.output else None,
+            "source": self.origin,
+            "output": str(self.uploaded_to or self.output) if self.output else None,
             "status": self.status.value,
             "reason": self.reason,
             "resumed": self.resumed,

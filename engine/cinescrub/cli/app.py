@@ -91,7 +91,7 @@ def _common(
 @app.command()
 def run(
     inputs: Inputs,
-    out: Annotated[Path, typer.Option("--out", help="Output folder, outside of the inputs.")],
+    out: Annotated[str, typer.Option("--out", help="Output folder or URL, outside of the inputs.")],
     report: Annotated[
         Path | None,
         typer.Option("--report", help="JSON line an input; names source paths, so not in --out."),
@@ -165,6 +165,7 @@ def run(
     """
     from cinescrub.cli.run import run_inputs
     from cinescrub.config import load_config
+    from cinescrub.integrations.stores import located
 
     settings = load_config(
         config,
@@ -200,8 +201,8 @@ def run(
         ),
     )
     code = run_inputs(
-        inputs,
-        out,
+        [located(text) for text in inputs],
+        located(out),
         settings,
         report=report,
         json=json,

@@ -44,7 +44,8 @@ __all__ = [
 ]
 
 Inputs = Annotated[
-    list[Path], typer.Argument(help="Files and folders; content decides, not the suffix.")
+    list[str],
+    typer.Argument(help="Files, folders, s3:// gs:// az:// URLs; content decides, not the suffix."),
 ]
 Models = Annotated[
     Path | None, typer.Option("--models", help="Bundle folder; default: the user's cache.")

@@ -34,6 +34,15 @@ class Done:
     reason: str
     elements: int
 
+    def to_dict(self) -> dict[str, str | int]:
+        """Return it as plain values, for a report."""
+        return {
+            "tag": self.tag,
+            "action": self.action.value,
+            "reason": self.reason,
+            "elements": self.elements,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Links:

@@ -22,7 +22,6 @@ from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
 from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.json_model import JsonHeader, scrubbed_json
-from cinescrub.dicom.outcome import Done
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
@@ -350,8 +349,10 @@ class Engine:
             try:
                 known = self._eyes.inspect(job, source, outcome.printed)
                 self._write_until_clean(job, source, known, target)
+                _hand_on(job, targets)
                 targets.settle(target)
             except BaseException:
+                job.note(output=None, sha256_out=None)
                 targets.give_back(target)
                 raise
             finally:
@@ -362,7 +363,7 @@ class Engine:
         """Return whether an earlier run's output is what this one would be; then it is reported."""
         assert self._ledger is not None  # noqa: S101  # the settings ask for a state
         with job.timer.stage("resume"):
-            done = self._ledger.find(source.sha256, job.path, targets.root)
+            done = self._ledger.find(source.sha256, job.path, targets)
         if done is None or done.output is None:
             return False
         if not targets.hold(done.output, source.sha256):
@@ -471,7 +472,7 @@ class Engine:
                 "output": target.path,
                 "reason": target.note,
                 "scrubbed": _counts(outcome),
-                "header": tuple(_done(done) for done in outcome.done),
+                "header": tuple(done.to_dict() for done in outcome.done),
                 "transfer_syntax_out": syntax,
                 "fill": self._config.fill.value if len(plan.rectangles) else None,
                 "sha256_in": source.sha256,
@@ -487,14 +488,13 @@ class Engine:
         return True
 
 
+def _hand_on(job: Job, targets: Targets) -> None:
+    output, sha256 = job.report.output, job.report.sha256_out
+    if targets.delivery is None or output is None or sha256 is None:
+        return
+    with job.timer.stage("upload"):
+        targets.delivery.deliver(output, sha256)
+
+
 def _counts(outcome: ScrubOutcome) -> dict[str, int]:
     return {action.value: n for action, n in outcome.counts.items()}
-
-
-def _done(done: Done) -> dict[str, str | int]:
-    return {
-        "tag": done.tag,
-        "action": done.action.value,
-        "reason": done.reason,
-        "elements": done.elements,
-    }

@@ -20,6 +20,7 @@ from cinescrub.errors import (
     OutputError,
     origin_of,
 )
+from cinescrub.kinds import Location
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 from cinescrub.telemetry import StageTimer
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Observer(Protocol):
     """Who is told of progress. Called from the threads that run the engine, one an input."""
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Hear that an input begins."""
 
     def frames(self, stage: str, done: int, total: int) -> None:
@@ -42,7 +43,7 @@ class Observer(Protocol):
 class Nobody:
     """An observer that hears nothing."""
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Ignore it."""
 
     def frames(self, stage: str, done: int, total: int) -> None:

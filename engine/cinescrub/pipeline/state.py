@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from cinescrub.errors import ConfigError, OutputError
 
-__all__ = ["State", "Table"]
+__all__ = ["Rows", "State", "Table"]
 
 _FILE: Final = "state.sqlite3"
 _FORMAT: Final = 1
@@ -137,6 +137,23 @@ class State:
         with self._lock, _told():
             found: tuple[bytes, ...] | None = self._database.execute(query, values).fetchone()
             return found
+
+
+class Rows(Protocol):
+    """Values by keyed hash, wherever they are kept."""
+
+    @property
+    def secret(self) -> bytes:
+        """With which keys are to be hashed."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key, or None: there is none, or it is not ours."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep a value; it is safe after `flush`."""
+
+    def flush(self) -> None:
+        """Write what waits."""
 
 
 class Table:

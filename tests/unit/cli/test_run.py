@@ -18,6 +18,7 @@ import pytest
 
 from cinescrub.cli import run as run_module
 from cinescrub.cli.progress import Quiet
+from cinescrub.kinds import Location
 from cinescrub.pipeline.engine import Engine
 from cinescrub.testing.leaks import find_leaks
 from cinescrub.testing.reader import read_frames
@@ -498,8 +499,8 @@ def test_outputs_of_before_the_signal_stay_and_are_reported(
     made(tmp_path / "in" / "b.dcm", seed=6)
 
     class Second(_Signals):
-        def begins(self, source: Path) -> None:
-            if source.name == "b.dcm":
+        def begins(self, source: Location) -> None:
+            if Path(source).name == "b.dcm":
                 signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(run_module, "progress", lambda _: Second(signal.SIGINT, "none"))
