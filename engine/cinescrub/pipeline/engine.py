@@ -36,7 +36,7 @@ from cinescrub.pipeline.job import Job, Nobody, Observer
 from cinescrub.pipeline.ledger import Ledger, fingerprint_of
 from cinescrub.pipeline.preview import Preview, structure_of
 from cinescrub.pipeline.redactor import Inspected, Redactor
-from cinescrub.pipeline.state import State
+from cinescrub.pipeline.state import Rows, State
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
@@ -66,6 +66,7 @@ class Engine:
         versions: Mapping[str, str] | None = None,
         state: State | None = None,
         memory: LookMemory | None = None,
+        rows: Rows | None = None,
     ) -> None:
         self._config = config
         self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
@@ -75,20 +76,31 @@ class Engine:
         self._state = state
         self.memory = memory
         """What the models said so far, and how often that was of use; None forgets."""
-        self._ledger = None if state is None else self._open_ledger(state)
+        rows = rows if state is None else state.inputs
+        self._ledger = None if rows is None else self._open_ledger(rows)
         self._lock = Lock()
         self._recorders: list[Recorder] = []
         self._targets: dict[Path, Targets] = {}
         self._names = None if inspector is None else name_model(inspector)
 
     @classmethod
-    def open(cls, config: EngineConfig | None = None) -> Self:
+    def open(
+        cls,
+        config: EngineConfig | None = None,
+        *,
+        key: bytes | None = None,
+        rows: Rows | None = None,
+    ) -> Self:
         """Load everything a run needs.
 
         Parameters
         ----------
         config : EngineConfig, optional
             Settings; the defaults are those of `cinescrub run`.
+        key : bytes, optional
+            The site's key, where it is not to be read from `config.key_file`.
+        rows : Rows, optional
+            Where done inputs are recorded, if not in `config.state`, which is then not opened.
 
         Raises
         ------
@@ -102,14 +114,15 @@ class Engine:
         memory = LookMemory() if config.reuse else None
         # Before the key: without models none is made.
         inspector = open_inspector(config, memory=memory)
-        pseudonyms = Pseudonyms(load_or_create_key(config.key_file))
+        pseudonyms = Pseudonyms(key or load_or_create_key(config.key_file))
         vocabulary, versions = vocabulary_of(config), versions_of(config)
         state = None
-        if config.state is not None:
+        if config.state is not None and rows is None:
             state = State.open(config.state, pseudonyms.derived("state"))
             if memory is not None:
                 memory.keep_boxes(state.looks, state.looks.secret)
-        return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state, memory)
+        known = (vocabulary, versions, state, memory, rows)
+        return cls(config, inspector, pseudonyms, profile, *known)
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
@@ -145,6 +158,11 @@ class Engine:
     def config(self) -> EngineConfig:
         """The settings."""
         return self._config
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What outputs depend on besides settings and key: software, and models by their hash."""
+        return self._versions
 
     def __enter__(self) -> Self:
         return self
@@ -286,9 +304,9 @@ class Engine:
         )
         return Redaction(plan, job.report, scrubbed)
 
-    def _open_ledger(self, state: State) -> Ledger:
+    def _open_ledger(self, rows: Rows) -> Ledger:
         said = fingerprint_of(self._config, self._profile.sha256, self._versions)
-        return Ledger(state.inputs, said)
+        return Ledger(rows, said)
 
     def _targets_in(self, root: Path, source: Path) -> Targets:
         """Return the output folder, whose places stay taken while the engine is open."""
