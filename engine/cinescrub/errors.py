@@ -17,6 +17,7 @@ the standard, sizes and names of our own options.
     ├── ScrubError                  7   a rule can't be applied, an identifier survived
     ├── OutputError                 8   target not writable, disk full
     ├── RegressionError             9   `bench compare`: a figure got worse
+    ├── ClusterError               10   workers of the cluster can't be had, or are gone
     └── CancelledError            130   the operator stopped the run
 """
 
@@ -25,6 +26,7 @@ from typing import ClassVar
 __all__ = [
     "CancelledError",
     "CinescrubError",
+    "ClusterError",
     "ConfigError",
     "DuplicateError",
     "InferenceError",
@@ -111,6 +113,12 @@ class RegressionError(CinescrubError):
     """A measured figure is worse than before by more than its threshold."""
 
     exit_code = 9
+
+
+class ClusterError(CinescrubError):
+    """Workers of the cluster can't be had, differ from each other, or are gone."""
+
+    exit_code = 10
 
 
 class CancelledError(CinescrubError):

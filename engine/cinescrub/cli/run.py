@@ -6,11 +6,12 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from types import FrameType
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import typer
 
@@ -26,7 +27,10 @@ from cinescrub.pipeline.engine import Engine
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 
-__all__ = ["NO_INPUT", "cancel_on_signals", "run_inputs"]
+if TYPE_CHECKING:
+    from cinescrub.integrations.ray import Cluster
+
+__all__ = ["NO_INPUT", "ClusterFlags", "cancel_on_signals", "run_inputs"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NO_INPUT: Final = "no input found: give files or folders that hold files"
@@ -42,11 +46,14 @@ def run_inputs(
     fail_fast: bool,
     crosswalk: Path | None = None,
     midi_b: Path | None = None,
+    cluster: ClusterFlags | None = None,
 ) -> int:
     """Run the main job and return the exit code of the command.
 
     Raises
     ------
+    ClusterError
+        Workers can't be had, or none is left.
     ConfigError
         The output, report or key would lie where it must not, or the key file is not safe.
     ModelError
@@ -67,26 +74,34 @@ def run_inputs(
         crosswalk=crosswalk,
         midi_b=midi_b,
     )
+    if cluster is not None:
+        _check_cluster(config, crosswalk, midi_b)
     token = CancelToken()
     with ExitStack() as stack:
         stores = stack.enter_context(open_stores(out, inputs, resume=config.resume))
         ensure_models(config.models)
-        engine = stack.enter_context(Engine.open(config))
-        if crosswalk is not None or midi_b is not None:
-            engine.keep_links(crosswalk, midi_b)
+        if cluster is None:
+            engine = stack.enter_context(Engine.open(config))
+            if crosswalk is not None or midi_b is not None:
+                engine.keep_links(crosswalk, midi_b)
+            runner, targets, jobs = stores.around(engine), stores.targets, config.jobs
+        else:
+            workers = stack.enter_context(_joined(cluster, config, out, fetches=bool(urls)))
+            targets = replace(stores.targets, places=workers.places)
+            runner, jobs = workers, workers.jobs
         sink = stack.enter_context(_open_report(report))
-        observer = stack.enter_context(progress(config.jobs))
+        observer = stack.enter_context(progress(jobs))
         stack.enter_context(cancel_on_signals(token))
         counts: Counter[Status] = Counter()
         frames, resumed, code = 0, 0, 0
         for line in run_all(
-            stores.around(engine),
+            runner,
             chain(find_inputs(paths), objects_in(urls)),
-            stores.targets,
+            targets,
             token=token,
             observer=observer,
             fail_fast=fail_fast,
-            jobs=config.jobs,
+            jobs=jobs,
         ):
             counts[line.status] += 1
             frames += line.frames if line.status is Status.OK else 0
@@ -97,6 +112,42 @@ def run_inputs(
         raise ConfigError(NO_INPUT)
     say(_summary(counts, frames, resumed))
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFlags:
+    """What `run` is asked for, where it runs on a cluster."""
+
+    address: str
+    actors: int | None = None
+    gpus_per_actor: float = 0.0
+
+
+def _check_cluster(config: EngineConfig, crosswalk: Path | None, midi_b: Path | None) -> None:
+    if config.jobs != 1:
+        raise ConfigError("--jobs is for one machine: with --ray give --actors")
+    if crosswalk is not None or midi_b is not None:
+        raise ConfigError(
+            "--crosswalk and --midi-b-export hold what leads back to patients, which doesn't go"
+            " through a cluster: run without --ray"
+        )
+
+
+def _joined(
+    flags: ClusterFlags, config: EngineConfig, out: Location, *, fetches: bool
+) -> AbstractContextManager[Cluster]:
+    try:
+        from cinescrub.integrations.ray import open_cluster
+    except ImportError:
+        raise ConfigError("--ray needs Ray: run `pip install 'cinescrub[ray]'`") from None
+    return open_cluster(
+        config,
+        out,
+        address=flags.address,
+        actors=flags.actors,
+        gpus_per_actor=flags.gpus_per_actor,
+        fetches=fetches,
+    )
 
 
 def _write(line: FileReport, sink: IO[str] | None, *, json: bool) -> None:

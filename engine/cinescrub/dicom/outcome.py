@@ -92,6 +92,11 @@ class ScrubOutcome:
         return MappingProxyType(dict(counts))
 
     @property
+    def told(self) -> dict[str, int]:
+        """Elements by the name of the action, for a report."""
+        return {action.value: elements for action, elements in self.counts.items()}
+
+    @property
     def done(self) -> tuple[Done, ...]:
         """What was done, by tag; tags that can't be named are counted together."""
         named: Counter[tuple[str, str, str]] = Counter()

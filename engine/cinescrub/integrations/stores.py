@@ -127,7 +127,11 @@ class Stores:
 
 @contextmanager
 def open_stores(
-    out: Location, inputs: Sequence[Location], *, resume: bool = False
+    out: Location,
+    inputs: Sequence[Location],
+    *,
+    resume: bool = False,
+    fetches: bool = False,
 ) -> Iterator[Stores]:
     """Check the target of a run before any work is done, and make the spool if it needs one.
 
@@ -139,6 +143,8 @@ def open_stores(
         What is read; `out` lies in none of it.
     resume : bool
         Remove what a killed run left half-written in a folder. In a store there is nothing such.
+    fetches : bool
+        Inputs lie in stores, whether or not they are among `inputs`.
 
     Raises
     ------
@@ -152,7 +158,7 @@ def open_stores(
         _store(url)
     if isinstance(out, Path):
         targets = Targets.open(out, paths, resume=resume)
-        if len(paths) == len(inputs):
+        if len(paths) == len(inputs) and not fetches:
             yield Stores(targets)
             return
         with _private_spool() as spool:

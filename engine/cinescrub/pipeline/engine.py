@@ -21,7 +21,7 @@ from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
 from cinescrub.dicom.file_meta import fresh_file_meta
-from cinescrub.dicom.json_model import JsonHeader, scrubbed_json
+from cinescrub.dicom.json_model import JsonHeader
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
@@ -30,7 +30,7 @@ from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
-from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
+from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_cine
 from cinescrub.pipeline.assembly import name_model, open_inspector, versions_of, vocabulary_of
 from cinescrub.pipeline.job import Job, Nobody, Observer
 from cinescrub.pipeline.ledger import Ledger, fingerprint_of
@@ -121,8 +121,9 @@ class Engine:
             state = State.open(config.state, pseudonyms.derived("state"))
             if memory is not None:
                 memory.keep_boxes(state.looks, state.looks.secret)
-        known = (vocabulary, versions, state, memory, rows)
-        return cls(config, inspector, pseudonyms, profile, *known)
+        return cls(
+            config, inspector, pseudonyms, profile, vocabulary, versions, state, memory, rows
+        )
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
@@ -283,26 +284,11 @@ class Engine:
         -----
         Fail closed: when this raises, the frames are not redacted, or in part only.
         """
-        arrays = ArrayFrames.of(list(frames), rate)
-        known = tuple((identifiers or Identifiers()).printed())
-        told = None if header is None else JsonHeader.of(header)
-        if told is not None:
-            told.require_size(arrays.info.rows, arrays.info.columns)
-            known += self._scrub(told, Claims()).printed
         job = Job(Path("array"), token or CancelToken(), observer or Nobody())
-        plan = redact_frames(self._eyes, job, arrays, known)
-        scrubbed = None
-        if told is not None:
-            claims = Claims(True, len(plan.rectangles) > 0, pixels_verified=True)
-            scrubbed = scrubbed_json(self._scrub(told, claims))
-        job.note(
-            status=Status.OK,
-            frames=arrays.info.frames,
-            fill=self._config.fill.value if len(plan.rectangles) else None,
-            versions=self._versions,
-            seconds=job.timer.seconds(),
-        )
-        return Redaction(plan, job.report, scrubbed)
+        job.note(versions=self._versions)
+        arrays = ArrayFrames.of(list(frames), rate)
+        known = identifiers or Identifiers()
+        return redact_cine(self._eyes, job, arrays, known, header=header, scrub=self._scrub)
 
     def _open_ledger(self, rows: Rows) -> Ledger:
         said = fingerprint_of(self._config, self._profile.sha256, self._versions)
@@ -324,7 +310,7 @@ class Engine:
                 registry.check(source.info)
                 syntax = registry.output_syntax(source.info)
                 outcome = self._scrub(source, Claims())
-                job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
+                job.note(transfer_syntax_out=syntax, scrubbed=outcome.told)
                 if self._redactor is not None:
                     known = self._redactor.inspect(job, source, outcome.printed)
                     self._redactor.plan(job, source, known)
@@ -489,7 +475,7 @@ class Engine:
             facts: dict[str, Any] = {
                 "output": target.path,
                 "reason": target.note,
-                "scrubbed": _counts(outcome),
+                "scrubbed": outcome.told,
                 "header": tuple(done.to_dict() for done in outcome.done),
                 "transfer_syntax_out": syntax,
                 "fill": self._config.fill.value if len(plan.rectangles) else None,
@@ -512,7 +498,3 @@ def _hand_on(job: Job, targets: Targets) -> None:
         return
     with job.timer.stage("upload"):
         targets.delivery.deliver(output, sha256)
-
-
-def _counts(outcome: ScrubOutcome) -> dict[str, int]:
-    return {action.value: n for action, n in outcome.counts.items()}

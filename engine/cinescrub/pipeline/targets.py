@@ -151,6 +151,17 @@ class LocalPlaces:
         if number is not None:
             self._turns.leave(number)
 
+    def abandon(self, number: int) -> None:
+        """Free what an input took whose worker died, and let the next have their turn."""
+        self.leave(number)
+        with self._changed:
+            self._taken = {
+                path: claim
+                for path, claim in self._taken.items()
+                if claim.settled or claim.number != number
+            }
+            self._changed.notify_all()
+
     @contextmanager
     def _in_turn(self, number: int | None) -> Iterator[None]:
         if number is not None:
@@ -190,7 +201,8 @@ class Targets:
     places: Places = field(default_factory=LocalPlaces)
     delivery: Delivery | None = None
     """Where outputs go on to; None where they stay in `root`."""
-    _number: int | None = None
+    number: int | None = None
+    """Of the input that they are for (`in_turn`)."""
 
     @classmethod
     def open(cls, root: Path, inputs: list[Path], *, resume: bool = False) -> Self:
@@ -240,7 +252,7 @@ class Targets:
             A UID is missing or not one.
         """
         paths = [output_path(self.root, study_uid, series_uid, uid) for uid in uids]
-        choice = self.places.take(self._number, source.sha256, paths)
+        choice = self.places.take(self.number, source.sha256, paths)
         return Target(paths[choice], uids[choice], (None, _SHARED_UID)[choice])
 
     def hold(self, path: Path, sha256: str) -> bool:
@@ -251,7 +263,7 @@ class Targets:
         DuplicateError
             This run has met a copy, byte for byte, of its input.
         """
-        return self.places.hold(self._number, sha256, path)
+        return self.places.hold(self.number, sha256, path)
 
     def settle(self, target: Target) -> None:
         """Say that an output is there."""
@@ -270,8 +282,8 @@ class Targets:
             Its number in the run, from 0. Its place is taken after those of all lower ones; at its
             end, `leave` is to be called.
         """
-        return replace(self, _number=number)
+        return replace(self, number=number)
 
     def leave(self) -> None:
         """Say that this input takes no place, or no other, so that the next may."""
-        self.places.leave(self._number)
+        self.places.leave(self.number)
