@@ -245,7 +245,7 @@ def test_an_input_in_work_is_stopped_at_once(
     nodes: Any, config: EngineConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "long"
-    make_cine(CineSpec(seed=1, frames=600, rows=480, columns=640), path)
+    make_cine(CineSpec(seed=1, frames=120, rows=480, columns=640), path)
     token = CancelToken()
     with _joined(config, tmp_path / "out", actors=1) as cluster:
         reports = _reports(cluster, [path], tmp_path / "out", token=token)
@@ -274,20 +274,20 @@ def test_more_workers_than_there_is_room_for_are_refused(
         _run(config, [], tmp_path / "out", gpus_per_actor=0.5)
 
 
-def test_the_key_is_nowhere_in_what_ray_writes(
-    nodes: Any, config: EngineConfig, tmp_path: Path
+def test_neither_key_nor_names_are_in_what_ray_writes(
+    nodes: Any, config: EngineConfig, tmp_path: Path, marks: Path
 ) -> None:
-    paths = _cines(tmp_path / "in", "a", "b")
+    paths = _cines(tmp_path / "in", "JONES^MARY", "always-dies")
     config = replace(config, state=tmp_path / "state")
 
-    _run(config, paths, tmp_path / "out")
+    _run(config, paths, tmp_path / "out", open_engine=cluster_fakes.Deadly(marks))
 
     written = [
         path.read_bytes() for path in Path(nodes.head_node.get_session_dir_path()).rglob("*")
         if path.is_file()
     ]  # fmt: skip
     assert len(written) > 5
-    for form in (KEY, KEY.hex().encode(), repr(KEY).encode()):
+    for form in (KEY, KEY.hex().encode(), repr(KEY).encode(), b"JONES", b"MARY"):
         assert not [True for content in written if form in content]
 
 

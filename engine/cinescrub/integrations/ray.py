@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -456,6 +457,10 @@ def _connected(address: str) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    if address == "local" and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        # A new cluster listens on all interfaces and asks for a token (since Ray 2.60 by itself),
+        # which would lie in the home folder for all to read: one of this run's own instead.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     own = {
         "num_cpus": usable_cores(1 << 10),
         "include_dashboard": False,
