@@ -2,11 +2,11 @@
 
     python benchmarks/cluster.py --json benchmarks/results/cluster-cpu.json
 
-Made cines go through `cinescrub run` with one job, with as many jobs as there are cores, and with as
-many workers of `--ray local`; the cases take turns, `--repeat` times. *start* is the same command with
-one input that is no DICOM: loading models, and starting the cluster. *work* is the rest, and the
-speed-up that of the work. *overhead* is what an input costs besides the work on it: many inputs that
-are no DICOM, over the start, by their number. Outputs of all cases are compared byte for byte.
+Made cines go through `cinescrub run` with one job, with as many jobs as there are cores, and with
+as many workers of `--ray local`; the cases take turns, `--repeat` times. *start* is the same
+command with one input that is no DICOM: loading models, and starting the cluster. *work* is the
+rest, and the speed-up that of the work. *overhead* is what an input costs besides the work on it:
+many inputs that are no DICOM, over the start, by their number. Outputs are compared byte for byte.
 """
 
 from __future__ import annotations
