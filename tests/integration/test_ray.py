@@ -181,6 +181,19 @@ def test_a_run_whose_workers_are_all_gone_ends(
         _run(config, paths, tmp_path / "out", open_engine=cluster_fakes.Deadly(marks, last=True))
 
 
+def test_a_run_whose_desk_is_gone_ends(nodes: Any, config: EngineConfig, tmp_path: Path) -> None:
+    paths = _cines(tmp_path / "in", "a", "b", "c")
+
+    with (  # noqa: PT012  # leaving the block asks the desk too
+        pytest.raises(ClusterError, match="cluster is gone"),
+        _joined(config, tmp_path / "out") as cluster,
+    ):
+        ray.kill(cluster.places.desk)
+        list(_reports(cluster, paths, tmp_path / "out"))
+
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
 def test_the_worker_that_is_left_does_the_rest(
     nodes: Any, config: EngineConfig, tmp_path: Path, marks: Path
 ) -> None:

@@ -95,21 +95,21 @@ class _DeskPlaces:
     desk: Any
 
     def take(self, number: int | None, sha256: str, paths: Sequence[Path]) -> int:
-        choice: int = _answer(self.desk.ask.remote("take", number, sha256, list(paths)))
+        choice: int = _ask(self.desk.ask.remote("take", number, sha256, list(paths)))
         return choice
 
     def hold(self, number: int | None, sha256: str, path: Path) -> bool:
-        held: bool = _answer(self.desk.ask.remote("hold", number, sha256, path))
+        held: bool = _ask(self.desk.ask.remote("hold", number, sha256, path))
         return held
 
     def settle(self, path: Path) -> None:
-        _answer(self.desk.ask.remote("settle", path))
+        _ask(self.desk.ask.remote("settle", path))
 
     def give_back(self, path: Path) -> None:
-        _answer(self.desk.ask.remote("give_back", path))
+        _ask(self.desk.ask.remote("give_back", path))
 
     def leave(self, number: int | None) -> None:
-        _answer(self.desk.ask.remote("leave", number))
+        _ask(self.desk.ask.remote("leave", number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,14 @@ class _DeskRows:
     secret: bytes = field(repr=False)
 
     def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = _answer(self.desk.rows.remote("get", key))
+        value: bytes | None = _ask(self.desk.rows.remote("get", key))
         return value
 
     def put(self, key: bytes, value: bytes) -> None:
-        _answer(self.desk.rows.remote("put", key, value))
+        _ask(self.desk.rows.remote("put", key, value))
 
     def flush(self) -> None:
-        _answer(self.desk.rows.remote("flush"))
+        _ask(self.desk.rows.remote("flush"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,20 @@ def _answer(ref: Any) -> Any:
         raise (error.cause or ClusterError("a worker failed")) from None
 
 
+def _ask(ref: Any) -> Any:
+    """Return what the desk returns, or raise what it raises.
+
+    Raises
+    ------
+    ClusterError
+        It is gone, and with it all that the run knew.
+    """
+    try:
+        return _answer(ref)
+    except RayError:
+        raise ClusterError("the cluster is gone: run again with --resume") from None
+
+
 def _report(ref: Any) -> FileReport:
     report: FileReport = _answer(ref)
     return report
@@ -243,11 +257,12 @@ class Cluster:
         """End all workers."""
         with self._lock:
             alive, self._alive = self._alive, set()
-        closing = [worker.close.remote() for worker in alive]
-        if closing:
-            ray.wait(closing, num_returns=len(closing), timeout=_STOP_S)
-        for worker in alive:
-            ray.kill(worker)
+        with suppress(RayError):  # it is gone, and they with it
+            closing = [worker.close.remote() for worker in alive]
+            if closing:
+                ray.wait(closing, num_returns=len(closing), timeout=_STOP_S)
+            for worker in alive:
+                ray.kill(worker)
 
     def run(
         self, source: Location, out: Targets, /, *, token: CancelToken, observer: Observer
@@ -284,7 +299,7 @@ class Cluster:
             self._idle.put(worker)
             return as_given(report, source, out.root)
         self._idle.put(worker)
-        _answer(self._task.desk.ask.remote("abandon", number))
+        _ask(self._task.desk.ask.remote("abandon", number))
         return FileReport(
             Path(source),
             Status.QUARANTINED,
@@ -434,8 +449,8 @@ def open_cluster(
         )
         config = everywhere(config)
         if config.state is not None:
-            secret = seal(Pseudonyms(key).derived("state"), _answer(desk.public_key.remote()))
-            _answer(desk.open_state.remote(config.state, secret))
+            secret = seal(Pseudonyms(key).derived("state"), _ask(desk.public_key.remote()))
+            _ask(desk.open_state.remote(config.state, secret))
         given = out if isinstance(out, Url) else Path(os.path.abspath(out))
         task = _Task(config, given, fetches, share.cpus, desk, open_engine)
         cluster = Cluster(task, key, share)
@@ -444,7 +459,7 @@ def open_cluster(
             yield cluster
         finally:
             cluster.close()
-            _answer(desk.close.remote())
+            _ask(desk.close.remote())
             ray.kill(desk)
 
 

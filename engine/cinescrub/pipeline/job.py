@@ -12,6 +12,7 @@ from typing import Protocol
 from cinescrub.errors import (
     CancelledError,
     CinescrubError,
+    ClusterError,
     ConfigError,
     DuplicateError,
     InputError,
@@ -97,7 +98,7 @@ def _ending(error: Exception) -> dict[str, object]:
     if isinstance(error, NotDicomError | DuplicateError):
         return {"status": Status.SKIPPED, "reason": error.message}
     if isinstance(error, CinescrubError):
-        surroundings = isinstance(error, ConfigError | ModelError | OutputError)
+        surroundings = isinstance(error, ClusterError | ConfigError | ModelError | OutputError)
         return {
             "status": Status.FAILED if surroundings else Status.QUARANTINED,
             "reason": error.message,
