@@ -136,6 +136,19 @@ def test_paths_are_told_as_they_were_given(
     assert report.output.is_file()
 
 
+def test_workers_with_spools_of_their_own_share_the_places_in_the_store(
+    nodes: Any, config: EngineConfig, tmp_path: Path
+) -> None:
+    with _joined(config, tmp_path / "out") as cluster:
+        one, other = (replace(cluster.places, root=tmp_path / name) for name in ("a", "b"))
+        first = one.take(0, "x", [tmp_path / "a" / "1.dcm", tmp_path / "a" / "2.dcm"])
+        one.settle(tmp_path / "a" / "1.dcm")
+
+        second = other.take(1, "y", [tmp_path / "b" / "1.dcm", tmp_path / "b" / "2.dcm"])
+
+    assert (first, second) == (0, 1)
+
+
 def test_both_nodes_work(nodes: Any, config: EngineConfig, tmp_path: Path, marks: Path) -> None:
     with _joined(config, tmp_path / "out", open_engine=cluster_fakes.Placed(marks)) as cluster:
         assert cluster.jobs == 2

@@ -27,6 +27,7 @@ _CHARSET: Final = 0x00080005
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
 _NO_HEADER: Final = frozenset({0x0002, 0x7FE0, 0xFFFC})
 """Groups of file meta information, pixel data and padding."""
+_NO_MODEL: Final = "the metadata is not of the DICOM JSON Model (PS3.18 annex F)"
 
 
 def header_to_json(header: Dataset) -> dict[str, Any]:
@@ -94,14 +95,17 @@ class JsonHeader:
         InputError
             It is no such model. What is wrong isn't said, since it could be a value.
         """
-        with guarded("the metadata is not of the DICOM JSON Model (PS3.18 annex F)"):
+        with guarded(_NO_MODEL):
             told = Dataset.from_json(dict(model))
             for tag in [tag for tag in told.keys() if tag >> 16 in _NO_HEADER]:  # noqa: SIM118 - a Dataset iterates over elements
                 del told[tag]
             told.add_new(BaseTag(_CHARSET), "CS", "ISO_IR 192")  # text is text, whatever it was
             # As bytes and back, so that a scrub meets what it meets in a file: values as stored.
-            encoded = encoded_dataset(told, implicit=False, little=True)
-            return cls(read_dataset(BytesIO(encoded), is_implicit_VR=False, is_little_endian=True))
+            try:
+                encoded = BytesIO(encoded_dataset(told, implicit=False, little=True))
+            except ScrubError:
+                raise InputError(_NO_MODEL) from None
+            return cls(read_dataset(encoded, is_implicit_VR=False, is_little_endian=True))
 
     def require_size(self, rows: int, columns: int) -> None:
         """Refuse frames of another size: turned ones would be looked at from the side.

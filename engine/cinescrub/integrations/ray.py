@@ -5,7 +5,7 @@ input to a worker and waits. Inputs, outputs and models lie where every node fin
 same path, or in a store. What passes through Ray: paths, settings, report lines, and the key,
 sealed for the process that gets it; no pixels and no header.
 
-The only module that imports Ray.
+Ray is imported here and in `integrations.desk` only.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import os
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cinescrub.config import EngineConfig
@@ -36,13 +36,14 @@ from cinescrub.errors import (
     InputError,
 )
 from cinescrub.integrations.cluster import Sealed, Share, as_given, everywhere, seal, share_of
+from cinescrub.integrations.desk import Desk, DeskPlaces, DeskRows, answer, ask_desk
 from cinescrub.integrations.stores import open_stores
 from cinescrub.kinds import Location, Url
 from cinescrub.pipeline.assembly import shared_by
 from cinescrub.pipeline.engine import Engine
 from cinescrub.pipeline.job import Nobody, Observer
-from cinescrub.pipeline.state import State, secret_of_inputs
-from cinescrub.pipeline.targets import LocalPlaces, Targets
+from cinescrub.pipeline.state import secret_of_inputs
+from cinescrub.pipeline.targets import Targets
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken, Turns, usable_cores
 
@@ -61,73 +62,6 @@ _STOP_S: Final = 60.0
 """For an input in work to clean up after a stop; then its worker is killed."""
 _OBJECT_STORE_BYTES: Final = 80 << 20
 """Of a cluster of our own: Ray's least, since nothing large passes through it."""
-
-
-class _Desk(Sealed):
-    """Places and state of a run, on the driver's node: all workers ask here. An actor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._places = LocalPlaces()
-        self._state: State | None = None
-
-    def open_state(self, folder: Path, sealed: bytes) -> None:
-        self._state = State.open(folder, self.opened(sealed))
-
-    def ask(self, name: str, *given: Any) -> Any:
-        """Do what `LocalPlaces` does."""
-        return getattr(self._places, name)(*given)
-
-    def rows(self, name: str, *given: Any) -> Any:
-        """Do what the state's table of inputs does."""
-        assert self._state is not None  # noqa: S101  # it was opened before workers were
-        return getattr(self._state.inputs, name)(*given)
-
-    def close(self) -> None:
-        if self._state is not None:
-            self._state.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _DeskPlaces:
-    """`pipeline.targets.Places` that are kept at the desk."""
-
-    desk: Any
-
-    def take(self, number: int | None, sha256: str, paths: Sequence[Path]) -> int:
-        choice: int = _ask(self.desk.ask.remote("take", number, sha256, list(paths)))
-        return choice
-
-    def hold(self, number: int | None, sha256: str, path: Path) -> bool:
-        held: bool = _ask(self.desk.ask.remote("hold", number, sha256, path))
-        return held
-
-    def settle(self, path: Path) -> None:
-        _ask(self.desk.ask.remote("settle", path))
-
-    def give_back(self, path: Path) -> None:
-        _ask(self.desk.ask.remote("give_back", path))
-
-    def leave(self, number: int | None) -> None:
-        _ask(self.desk.ask.remote("leave", number))
-
-
-@dataclass(frozen=True, slots=True)
-class _DeskRows:
-    """`pipeline.state.Rows` that are kept at the desk."""
-
-    desk: Any
-    secret: bytes = field(repr=False)
-
-    def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = _ask(self.desk.rows.remote("get", key))
-        return value
-
-    def put(self, key: bytes, value: bytes) -> None:
-        _ask(self.desk.rows.remote("put", key, value))
-
-    def flush(self) -> None:
-        _ask(self.desk.rows.remote("flush"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +91,14 @@ class _Worker(Sealed):
         key = self.opened(sealed)
         rows = None
         if task.config.state is not None:
-            rows = _DeskRows(task.desk, secret_of_inputs(Pseudonyms(key).derived("state")))
+            rows = DeskRows(task.desk, secret_of_inputs(Pseudonyms(key).derived("state")))
         neighbours = max(1, usable_cores(1 << 10) // task.cpus)
         config = shared_by(task.config, neighbours)
         engine = self._stack.enter_context(task.open_engine(config, key=key, rows=rows))
         stores = self._stack.enter_context(open_stores(task.out, [], fetches=task.fetches))
         self._runner = stores.around(engine)
-        self._targets = replace(stores.targets, places=_DeskPlaces(task.desk))
+        places = DeskPlaces(task.desk, stores.targets.root)
+        self._targets = replace(stores.targets, places=places)
         return dict(engine.versions)
 
     def run(self, source: Location, number: int) -> FileReport:
@@ -181,37 +116,8 @@ class _Worker(Sealed):
         self._stack.close()
 
 
-def _answer(ref: Any) -> Any:
-    """Return what an actor returns, or raise what it raises.
-
-    Raises
-    ------
-    RayError
-        It is gone, or can't be reached.
-    """
-    try:
-        return ray.get(ref)
-    except RayTaskError as error:
-        # Ray's own message holds the traceback of the other process.
-        raise (error.cause or ClusterError("a worker failed")) from None
-
-
-def _ask(ref: Any) -> Any:
-    """Return what the desk returns, or raise what it raises.
-
-    Raises
-    ------
-    ClusterError
-        It is gone, and with it all that the run knew.
-    """
-    try:
-        return _answer(ref)
-    except RayError:
-        raise ClusterError("the cluster is gone: run again with --resume") from None
-
-
 def _report(ref: Any) -> FileReport:
-    report: FileReport = _answer(ref)
+    report: FileReport = answer(ref)
     return report
 
 
@@ -231,7 +137,8 @@ class Cluster:
         self._lock = threading.Lock()
         self._alive: set[Any] = set()
         self._turns = Turns()
-        self.places = _DeskPlaces(task.desk)
+        self.places = DeskPlaces(task.desk, Path())
+        """For the driver, which only says which inputs have left."""
 
     @property
     def jobs(self) -> int:
@@ -249,8 +156,8 @@ class Cluster:
             What a worker failed with.
         """
         begun = [self._begin() for _ in range(self._share.workers)]
-        for worker in begun:
-            self._ready(worker)
+        for worker, versions in [(worker, self._load(worker)) for worker in begun]:
+            self._join(worker, versions)
             self._idle.put(worker)
 
     def close(self) -> None:
@@ -299,7 +206,7 @@ class Cluster:
             self._idle.put(worker)
             return as_given(report, source, out.root)
         self._idle.put(worker)
-        _ask(self._task.desk.ask.remote("abandon", number))
+        ask_desk(self._task.desk.ask.remote("abandon", number))
         return FileReport(
             Path(source),
             Status.QUARANTINED,
@@ -335,7 +242,7 @@ class Cluster:
             sweep(root)
         try:
             worker = self._begin()
-            self._ready(worker)
+            self._join(worker, self._load(worker))
         except CinescrubError as error:
             logger.warning("no other worker can be had: %s", type(error).__name__)
             # Those that wait for this input's place hold the workers that are left.
@@ -368,11 +275,28 @@ class Cluster:
             self._alive.add(worker)
         return worker
 
-    def _ready(self, worker: Any) -> None:
-        """Have a worker load everything, and see that it is as the others are."""
-        try:
+    def _load(self, worker: Any) -> Any:
+        """Have a worker load everything; return what will say of what versions."""
+        with self._starting(worker):
             public = ray.get(worker.public_key.remote(), timeout=_START_S)
-            versions = _answer(worker.open.remote(self._task, seal(self._key, public)))
+            return worker.open.remote(self._task, seal(self._key, public))
+
+    def _join(self, worker: Any, loading: Any) -> None:
+        """Wait until a worker has loaded everything, and see that it is as the others are."""
+        with self._starting(worker):
+            versions: dict[str, str] = answer(loading)
+            with self._lock:
+                known = self._versions = self._versions or versions
+            names = sorted(known.keys() | versions.keys())
+            differs = [name for name in names if known.get(name) != versions.get(name)]
+            if differs:
+                raise ClusterError(f"nodes differ in {', '.join(differs)}: make them the same")
+
+    @contextmanager
+    def _starting(self, worker: Any) -> Iterator[None]:
+        """Let a worker go that doesn't come to work."""
+        try:
+            yield
         except BaseException as error:
             with suppress(RayError):
                 ray.kill(worker)
@@ -380,18 +304,9 @@ class Cluster:
                 self._alive.discard(worker)
             if isinstance(error, RayError):
                 raise ClusterError(
-                    "the cluster gives no room for a worker: ask for fewer"
+                    "a worker can't be started: ask for fewer, or look after the nodes"
                 ) from None
             raise
-        with self._lock:
-            self._versions = self._versions or versions
-            differs = sorted(
-                name
-                for name in self._versions.keys() | versions.keys()
-                if self._versions.get(name) != versions.get(name)
-            )
-        if differs:
-            raise ClusterError(f"nodes differ in {', '.join(differs)}: make them the same")
 
 
 @contextmanager
@@ -438,7 +353,7 @@ def open_cluster(
         key = load_or_create_key(config.key_file)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         desk = (
-            ray.remote(_Desk)
+            ray.remote(Desk)
             .options(
                 num_cpus=0,
                 # All workers may wait for their turn at once, and what ends the waiting comes in.
@@ -449,8 +364,8 @@ def open_cluster(
         )
         config = everywhere(config)
         if config.state is not None:
-            secret = seal(Pseudonyms(key).derived("state"), _ask(desk.public_key.remote()))
-            _ask(desk.open_state.remote(config.state, secret))
+            secret = seal(Pseudonyms(key).derived("state"), ask_desk(desk.public_key.remote()))
+            ask_desk(desk.open_state.remote(config.state, secret))
         given = out if isinstance(out, Url) else Path(os.path.abspath(out))
         task = _Task(config, given, fetches, share.cpus, desk, open_engine)
         cluster = Cluster(task, key, share)
@@ -459,7 +374,7 @@ def open_cluster(
             yield cluster
         finally:
             cluster.close()
-            _ask(desk.close.remote())
+            ask_desk(desk.close.remote())
             ray.kill(desk)
 
 

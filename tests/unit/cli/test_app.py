@@ -163,7 +163,7 @@ def test_ctrl_c_before_the_work_ends_with_130(
     assert outcome.err == "cinescrub: stopped; nothing half-written is left\n"
 
 
-_ADAPTERS = {"cluster": "ray", "monai": "monai", "ray": "ray", "stores": "fsspec"}
+_ADAPTERS = {"cluster": "ray", "desk": "ray", "monai": "monai", "ray": "ray", "stores": "fsspec"}
 """Modules of integrations and the extra that each is for."""
 
 
