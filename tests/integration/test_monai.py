@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pydicom
 import pytest
 from tests.integration.conftest import KEY, make_engine
+from tests.integration.made import header, picture
 from tests.integration.resumable import fakes as open_fakes
 
 from cinescrub.bundle import Slot
@@ -418,3 +419,21 @@ def test_the_ten_lines_are_ten() -> None:
     lines = [line for line in _BLOCKS[0].splitlines() if line.strip(" )]")]
 
     assert len(lines) == 10
+
+
+def test_deep_gray_comes_as_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The fake takes all for text that the window makes bright once the text is gone.
+    monkeypatch.setattr("cinescrub.pipeline.redactor.Redactor.is_clean", lambda *_: True)
+    samples = picture().astype(np.uint16) * 16
+    path = tmp_path / "deep.dcm"
+    header(
+        "1.2.840.10008.1.2.1", 1, BitsAllocated=16, BitsStored=12, HighBit=11,
+        PixelData=samples.tobytes(),
+    ).save_as(path, enforce_file_format=True)  # fmt: skip
+
+    out = ours.DeidentifyUltrasound(EngineConfig(ink_rule=False), tmp_path / "out")(path)
+
+    (written,) = (tmp_path / "out").rglob("*.dcm")
+    assert tuple(out.shape) == (1, 1, *samples.shape)
+    assert np.array_equal(out.numpy()[0, 0], pydicom.dcmread(written).pixel_array)
+    assert int(out.max()) > 255

@@ -119,8 +119,9 @@ class DeidentifyUltrasound(Transform):
     """De-identify a cine: a path in, or an array with its metadata; a `MetaTensor` out.
 
     - **Path**: the whole engine runs, from file to file, with its checks; then the written file is
-      read. The tensor is uint8, (C, F, H, W); its metadata hold the scrubbed header (`dicom`)
-      and the report (`cinescrub`). `filename_or_obj` is the output's name.
+      read. The tensor is (C, F, H, W), uint8, of gray deeper than 8 bits the stored values; its
+      metadata hold the scrubbed header (`dicom`) and the report (`cinescrub`). `filename_or_obj`
+      is the output's name.
     - **Array**: burned-in text is redacted in a copy. The header, if the metadata have one
       (`dicom`, or elements by tag as of `PydicomReader(prune_metadata=False)`), says what to look
       for and comes back scrubbed. Shape, dtype, affine and the trace of applied operations stay;
