@@ -17,6 +17,7 @@ the standard, sizes and names of our own options.
     ├── ScrubError                  7   a rule can't be applied, an identifier survived
     ├── OutputError                 8   target not writable, disk full
     ├── RegressionError             9   `bench compare`: a figure got worse
+    ├── ClusterError               10   workers of the cluster can't be had, or are gone
     └── CancelledError            130   the operator stopped the run
 """
 
@@ -25,6 +26,7 @@ from typing import ClassVar
 __all__ = [
     "CancelledError",
     "CinescrubError",
+    "ClusterError",
     "ConfigError",
     "DuplicateError",
     "InferenceError",
@@ -35,6 +37,7 @@ __all__ = [
     "RedactionError",
     "RegressionError",
     "ScrubError",
+    "error_of",
     "origin_of",
 ]
 
@@ -112,10 +115,22 @@ class RegressionError(CinescrubError):
     exit_code = 9
 
 
+class ClusterError(CinescrubError):
+    """Workers of the cluster can't be had, differ from each other, or are gone."""
+
+    exit_code = 10
+
+
 class CancelledError(CinescrubError):
     """The run was stopped by its operator; nothing half-written is left."""
 
     exit_code = 130
+
+
+def error_of(exit_code: int) -> type[CinescrubError]:
+    """Return the class of errors that an exit code stands for; the base class where none does."""
+    kinds = CinescrubError.__subclasses__()
+    return next((kind for kind in kinds if kind.exit_code == exit_code), CinescrubError)
 
 
 def origin_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Closed sets of words that settings and contracts use.
+"""Words that settings and contracts use, closed sets of them, and what a place is.
 
 Imports nothing heavy, NumPy least of all: the command line's help lists them, and starts at once.
 """
@@ -6,8 +6,20 @@ Imports nothing heavy, NumPy least of all: the command line's help lists them, a
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
 
-__all__ = ["Fill", "PhiKind"]
+__all__ = ["Fill", "Location", "PhiKind", "Url"]
+
+
+class Url(str):
+    """Where an object lies in a store, or under which prefix many do."""
+
+    __slots__ = ()
+
+
+Location: TypeAlias = Path | Url
+"""Where an input lies or outputs go. It can hold a name: it is in reports, never in messages."""
 
 
 class PhiKind(StrEnum):

@@ -13,6 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cinescrub.errors import NotDicomError, error_of
+from cinescrub.kinds import Url
+
 __all__ = ["FileReport", "Status"]
 
 
@@ -78,6 +81,30 @@ class FileReport:
     transfer_syntax_out: str | None = None
     sha256_in: str | None = None
     sha256_out: str | None = None
+    fetched_from: Url | None = None
+    """Where the input lies, if in an object store: then `source` was a copy, which is gone."""
+    uploaded_to: Url | None = None
+    """Where the output lies, if in an object store: then `output` was a copy, which is gone."""
+
+    @property
+    def origin(self) -> str:
+        """What names the input."""
+        return str(self.fetched_from or self.source)
+
+    def require_ok(self) -> None:
+        """Return if there is an output, for callers that want an error where there is none.
+
+        Raises
+        ------
+        CinescrubError
+            The one that the input ended with: of its class by exit code, with its one line.
+        NotDicomError
+            The input was skipped.
+        """
+        if self.status is Status.SKIPPED:
+            raise NotDicomError(self.reason)
+        if self.status is not Status.OK:
+            raise error_of(self.exit_code)(self.reason)
 
     def to_json(self) -> str:
         """Return the report as one line of JSON, in ASCII: a path need not be valid UTF-8."""
@@ -86,8 +113,8 @@ class FileReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON."""
         return {
-            "source": str(self.source),
-            "output": str(self.output) if self.output else None,
+            "source": self.origin,
+            "output": str(self.uploaded_to or self.output) if self.output else None,
             "status": self.status.value,
             "reason": self.reason,
             "resumed": self.resumed,

@@ -64,7 +64,44 @@ def test_versions_agree() -> None:
     assert project["project"]["version"] == __version__
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "NOTICE", "CHANGELOG.md"])
+def test_the_citation_names_this_version() -> None:
+    cited = (_ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+    assert f"\nversion: {__version__}\n" in cited
+
+
+_THREATS = (_ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("held", sorted(set(re.findall(r"`(tests/[\w/.]+(?:::\w+)?)`", _THREATS))))
+def test_what_the_threat_model_names_is_there(held: str) -> None:
+    file, _, name = held.partition("::")
+
+    told = (_ROOT / file).read_text(encoding="utf-8")
+
+    assert f"def {name or 'test_'}" in told
+
+
+def test_every_means_in_the_threat_model_is_held_by_a_test() -> None:
+    rows = [line for line in _THREATS.splitlines() if line.startswith("| ")]
+    means = [
+        row for row in rows if row.count("|") == 4 and "---" not in row and "held by" not in row
+    ]
+
+    assert len(means) > 20
+    assert [row for row in means if "`tests/" not in row] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md")]), ids=lambda path: path.name
+)
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE", "CHANGELOG.md", "SECURITY.md"])
 def test_documents_that_ship_are_there(name: str) -> None:
     assert (_ROOT / name).stat().st_size > 100
 

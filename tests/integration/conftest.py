@@ -14,6 +14,7 @@ from cinescrub.bundle import MODEL_FILE, Contract, Origin, Slot, TensorSpec
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
+from cinescrub.kinds import Location
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport
 from cinescrub.stream import CancelToken
@@ -76,7 +77,7 @@ class Silent:
         self.stages: dict[str, tuple[int, int]] = {}
         """Frames that are done, and of how many, by stage."""
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         self.stages.clear()
 
     def frames(self, stage: str, done: int, total: int) -> None:

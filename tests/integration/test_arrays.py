@@ -303,3 +303,36 @@ def test_a_stream_opens_and_closes_an_engine_of_its_own(monkeypatch: pytest.Monk
 
     with pytest.raises(RuntimeError, match="closed"):
         opened[0].redact(np.zeros((1, 64, 64), np.uint8))
+
+
+def test_a_header_tells_whom_an_array_is_of_and_comes_back_scrubbed(tmp_path: Path) -> None:
+    path, frames = _made(tmp_path)
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    told = header.to_json_dict(suppress_invalid_tags=True)
+
+    with make_engine(_CONFIG) as engine:
+        by_file = engine.run(path, tmp_path / "out")
+        done = engine.redact(frames, header=told)
+
+    assert by_file.output is not None
+    written = pydicom.dcmread(by_file.output)
+    assert done.report.rectangles == by_file.rectangles
+    assert done.header is not None
+    again = pydicom.Dataset.from_json(dict(done.header))
+    for name in ("PatientName", "PatientID", "StudyInstanceUID", "PatientIdentityRemoved"):
+        assert again[name].value == written[name].value, name
+    assert str(header.PatientID) not in str(done.header)
+
+
+def test_without_a_header_none_comes_back() -> None:
+    with make_engine(_CONFIG) as engine:
+        assert engine.redact(np.zeros((2, 64, 96), np.uint8)).header is None
+
+
+def test_an_array_of_another_size_than_its_header_tells_is_refused(tmp_path: Path) -> None:
+    path, frames = _made(tmp_path)
+    told = pydicom.dcmread(path, stop_before_pixels=True).to_json_dict(suppress_invalid_tags=True)
+    turned = np.ascontiguousarray(np.swapaxes(frames, 1, 2))
+
+    with make_engine(_CONFIG) as engine, pytest.raises(InputError, match="upright"):
+        engine.redact(turned, header=told)

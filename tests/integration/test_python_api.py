@@ -63,10 +63,14 @@ def test_all_that_is_exported_exists_and_is_listed() -> None:
 @pytest.mark.parametrize(
     ("statement", "heavy"),
     [
-        ("import cinescrub", {"numpy", "pydicom", "cv2", "onnxruntime", "typer"}),
-        ("import cinescrub.cli.app", {"numpy", "pydicom", "cv2", "onnxruntime", "imagecodecs"}),
+        ("import cinescrub", {"numpy", "pydicom", "cv2", "onnxruntime", "typer", "torch", "monai"}),
+        (
+            "import cinescrub.cli.app",
+            {"numpy", "pydicom", "cv2", "onnxruntime", "imagecodecs", "torch", "monai"},
+        ),
+        ("import cinescrub.pipeline.engine, cinescrub.cli.run", {"torch", "monai"}),
     ],
-    ids=["package", "help"],
+    ids=["package", "help", "run"],
 )
 def test_what_starts_at_once_imports_nothing_heavy(statement: str, heavy: set[str]) -> None:
     code = f"{statement}; import sys; print(sorted({heavy!r} & set(sys.modules)))"

@@ -16,12 +16,14 @@ from cinescrub import __version__
 from cinescrub.cli import bench_commands
 from cinescrub.cli import profile as profile_commands
 from cinescrub.cli.flags import (
+    Actors,
     CleanDescriptors,
     CleanGraphics,
     CleanStructured,
     Config,
     DetectorFlag,
     FillFlag,
+    GpusPerActor,
     Inputs,
     InspectFlag,
     Jobs,
@@ -32,6 +34,7 @@ from cinescrub.cli.flags import (
     PrecisionFlag,
     ProfileFlag,
     ProviderFlag,
+    RayFlag,
     ResumeFlag,
     RetainDates,
     RetainDevice,
@@ -91,7 +94,7 @@ def _common(
 @app.command()
 def run(
     inputs: Inputs,
-    out: Annotated[Path, typer.Option("--out", help="Output folder, outside of the inputs.")],
+    out: Annotated[str, typer.Option("--out", help="Output folder or URL, outside of the inputs.")],
     report: Annotated[
         Path | None,
         typer.Option("--report", help="JSON line an input; names source paths, so not in --out."),
@@ -132,6 +135,9 @@ def run(
     ] = None,
     threads: Threads = None,
     jobs: Jobs = None,
+    ray: RayFlag = None,
+    actors: Actors = None,
+    gpus_per_actor: GpusPerActor = 0.0,
     state: StateFlag = None,
     resume: ResumeFlag = None,
     config: Config = None,
@@ -163,8 +169,9 @@ def run(
     Ends with 0 when every input has an output or was no DICOM, else with the highest exit code
     of its errors.
     """
-    from cinescrub.cli.run import run_inputs
+    from cinescrub.cli.run import ClusterFlags, run_inputs
     from cinescrub.config import load_config
+    from cinescrub.integrations.stores import located
 
     settings = load_config(
         config,
@@ -200,14 +207,15 @@ def run(
         ),
     )
     code = run_inputs(
-        inputs,
-        out,
+        [located(text) for text in inputs],
+        located(out),
         settings,
         report=report,
         json=json,
         fail_fast=fail_fast,
         crosswalk=crosswalk,
         midi_b=midi_b_export,
+        cluster=None if ray is None else ClusterFlags(ray, actors, gpus_per_actor),
     )
     raise typer.Exit(code)
 

@@ -12,6 +12,7 @@ from cinescrub.config import DetectorChoice, InspectMode, Policy, PrecisionChoic
 from cinescrub.kinds import Fill
 
 __all__ = [
+    "Actors",
     "CleanDescriptors",
     "CleanGraphics",
     "CleanStructured",
@@ -19,6 +20,7 @@ __all__ = [
     "Dates",
     "DetectorFlag",
     "FillFlag",
+    "GpusPerActor",
     "Inputs",
     "InspectFlag",
     "Jobs",
@@ -30,6 +32,7 @@ __all__ = [
     "Private",
     "ProfileFlag",
     "ProviderFlag",
+    "RayFlag",
     "ResumeFlag",
     "RetainDates",
     "RetainDevice",
@@ -44,7 +47,8 @@ __all__ = [
 ]
 
 Inputs = Annotated[
-    list[Path], typer.Argument(help="Files and folders; content decides, not the suffix.")
+    list[str],
+    typer.Argument(help="Files, folders, s3:// gs:// az:// URLs; content decides, not the suffix."),
 ]
 Models = Annotated[
     Path | None, typer.Option("--models", help="Bundle folder; default: the user's cache.")
@@ -70,6 +74,16 @@ Threads = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Inputs worked on at once; each takes memory of its own."),
+]
+RayFlag = Annotated[
+    str | None,
+    typer.Option("--ray", help="Run on the Ray cluster of this address, or of a new one: local."),
+]
+Actors = Annotated[
+    int | None, typer.Option("--actors", min=1, help="With --ray: workers; default: all cores.")
+]
+GpusPerActor = Annotated[
+    float, typer.Option("--gpus-per-actor", min=0, help="With --ray: GPUs, or a part, of each.")
 ]
 StateFlag = Annotated[
     Path | None,

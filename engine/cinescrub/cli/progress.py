@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -20,6 +19,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.text import Text
+
+from cinescrub.kinds import Location
 
 __all__ = ["Quiet", "TerminalCount", "TerminalProgress", "progress"]
 
@@ -46,7 +47,7 @@ class Quiet:
     ) -> None:
         return None
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Hear that an input begins."""
 
     def frames(self, stage: str, done: int, total: int) -> None:
@@ -96,7 +97,7 @@ class TerminalProgress(_Terminal):
         self._stage = ""
         self._shown = 0.0
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Show a new input by its number: its path can hold a name."""
         self._number += 1
         self._stage = ""
@@ -122,7 +123,7 @@ class TerminalCount(_Terminal):
         self._task = self._bar.add_task("", total=None)
         self._lock = Lock()
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Count an input; called from several threads."""
         with self._lock:
             self._number += 1

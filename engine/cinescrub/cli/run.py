@@ -6,31 +6,39 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from types import FrameType
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import typer
 
 from cinescrub.cli.models import ensure_models, say
+from cinescrub.cli.places import check_places
 from cinescrub.cli.progress import progress
 from cinescrub.config import EngineConfig
 from cinescrub.errors import CancelledError, ConfigError, OutputError
+from cinescrub.integrations.stores import objects_in, open_stores
+from cinescrub.kinds import Location, Url
 from cinescrub.pipeline.batch import find_inputs, run_all
-from cinescrub.pipeline.engine import Engine, Targets
+from cinescrub.pipeline.engine import Engine
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 
-__all__ = ["NO_INPUT", "cancel_on_signals", "run_inputs"]
+if TYPE_CHECKING:
+    from cinescrub.integrations.ray import Cluster
+
+__all__ = ["NO_INPUT", "ClusterFlags", "cancel_on_signals", "run_inputs"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NO_INPUT: Final = "no input found: give files or folders that hold files"
 
 
 def run_inputs(
-    inputs: list[Path],
-    out: Path,
+    inputs: list[Location],
+    out: Location,
     config: EngineConfig,
     *,
     report: Path | None,
@@ -38,11 +46,14 @@ def run_inputs(
     fail_fast: bool,
     crosswalk: Path | None = None,
     midi_b: Path | None = None,
+    cluster: ClusterFlags | None = None,
 ) -> int:
     """Run the main job and return the exit code of the command.
 
     Raises
     ------
+    ClusterError
+        Workers can't be had, or none is left.
     ConfigError
         The output, report or key would lie where it must not, or the key file is not safe.
     ModelError
@@ -52,29 +63,45 @@ def run_inputs(
     CancelledError
         The operator stopped the run.
     """
-    _check_places(report, config.key_file, out, inputs)
-    _check_links(crosswalk, midi_b, out, inputs)
-    _check_state(config.state, out, inputs)
+    paths = [given for given in inputs if isinstance(given, Path)]
+    urls = [given for given in inputs if isinstance(given, Url)]
+    check_places(
+        out=out if isinstance(out, Path) else None,
+        inputs=paths,
+        report=report,
+        key=config.key_file,
+        state=config.state,
+        crosswalk=crosswalk,
+        midi_b=midi_b,
+    )
+    if cluster is not None:
+        _check_cluster(config, crosswalk, midi_b)
     token = CancelToken()
     with ExitStack() as stack:
-        targets = Targets.open(out, inputs, resume=config.resume)
+        stores = stack.enter_context(open_stores(out, inputs, resume=config.resume))
         ensure_models(config.models)
-        engine = stack.enter_context(Engine.open(config))
-        if crosswalk is not None or midi_b is not None:
-            engine.keep_links(crosswalk, midi_b)
+        if cluster is None:
+            engine = stack.enter_context(Engine.open(config))
+            if crosswalk is not None or midi_b is not None:
+                engine.keep_links(crosswalk, midi_b)
+            runner, targets, jobs = stores.around(engine), stores.targets, config.jobs
+        else:
+            workers = stack.enter_context(_joined(cluster, config, out, fetches=bool(urls)))
+            targets = replace(stores.targets, places=workers.places)
+            runner, jobs = workers, workers.jobs
         sink = stack.enter_context(_open_report(report))
-        observer = stack.enter_context(progress(config.jobs))
+        observer = stack.enter_context(progress(jobs))
         stack.enter_context(cancel_on_signals(token))
         counts: Counter[Status] = Counter()
         frames, resumed, code = 0, 0, 0
         for line in run_all(
-            engine,
-            find_inputs(inputs),
+            runner,
+            chain(find_inputs(paths), objects_in(urls)),
             targets,
             token=token,
             observer=observer,
             fail_fast=fail_fast,
-            jobs=config.jobs,
+            jobs=jobs,
         ):
             counts[line.status] += 1
             frames += line.frames if line.status is Status.OK else 0
@@ -85,6 +112,42 @@ def run_inputs(
         raise ConfigError(NO_INPUT)
     say(_summary(counts, frames, resumed))
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFlags:
+    """What `run` is asked for, where it runs on a cluster."""
+
+    address: str
+    actors: int | None = None
+    gpus_per_actor: float = 0.0
+
+
+def _check_cluster(config: EngineConfig, crosswalk: Path | None, midi_b: Path | None) -> None:
+    if config.jobs != 1:
+        raise ConfigError("--jobs is for one machine: with --ray give --actors")
+    if crosswalk is not None or midi_b is not None:
+        raise ConfigError(
+            "--crosswalk and --midi-b-export hold what leads back to patients, which doesn't go"
+            " through a cluster: run without --ray"
+        )
+
+
+def _joined(
+    flags: ClusterFlags, config: EngineConfig, out: Location, *, fetches: bool
+) -> AbstractContextManager[Cluster]:
+    try:
+        from cinescrub.integrations.ray import open_cluster
+    except ImportError:
+        raise ConfigError("--ray needs Ray: run `pip install 'cinescrub[ray]'`") from None
+    return open_cluster(
+        config,
+        out,
+        address=flags.address,
+        actors=flags.actors,
+        gpus_per_actor=flags.gpus_per_actor,
+        fetches=fetches,
+    )
 
 
 def _write(line: FileReport, sink: IO[str] | None, *, json: bool) -> None:
@@ -98,12 +161,11 @@ def _write(line: FileReport, sink: IO[str] | None, *, json: bool) -> None:
     if json:
         typer.echo(line.to_json())
     if line.reason is not None:
-        say(f"{line.status}: {_printable(line.source)}: {line.reason}")
+        say(f"{line.status}: {_printable(line.origin)}: {line.reason}")
 
 
-def _printable(path: Path) -> str:
+def _printable(name: str) -> str:
     """Return a path as one line that steers no terminal: a name can hold any byte but two."""
-    name = str(path)
     return name if name.isprintable() else ascii(name)
 
 
@@ -111,46 +173,6 @@ def _summary(counts: Counter[Status], frames: int, resumed: int) -> str:
     done = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
     before = f"; {resumed} of the inputs in an earlier run" if resumed else ""
     return f"{done}; {frames} frames de-identified{before}"
-
-
-def _check_places(report: Path | None, key: Path | None, out: Path, inputs: list[Path]) -> None:
-    """Refuse a report or key that would leave with the outputs, or a report over an input."""
-    if report is not None and _lies_in(report, out):
-        raise ConfigError(
-            "--report names source paths, which can hold PHI: put it outside of --out"
-        )
-    if report is not None and any(_lies_in(report, given) for given in inputs):
-        raise ConfigError("--report would change an input or its folder: put it elsewhere")
-    if key is not None and _lies_in(key, out):
-        raise ConfigError("--key leads back from pseudonyms to patients: put it outside of --out")
-
-
-def _check_links(
-    crosswalk: Path | None, midi_b: Path | None, out: Path, inputs: list[Path]
-) -> None:
-    """Refuse what leads back to patients where the outputs go or the inputs are."""
-    for name, path in (("--crosswalk", crosswalk), ("--midi-b-export", midi_b)):
-        if path is None:
-            continue
-        if _lies_in(path, out) or (path == midi_b and _lies_in(out, path)):
-            raise ConfigError(f"{name} leads back to patients: put it outside of --out")
-        if any(_lies_in(path, given) for given in inputs):
-            raise ConfigError(f"{name} would change an input or its folder: put it elsewhere")
-
-
-def _check_state(state: Path | None, out: Path, inputs: list[Path]) -> None:
-    """Refuse a state among the outputs, which are given away, or among the inputs."""
-    if state is None:
-        return
-    if _lies_in(state, out) or _lies_in(out, state):
-        raise ConfigError("--state is of this site: put it outside of --out")
-    if any(_lies_in(state, given) for given in inputs):
-        raise ConfigError("--state would change an input or its folder: put it elsewhere")
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    # os.path, as pathlib's own raises on links that lead in circles
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 @contextmanager

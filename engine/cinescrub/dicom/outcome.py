@@ -34,6 +34,15 @@ class Done:
     reason: str
     elements: int
 
+    def to_dict(self) -> dict[str, str | int]:
+        """Return it as plain values, for a report."""
+        return {
+            "tag": self.tag,
+            "action": self.action.value,
+            "reason": self.reason,
+            "elements": self.elements,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Links:
@@ -81,6 +90,11 @@ class ScrubOutcome:
         for (action, _, _), elements in self.actions.items():
             counts[Action(action)] += elements
         return MappingProxyType(dict(counts))
+
+    @property
+    def told(self) -> dict[str, int]:
+        """Elements by the name of the action, for a report."""
+        return {action.value: elements for action, elements in self.counts.items()}
 
     @property
     def done(self) -> tuple[Done, ...]:

@@ -6,7 +6,7 @@ they take, and what a caller knows of the patient becomes identifiers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, TypeAlias
@@ -14,15 +14,17 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.dicom.json_model import JsonHeader, scrubbed_json
+from cinescrub.dicom.scrub import Claims, ScrubOutcome
 from cinescrub.errors import ConfigError, InputError, RedactionError
 from cinescrub.pipeline.job import Job
 from cinescrub.pipeline.redactor import Redactor
 from cinescrub.pixels.apply import fill_native
 from cinescrub.policy.identifiers import HeaderIdentifier
-from cinescrub.report import FileReport
+from cinescrub.report import FileReport, Status
 from cinescrub.types import Boxes, CineInfo, Fill, MaskPlan, PhiKind
 
-__all__ = ["ArrayFrames", "Identifiers", "Redaction", "fill_frames", "redact_frames"]
+__all__ = ["ArrayFrames", "Identifiers", "Redaction", "fill_frames", "redact_cine", "redact_frames"]
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """(H, W) gray or (H, W, 3) R, G, B; uint8, C-contiguous."""
@@ -79,6 +81,8 @@ class Redaction:
     """Which rectangles were filled in which frames."""
     report: FileReport
     """Counts by reason, lines kept and seconds, as of a file."""
+    header: Mapping[str, Any] | None = None
+    """The header that came with the frames, scrubbed; None where there was none."""
 
     @property
     def rectangles(self) -> Boxes:
@@ -131,6 +135,58 @@ class ArrayFrames:
 
     def release(self) -> None:
         """Do nothing: the pictures are their owner's."""
+
+
+def redact_cine(
+    redactor: Redactor,
+    job: Job,
+    frames: ArrayFrames,
+    identifiers: Identifiers,
+    *,
+    header: Mapping[str, Any] | None,
+    scrub: Callable[[JsonHeader, Claims], ScrubOutcome],
+) -> Redaction:
+    """Redact pictures in place and scrub the header that came with them.
+
+    Parameters
+    ----------
+    redactor : Redactor
+        Who looks and plans.
+    job : Job
+        Gets counts and seconds.
+    frames : ArrayFrames
+        Modified in place.
+    identifiers : Identifiers
+        What is known besides the header.
+    header : mapping or None
+        Of the DICOM JSON Model.
+    scrub : callable
+        Returns a header without what identifies, given what was done to the pixels.
+
+    Raises
+    ------
+    InputError
+        The header is no such model, or tells another size.
+    RedactionError
+        Text is still found after `verify_rounds`.
+    """
+    known, told = tuple(identifiers.printed()), None
+    if header is not None:
+        told = JsonHeader.of(header)
+        told.require_size(frames.info.rows, frames.info.columns)
+        known += scrub(told, Claims()).printed
+    plan = redact_frames(redactor, job, frames, known)
+    changed = len(plan.rectangles) > 0
+    scrubbed = None
+    if told is not None:
+        scrubbed = scrubbed_json(scrub(told, Claims(True, changed, pixels_verified=True)))
+    job.note(
+        status=Status.OK,
+        frames=frames.info.frames,
+        fill=redactor.config.fill.value if changed else None,
+        seconds=job.timer.seconds(),
+    )
+    return Redaction(plan, job.report, scrubbed)
 
 
 def redact_frames(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from typing import Final, TypeAlias
 
 from cinescrub import __version__, bundle
 from cinescrub.bundle import Contract, Precision, Slot, load_contract
 from cinescrub.config import DetectorChoice, EngineConfig
+from cinescrub.dicom.descriptors import NameModel
+from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.runtime.precision import choose
 from cinescrub.runtime.providers import Device, installed_runtimes, load_runtime, resolve
 from cinescrub.runtime.session import Model, open_session
@@ -24,9 +27,12 @@ from cinescrub.text.recognizer import Recognizer
 __all__ = [
     "OpenModel",
     "chosen_contracts",
+    "name_model",
     "open_inspector",
     "session_threads",
+    "shared_by",
     "versions_of",
+    "vocabulary_of",
 ]
 
 OpenModel: TypeAlias = Callable[[Slot], Model]
@@ -121,6 +127,38 @@ def open_inspector(
         checkers=[check[slot] for slot in _CHECK[config.detector]],
         looks=LookSettings(sizes=tuple(_SIZES[slot] for slot in _FIRST[config.detector])),
     )
+
+
+def name_model(inspector: Inspector) -> NameModel:
+    """Return what scores text of a header: the model that scores text of frames."""
+    return lambda texts: [float(score) for score in inspector.deidentifier.score(texts)]
+
+
+def vocabulary_of(config: EngineConfig) -> Vocabulary | None:
+    """Return the vocabulary with the site's own terms, if it has any.
+
+    Raises
+    ------
+    ConfigError
+        Their file can't be read.
+    """
+    return None if config.vocabulary is None else Vocabulary.with_terms(config.vocabulary)
+
+
+def shared_by(config: EngineConfig, processes: int) -> EngineConfig:
+    """Return the settings of one of several processes that share this machine's cores.
+
+    Outputs are the same.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Settings; threads that it asks for are kept.
+    processes : int
+        How many they are.
+    """
+    threads = config.threads or max(1, usable_cores(_MANY) // processes)
+    return replace(config, jobs=min(256, max(config.jobs, processes)), threads=threads)
 
 
 def session_threads(jobs: int) -> int:

@@ -10,15 +10,33 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
+from typing import Any, Protocol
 
 from cinescrub.errors import CancelledError
-from cinescrub.pipeline.engine import Engine, Observer, Targets
+from cinescrub.kinds import Location
+from cinescrub.pipeline.job import Observer
+from cinescrub.pipeline.targets import Targets
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken, mapped
 
-__all__ = ["find_inputs", "run_all"]
+__all__ = ["Runner", "find_inputs", "run_all"]
 
 logger = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """Who works on one input: an engine here, or what leads to one."""
+
+    def run(
+        self, source: Any, out: Targets, /, *, token: CancelToken, observer: Observer
+    ) -> FileReport:
+        """De-identify one input; called from several threads at once.
+
+        Raises
+        ------
+        CancelledError
+            The token was set.
+        """
 
 
 def find_inputs(paths: Iterable[Path]) -> Iterator[Path]:
@@ -61,8 +79,8 @@ def _walk(path: Path) -> Iterator[Path]:
 
 
 def run_all(
-    engine: Engine,
-    inputs: Iterable[Path],
+    runner: Runner,
+    inputs: Iterable[Location],
     targets: Targets,
     *,
     token: CancelToken,
@@ -76,10 +94,10 @@ def run_all(
 
     Parameters
     ----------
-    engine : Engine
-        The loaded models and settings.
-    inputs : iterable of Path
-        As `find_inputs` yields them.
+    runner : Runner
+        The engine, or what leads to one.
+    inputs : iterable of Path or Url
+        What it takes; files as `find_inputs` yields them.
     targets : Targets
         Where outputs go.
     token : CancelToken
@@ -93,12 +111,12 @@ def run_all(
         Inputs that are worked on at once, each in a thread.
     """
     if jobs > 1:
-        yield from _side_by_side(engine, inputs, targets, token, observer, fail_fast, jobs)
+        yield from _side_by_side(runner, inputs, targets, token, observer, fail_fast, jobs)
         return
     for path in inputs:
         token.check()
         observer.begins(path)
-        report = engine.run(path, targets, token=token, observer=observer)
+        report = runner.run(path, targets, token=token, observer=observer)
         logger.info("%s after %.1f s", report.status, sum(report.seconds.values()))
         yield report
         if fail_fast and report.status in {Status.QUARANTINED, Status.FAILED}:
@@ -106,8 +124,8 @@ def run_all(
 
 
 def _side_by_side(
-    engine: Engine,
-    inputs: Iterable[Path],
+    runner: Runner,
+    inputs: Iterable[Location],
     targets: Targets,
     token: CancelToken,
     observer: Observer,
@@ -116,12 +134,12 @@ def _side_by_side(
 ) -> Iterator[FileReport]:
     own = CancelToken()  # of the inputs in work: set by the operator, or by a failure
 
-    def work(item: tuple[int, Path]) -> FileReport | None:
+    def work(item: tuple[int, Location]) -> FileReport | None:
         number, path = item
         place = targets.in_turn(number)
         try:
             observer.begins(path)
-            return engine.run(path, place, token=own, observer=observer)
+            return runner.run(path, place, token=own, observer=observer)
         except CancelledError:
             return None
         finally:

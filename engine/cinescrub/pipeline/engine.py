@@ -20,9 +20,8 @@ import numpy.typing as npt
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
-from cinescrub.dicom.descriptors import NameModel
 from cinescrub.dicom.file_meta import fresh_file_meta
-from cinescrub.dicom.outcome import Done
+from cinescrub.dicom.json_model import JsonHeader
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.profiles import load_profile
 from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
@@ -31,13 +30,13 @@ from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
-from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_frames
-from cinescrub.pipeline.assembly import open_inspector, versions_of
+from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_cine
+from cinescrub.pipeline.assembly import name_model, open_inspector, versions_of, vocabulary_of
 from cinescrub.pipeline.job import Job, Nobody, Observer
 from cinescrub.pipeline.ledger import Ledger, fingerprint_of
 from cinescrub.pipeline.preview import Preview, structure_of
 from cinescrub.pipeline.redactor import Inspected, Redactor
-from cinescrub.pipeline.state import State
+from cinescrub.pipeline.state import Rows, State
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
@@ -67,6 +66,7 @@ class Engine:
         versions: Mapping[str, str] | None = None,
         state: State | None = None,
         memory: LookMemory | None = None,
+        rows: Rows | None = None,
     ) -> None:
         self._config = config
         self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
@@ -76,20 +76,31 @@ class Engine:
         self._state = state
         self.memory = memory
         """What the models said so far, and how often that was of use; None forgets."""
-        self._ledger = None if state is None else self._open_ledger(state)
+        rows = rows if state is None else state.inputs
+        self._ledger = None if rows is None else self._open_ledger(rows)
         self._lock = Lock()
         self._recorders: list[Recorder] = []
         self._targets: dict[Path, Targets] = {}
-        self._names = None if inspector is None else _names(inspector)
+        self._names = None if inspector is None else name_model(inspector)
 
     @classmethod
-    def open(cls, config: EngineConfig | None = None) -> Self:
+    def open(
+        cls,
+        config: EngineConfig | None = None,
+        *,
+        key: bytes | None = None,
+        rows: Rows | None = None,
+    ) -> Self:
         """Load everything a run needs.
 
         Parameters
         ----------
         config : EngineConfig, optional
             Settings; the defaults are those of `cinescrub run`.
+        key : bytes, optional
+            The site's key, where it is not to be read from `config.key_file`.
+        rows : Rows, optional
+            Where done inputs are recorded, if not in `config.state`, which is then not opened.
 
         Raises
         ------
@@ -103,14 +114,16 @@ class Engine:
         memory = LookMemory() if config.reuse else None
         # Before the key: without models none is made.
         inspector = open_inspector(config, memory=memory)
-        pseudonyms = Pseudonyms(load_or_create_key(config.key_file))
-        vocabulary, versions = _vocabulary(config), versions_of(config)
+        pseudonyms = Pseudonyms(key or load_or_create_key(config.key_file))
+        vocabulary, versions = vocabulary_of(config), versions_of(config)
         state = None
-        if config.state is not None:
+        if config.state is not None and rows is None:
             state = State.open(config.state, pseudonyms.derived("state"))
             if memory is not None:
                 memory.keep_boxes(state.looks, state.looks.secret)
-        return cls(config, inspector, pseudonyms, profile, vocabulary, versions, state, memory)
+        return cls(
+            config, inspector, pseudonyms, profile, vocabulary, versions, state, memory, rows
+        )
 
     @classmethod
     def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
@@ -118,7 +131,7 @@ class Engine:
         profile = load_profile(config.profile, config.options)
         inspector = open_inspector(config) if with_models else None
         throwaway = Pseudonyms(os.urandom(32))
-        return cls(config, inspector, throwaway, profile, _vocabulary(config))
+        return cls(config, inspector, throwaway, profile, vocabulary_of(config))
 
     def keep_links(self, crosswalk: Path | None, midi_b: Path | None) -> None:
         """Record from now on what leads back from outputs to inputs; by default nothing is.
@@ -146,6 +159,11 @@ class Engine:
     def config(self) -> EngineConfig:
         """The settings."""
         return self._config
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What outputs depend on besides settings and key: software, and models by their hash."""
+        return self._versions
 
     def __enter__(self) -> Self:
         return self
@@ -218,6 +236,7 @@ class Engine:
         frames: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]],
         *,
         identifiers: Identifiers | None = None,
+        header: Mapping[str, Any] | None = None,
         rate: float | None = None,
         token: CancelToken | None = None,
         observer: Observer | None = None,
@@ -225,8 +244,8 @@ class Engine:
         """Redact the burned-in text of frames in memory, in place.
 
         They are looked at as those of a file are, and the same is redacted as in a file with the
-        same pixels whose header says the same. There is no header, so that nothing is scrubbed, and
-        no second file: they are not compared with their source.
+        same pixels whose header says the same. There is no second file: they are not compared with
+        their source.
 
         Parameters
         ----------
@@ -235,7 +254,11 @@ class Engine:
             inside of the rectangles that are returned and nowhere else; a copy of what they cover
             is held meanwhile.
         identifiers : Identifiers, optional
-            What is known of the patient and study. Without it text is judged by its form alone.
+            What is known of the patient and study. Without it, and without a header, text is judged
+            by its form alone.
+        header : mapping, optional
+            Header of the frames, of the DICOM JSON Model (PS3.18 annex F): its identifiers join
+            those given, and it comes back scrubbed.
         rate : float, optional
             Frames a second; without it a running timer is no known counter and goes.
         token : CancelToken, optional
@@ -246,12 +269,12 @@ class Engine:
         Returns
         -------
         Redaction
-            Rectangles, in which frames they hold, and the counts of a report.
+            Rectangles, in which frames they hold, the counts of a report, the scrubbed header.
 
         Raises
         ------
         InputError
-            The frames are no such array.
+            The frames are no such array, the header is no such model, or it tells another size.
         RedactionError
             Text is still found after `verify_rounds`, or a person has to look.
         InferenceError
@@ -261,22 +284,15 @@ class Engine:
         -----
         Fail closed: when this raises, the frames are not redacted, or in part only.
         """
-        arrays = ArrayFrames.of(list(frames), rate)
-        known = tuple((identifiers or Identifiers()).printed())
         job = Job(Path("array"), token or CancelToken(), observer or Nobody())
-        plan = redact_frames(self._eyes, job, arrays, known)
-        job.note(
-            status=Status.OK,
-            frames=arrays.info.frames,
-            fill=self._config.fill.value if len(plan.rectangles) else None,
-            versions=self._versions,
-            seconds=job.timer.seconds(),
-        )
-        return Redaction(plan, job.report)
+        job.note(versions=self._versions)
+        arrays = ArrayFrames.of(list(frames), rate)
+        known = identifiers or Identifiers()
+        return redact_cine(self._eyes, job, arrays, known, header=header, scrub=self._scrub)
 
-    def _open_ledger(self, state: State) -> Ledger:
+    def _open_ledger(self, rows: Rows) -> Ledger:
         said = fingerprint_of(self._config, self._profile.sha256, self._versions)
-        return Ledger(state.inputs, said)
+        return Ledger(rows, said)
 
     def _targets_in(self, root: Path, source: Path) -> Targets:
         """Return the output folder, whose places stay taken while the engine is open."""
@@ -294,7 +310,7 @@ class Engine:
                 registry.check(source.info)
                 syntax = registry.output_syntax(source.info)
                 outcome = self._scrub(source, Claims())
-                job.note(transfer_syntax_out=syntax, scrubbed=_counts(outcome))
+                job.note(transfer_syntax_out=syntax, scrubbed=outcome.told)
                 if self._redactor is not None:
                     known = self._redactor.inspect(job, source, outcome.printed)
                     self._redactor.plan(job, source, known)
@@ -337,8 +353,10 @@ class Engine:
             try:
                 known = self._eyes.inspect(job, source, outcome.printed)
                 self._write_until_clean(job, source, known, target)
+                _hand_on(job, targets)
                 targets.settle(target)
             except BaseException:
+                job.note(output=None, sha256_out=None)
                 targets.give_back(target)
                 raise
             finally:
@@ -349,7 +367,7 @@ class Engine:
         """Return whether an earlier run's output is what this one would be; then it is reported."""
         assert self._ledger is not None  # noqa: S101  # the settings ask for a state
         with job.timer.stage("resume"):
-            done = self._ledger.find(source.sha256, job.path, targets.root)
+            done = self._ledger.find(source.sha256, job.path, targets)
         if done is None or done.output is None:
             return False
         if not targets.hold(done.output, source.sha256):
@@ -395,7 +413,7 @@ class Engine:
             f"text is still found after {self._config.verify_rounds} rounds: review this file"
         )
 
-    def _scrub(self, source: Source, claims: Claims) -> ScrubOutcome:
+    def _scrub(self, source: Source | JsonHeader, claims: Claims) -> ScrubOutcome:
         return scrub(
             source.header,
             profile=self._profile,
@@ -457,8 +475,8 @@ class Engine:
             facts: dict[str, Any] = {
                 "output": target.path,
                 "reason": target.note,
-                "scrubbed": _counts(outcome),
-                "header": tuple(_done(done) for done in outcome.done),
+                "scrubbed": outcome.told,
+                "header": tuple(done.to_dict() for done in outcome.done),
                 "transfer_syntax_out": syntax,
                 "fill": self._config.fill.value if len(plan.rectangles) else None,
                 "sha256_in": source.sha256,
@@ -474,23 +492,9 @@ class Engine:
         return True
 
 
-def _vocabulary(config: EngineConfig) -> Vocabulary | None:
-    """Return the vocabulary with the site's own terms, if it has any."""
-    return None if config.vocabulary is None else Vocabulary.with_terms(config.vocabulary)
-
-
-def _names(inspector: Inspector) -> NameModel:
-    return lambda texts: [float(score) for score in inspector.deidentifier.score(texts)]
-
-
-def _counts(outcome: ScrubOutcome) -> dict[str, int]:
-    return {action.value: n for action, n in outcome.counts.items()}
-
-
-def _done(done: Done) -> dict[str, str | int]:
-    return {
-        "tag": done.tag,
-        "action": done.action.value,
-        "reason": done.reason,
-        "elements": done.elements,
-    }
+def _hand_on(job: Job, targets: Targets) -> None:
+    output, sha256 = job.report.output, job.report.sha256_out
+    if targets.delivery is None or output is None or sha256 is None:
+        return
+    with job.timer.stage("upload"):
+        targets.delivery.deliver(output, sha256)

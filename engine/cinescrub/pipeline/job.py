@@ -12,6 +12,7 @@ from typing import Protocol
 from cinescrub.errors import (
     CancelledError,
     CinescrubError,
+    ClusterError,
     ConfigError,
     DuplicateError,
     InputError,
@@ -20,6 +21,7 @@ from cinescrub.errors import (
     OutputError,
     origin_of,
 )
+from cinescrub.kinds import Location
 from cinescrub.report import FileReport, Status
 from cinescrub.stream import CancelToken
 from cinescrub.telemetry import StageTimer
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Observer(Protocol):
     """Who is told of progress. Called from the threads that run the engine, one an input."""
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Hear that an input begins."""
 
     def frames(self, stage: str, done: int, total: int) -> None:
@@ -42,7 +44,7 @@ class Observer(Protocol):
 class Nobody:
     """An observer that hears nothing."""
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Ignore it."""
 
     def frames(self, stage: str, done: int, total: int) -> None:
@@ -96,7 +98,7 @@ def _ending(error: Exception) -> dict[str, object]:
     if isinstance(error, NotDicomError | DuplicateError):
         return {"status": Status.SKIPPED, "reason": error.message}
     if isinstance(error, CinescrubError):
-        surroundings = isinstance(error, ConfigError | ModelError | OutputError)
+        surroundings = isinstance(error, ClusterError | ConfigError | ModelError | OutputError)
         return {
             "status": Status.FAILED if surroundings else Status.QUARANTINED,
             "reason": error.message,

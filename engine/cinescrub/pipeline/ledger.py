@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from cinescrub.config import EngineConfig
 from cinescrub.errors import ConfigError
-from cinescrub.pipeline.state import Table
+from cinescrub.pipeline.state import Rows
+from cinescrub.pipeline.targets import Targets
 from cinescrub.report import FileReport, Status
 
 __all__ = ["Ledger", "fingerprint_of"]
@@ -36,13 +37,13 @@ class Ledger:
 
     Parameters
     ----------
-    table : Table
+    table : Rows
         Where they are kept.
     fingerprint : str
         Of all that an output depends on besides its input (`fingerprint_of`).
     """
 
-    def __init__(self, table: Table, fingerprint: str) -> None:
+    def __init__(self, table: Rows, fingerprint: str) -> None:
         self._table = table
         self._fingerprint = fingerprint
 
@@ -68,7 +69,7 @@ class Ledger:
         self._table.put(self._key(report.sha256_in), zlib.compress(json.dumps(line).encode()))
         self._table.flush()
 
-    def find(self, sha256: str, source: Path, root: Path) -> FileReport | None:
+    def find(self, sha256: str, source: Path, targets: Targets) -> FileReport | None:
         """Return the report of an input whose output is there, byte for byte.
 
         Parameters
@@ -77,8 +78,8 @@ class Ledger:
             Of the input.
         source : Path
             Where it lies now.
-        root : Path
-            Output folder.
+        targets : Targets
+            Where outputs go.
 
         Raises
         ------
@@ -89,8 +90,9 @@ class Ledger:
         if kept is None:
             return None
         line: dict[str, Any] = json.loads(zlib.decompress(kept))
-        output = root.joinpath(*line.pop("at"))
-        if _sha256(output) != line["sha256_out"]:
+        output = targets.root.joinpath(*line.pop("at"))
+        hash_of = _sha256 if targets.delivery is None else targets.delivery.sha256
+        if hash_of(output) != line["sha256_out"]:
             return None
         known = {field.name for field in fields(FileReport)}
         values = {name: _frozen(value) for name, value in line.items() if name in known}

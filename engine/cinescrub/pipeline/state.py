@@ -17,15 +17,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from cinescrub.errors import ConfigError, OutputError
 
-__all__ = ["State", "Table"]
+__all__ = ["Rows", "State", "Table", "secret_of_inputs"]
 
 _FILE: Final = "state.sqlite3"
 _FORMAT: Final = 1
 _TAG: Final = 16
+_INPUTS: Final = b"inputs"
 _WAIT_S: Final = 30.0
 """For another process that writes."""
 _WRITTEN_AT_ONCE: Final = 64
@@ -43,7 +44,7 @@ class State:
         self._lock = threading.RLock()
         self.looks = Table(self, "looks", _derived(key, b"looks"), run)
         """Boxes of looks (`text.memory`)."""
-        self.inputs = Table(self, "inputs", _derived(key, b"inputs"), run)
+        self.inputs = Table(self, "inputs", _derived(key, _INPUTS), run)
         """Report lines of inputs that have an output (`pipeline.ledger`)."""
 
     @classmethod
@@ -139,6 +140,23 @@ class State:
             return found
 
 
+class Rows(Protocol):
+    """Values by keyed hash, wherever they are kept."""
+
+    @property
+    def secret(self) -> bytes:
+        """With which keys are to be hashed."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key, or None: there is none, or it is not ours."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep a value; it is safe after `flush`."""
+
+    def flush(self) -> None:
+        """Write what waits."""
+
+
 class Table:
     """Values by keyed hash, each with a tag that only the key's holder can make."""
 
@@ -150,7 +168,7 @@ class Table:
         self._lock = threading.Lock()
         self._waiting: dict[bytes, bytes] = {}
         self._used: set[bytes] = set()
-        self.secret = _derived(key, b"hashes")
+        self.secret = _hashes(key)
         """With which its keys are to be hashed."""
 
     def get(self, key: bytes) -> bytes | None:
@@ -225,6 +243,15 @@ class Table:
         tag = hashlib.blake2b(key=self._tags, digest_size=_TAG)
         tag.update(len(key).to_bytes(8, "big") + key + value)
         return tag.digest()
+
+
+def secret_of_inputs(key: bytes) -> bytes:
+    """Return `State.inputs.secret` of a site key's state, for who has the key and not the state."""
+    return _hashes(_derived(key, _INPUTS))
+
+
+def _hashes(key: bytes) -> bytes:
+    return _derived(key, b"hashes")
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:

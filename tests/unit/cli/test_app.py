@@ -163,22 +163,33 @@ def test_ctrl_c_before_the_work_ends_with_130(
     assert outcome.err == "cinescrub: stopped; nothing half-written is left\n"
 
 
+_ADAPTERS = {"cluster": "ray", "desk": "ray", "monai": "monai", "ray": "ray", "stores": "fsspec"}
+"""Modules of integrations and the extra that each is for."""
+
+
 def test_every_import_is_of_a_declared_dependency() -> None:
     """What another package happens to bring can be gone with its next release, as click was."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     core = [*project["dependencies"], *extras["cpu"], *extras["crosswalk"]]
-    peers = _ROOT / "engine" / "cinescrub" / "testing" / "accuracy" / "peers"
+    package = _ROOT / "engine" / "cinescrub"
     distributions = packages_distributions()
 
-    def declared(file: Path) -> set[str]:
-        lines = core + extras["peers"] if peers in file.parents else core
+    def extra_of(file: Path) -> str | None:
+        if package / "testing" / "accuracy" / "peers" in file.parents:
+            return "peers"
+        adapter = file.parent == package / "integrations"
+        return _ADAPTERS.get(file.stem) if adapter else None
+
+    def declared(extra: str | None) -> set[str]:
+        lines = core if extra is None else core + extras[extra]
         return {re.split(r"[<>=\[; ]", line)[0].lower() for line in lines}
 
     def is_declared(name: str, file: Path) -> bool:
-        # Whose package it is can only be told of what is installed, and peers need not be.
+        # Whose package it is can only be told of what is installed, and these need not be.
         found = {each.lower() for each in distributions.get(name, [])}
-        return bool(declared(file) & found) or (not found and peers in file.parents)
+        extra = extra_of(file)
+        return bool(declared(extra) & found) or (not found and extra is not None)
 
     undeclared = {
         f"{file.relative_to(_ROOT)}: {name}"

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import pytest
 
 from cinescrub.cli import run as run_module
 from cinescrub.cli.progress import Quiet
+from cinescrub.kinds import Location
 from cinescrub.pipeline.engine import Engine
 from cinescrub.testing.leaks import find_leaks
 from cinescrub.testing.reader import read_frames
@@ -498,8 +500,8 @@ def test_outputs_of_before_the_signal_stay_and_are_reported(
     made(tmp_path / "in" / "b.dcm", seed=6)
 
     class Second(_Signals):
-        def begins(self, source: Path) -> None:
-            if source.name == "b.dcm":
+        def begins(self, source: Location) -> None:
+            if Path(source).name == "b.dcm":
                 signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(run_module, "progress", lambda _: Second(signal.SIGINT, "none"))
@@ -555,3 +557,36 @@ def test_a_second_run_resumes_and_says_so(
     lines = [[json.loads(line) for line in run.out.splitlines()] for run in (first, again)]
     assert [line["resumed"] for line in lines[1]] == [True, True]
     assert [a["sha256_out"] for a in lines[0]] == [b["sha256_out"] for b in lines[1]]
+
+
+# --- a cluster -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--jobs", 2), "give --actors"),
+        (("--crosswalk", "links"), "run without --ray"),
+        (("--midi-b-export", "maps"), "run without --ray"),
+        ((), "pip install 'cinescrub[ray]'"),
+    ],
+)
+def test_what_doesnt_go_with_a_cluster_is_told(
+    cinescrub: Command,
+    tmp_path: Path,
+    fake_models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str | int, ...],
+    reason: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "cinescrub.integrations.ray", None)  # as if not installed
+    made(tmp_path / "in" / "a.dcm")
+
+    outcome = cinescrub(
+        "run", "in", "--out", "out", "--models", fake_models, "--ray", "local", *more
+    )
+
+    assert outcome.code == 2
+    assert reason in outcome.err
+    assert left_in(tmp_path / "out") == []

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from cinescrub.errors import CancelledError
+from cinescrub.kinds import Location
 from cinescrub.pipeline.batch import find_inputs, run_all
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport, Status
@@ -147,8 +148,8 @@ class _Observer:
     def __init__(self) -> None:
         self.begun: list[str] = []
 
-    def begins(self, source: Path) -> None:
-        self.begun.append(source.name)
+    def begins(self, source: Location) -> None:
+        self.begun.append(Path(source).name)
 
     def frames(self, stage: str, done: int, total: int) -> None:
         pass

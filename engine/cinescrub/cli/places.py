@@ -1,0 +1,86 @@
+"""Where `run` may put what: nothing that leads back to patients lies beside the outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cinescrub.errors import ConfigError
+
+__all__ = ["check_places"]
+
+
+def check_places(
+    *,
+    out: Path | None,
+    inputs: Sequence[Path],
+    report: Path | None,
+    key: Path | None,
+    state: Path | None,
+    crosswalk: Path | None,
+    midi_b: Path | None,
+) -> None:
+    """Refuse places before any work is done.
+
+    Parameters
+    ----------
+    out : Path or None
+        Output folder; None if outputs go into a store, where none of the rest can lie.
+    inputs : sequence of Path
+        Files and folders, those in stores left out.
+    report, key, state, crosswalk, midi_b : Path or None
+        Of the options of these names.
+
+    Raises
+    ------
+    ConfigError
+        One of them would leave with the outputs, or change an input or its folder.
+    """
+    _check_report_and_key(report, key, out, inputs)
+    _check_links(crosswalk, midi_b, out, inputs)
+    _check_state(state, out, inputs)
+
+
+def _check_report_and_key(
+    report: Path | None, key: Path | None, out: Path | None, inputs: Sequence[Path]
+) -> None:
+    """Refuse a report or key that would leave with the outputs, or a report over an input."""
+    if report is not None and _lies_in(report, out):
+        raise ConfigError(
+            "--report names source paths, which can hold PHI: put it outside of --out"
+        )
+    if report is not None and any(_lies_in(report, given) for given in inputs):
+        raise ConfigError("--report would change an input or its folder: put it elsewhere")
+    if key is not None and _lies_in(key, out):
+        raise ConfigError("--key leads back from pseudonyms to patients: put it outside of --out")
+
+
+def _check_links(
+    crosswalk: Path | None, midi_b: Path | None, out: Path | None, inputs: Sequence[Path]
+) -> None:
+    """Refuse what leads back to patients where the outputs go or the inputs are."""
+    for name, path in (("--crosswalk", crosswalk), ("--midi-b-export", midi_b)):
+        if path is None:
+            continue
+        if _lies_in(path, out) or (path == midi_b and _lies_in(out, path)):
+            raise ConfigError(f"{name} leads back to patients: put it outside of --out")
+        if any(_lies_in(path, given) for given in inputs):
+            raise ConfigError(f"{name} would change an input or its folder: put it elsewhere")
+
+
+def _check_state(state: Path | None, out: Path | None, inputs: Sequence[Path]) -> None:
+    """Refuse a state among the outputs, which are given away, or among the inputs."""
+    if state is None:
+        return
+    if _lies_in(state, out) or _lies_in(out, state):
+        raise ConfigError("--state is of this site: put it outside of --out")
+    if any(_lies_in(state, given) for given in inputs):
+        raise ConfigError("--state would change an input or its folder: put it elsewhere")
+
+
+def _lies_in(path: Path | None, folder: Path | None) -> bool:
+    if path is None or folder is None:
+        return False
+    # os.path, as pathlib's own raises on links that lead in circles
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
