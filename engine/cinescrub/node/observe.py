@@ -21,6 +21,8 @@ from cinescrub.node.spool import Spool
 
 __all__ = ["HttpServer", "Metrics"]
 
+_STOP_WITHIN_S: Final = 0.1
+"""How often the server looks whether it is to stop."""
 _SECONDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 86_400)
 
 
@@ -124,7 +126,9 @@ class HttpServer:
         except OSError:
             raise OutputError(f"port {port} of 127.0.0.1 is taken: set another http.port") from None
         self._server.daemon_threads = True  # a client that stays connected holds up no stop
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_STOP_WITHIN_S,), name="http"
+        )
 
     @property
     def port(self) -> int:

@@ -48,6 +48,8 @@ OUT_OF_RESOURCES: Final = 0xA700
 CANNOT_UNDERSTAND: Final = 0xC000
 """Statuses of C-STORE (PS3.4 B.2.3)."""
 _JOIN_S: Final = 5.0
+_STOP_WITHIN_S: Final = 0.1
+"""How often a server looks whether it is to stop."""
 
 
 class StorageScp:
@@ -127,7 +129,9 @@ class StorageScp:
         assert isinstance(server, _Server)  # noqa: S101  # as was asked for
         self._server = server
         entity._servers.append(server)  # whose `shutdown` takes it out again
-        self._thread = threading.Thread(target=server.serve_forever, name="scp")
+        self._thread = threading.Thread(
+            target=server.serve_forever, args=(_STOP_WITHIN_S,), name="scp"
+        )
         self._thread.start()
 
     def stop(self) -> None:
