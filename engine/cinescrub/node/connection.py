@@ -17,15 +17,24 @@ from pynetdicom import _config as pynetdicom_config
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.fsm import InvalidEventError, StateMachine
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
 from cinescrub.dicom.encode import encoded_meta
 from cinescrub.dicom.file_meta import fresh_file_meta
+from cinescrub.dicom.header import quiet
 from cinescrub.errors import ScrubError
 from cinescrub.node.arrival import Arrival
 
-__all__ = ["MAX_PDU", "BoundedSocket", "Incoming", "IncomingMessages", "quiet_pynetdicom"]
+__all__ = [
+    "MAX_PDU",
+    "BoundedSocket",
+    "EndingMachine",
+    "Incoming",
+    "IncomingMessages",
+    "quiet_pynetdicom",
+]
 
 MAX_PDU: Final = 1 << 18
 """Bytes of P-DATA that we ask peers to send at once."""
@@ -86,6 +95,20 @@ class BoundedSocket(AssociationSocket):
         finally:
             sock.settimeout(self._timeout_s)
         return received
+
+
+class EndingMachine(StateMachine):
+    """A state machine that ends the connection where pynetdicom's ends its thread by a traceback.
+
+    So it does where an answer of ours meets the abort of an association.
+    """
+
+    def do_action(self, event: str) -> None:
+        """Carry out what follows from an event."""
+        try:
+            super().do_action(event)
+        except InvalidEventError:
+            self.dul.kill_dul()
 
 
 class Incoming(BytesIO):
@@ -197,7 +220,13 @@ class IncomingMessages(DIMSEServiceProvider):
             self._all = [each for each in self._all if each.arrival is not None] + [incoming]
             self.message.data_set = incoming
         command = self.message.encoded_command_set
-        super().receive_primitive(primitive)
+        try:
+            # Whatever a command holds is read here; what is said of it can hold values.
+            with quiet():
+                super().receive_primitive(primitive)
+        except Exception:  # of a dozen kinds, and it would end the thread with a traceback
+            self.dul.event_queue.put(_INVALID_PDU)
+            return
         if command.tell() > _LONGEST_COMMAND or self.msg_queue.qsize() > _MOST_WAITING:
             self.dul.event_queue.put(_INVALID_PDU)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from typing import Final
+
+from cinescrub.errors import origin_of
 
 __all__ = ["log_to_stderr"]
 
@@ -36,3 +39,13 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+    threading.excepthook = _told
+
+
+def _told(arguments: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread by its kind and place in our code, without what it says."""
+    error = arguments.exc_value
+    reason = f"unexpected {arguments.exc_type.__name__}"
+    if error is not None:
+        reason += f" in {origin_of(error)}"
+    logging.getLogger(__name__).error("thread ended", extra={"reason": reason})

@@ -122,10 +122,9 @@ class HttpServer:
             pages = staticmethod(answer)
 
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError:
             raise OutputError(f"port {port} of 127.0.0.1 is taken: set another http.port") from None
-        self._server.daemon_threads = True  # a client that stays connected holds up no stop
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_STOP_WITHIN_S,), name="http"
         )
@@ -148,6 +147,13 @@ class HttpServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True  # a client that stays connected holds up no stop
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing: a client went away."""
 
 
 class _Handler(BaseHTTPRequestHandler):

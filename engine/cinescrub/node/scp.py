@@ -28,6 +28,7 @@ from cinescrub.node.config import ListenConfig
 from cinescrub.node.connection import (
     MAX_PDU,
     BoundedSocket,
+    EndingMachine,
     Incoming,
     IncomingMessages,
     quiet_pynetdicom,
@@ -264,6 +265,7 @@ class _Handler(RequestHandler):
         assoc = self._create_association()
         assoc.dul.event_queue.get_nowait()  # that of the socket which ours takes the place of
         assoc.dul.socket = BoundedSocket(assoc, self.request, self.server.config.timeout_s)
+        assoc.dul.state_machine = EndingMachine(assoc.dul)
         messages = IncomingMessages(assoc, self.server.make)
         assoc.dimse = messages
         try:

@@ -326,6 +326,9 @@ def _work(engine: RunsFiles, task: Task, teller: _Teller) -> Result:
         return Result(Status.FAILED, error.message)
     except MemoryError:
         return Result(Status.FAILED, "not enough memory")
+    except Exception as error:  # a fault of ours, whose traceback could hold values
+        where = f"unexpected {type(error).__name__} in {origin_of(error)}"
+        return Result(Status.QUARANTINED, f"{where}: report this")
     return Result(
         report.status,
         report.reason,

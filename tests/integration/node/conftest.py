@@ -15,6 +15,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
+from tests.integration.node.certificates import Certificates, make_certificates
 from tests.integration.node.engines import FakeEngine
 
 from cinescrub.node.config import NodeConfig
@@ -190,6 +191,7 @@ def peer(
     server = entity.start_server(
         ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, taker.store)], **more
     )
+    assert server is not None
     try:
         taker.port = server.server_address[1]
         yield taker
@@ -203,3 +205,9 @@ def cine(tmp_path: Path) -> Path:
     path = tmp_path / "cine.dcm"
     small_cine(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Of a node, a client and a server elsewhere."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
