@@ -2,11 +2,11 @@
 
     python -m benchmarks.node_kill --kills 200 --json benchmarks/results/node-kill.json
 
-A sender repeats each instance until it is told success, a killer ends the node with SIGKILL at random
-moments from its very start, and two receivers (a folder, and a storage SCP in this process) keep what
-they get. In the end every acknowledged instance has to be in both, its bytes those that the engine
-makes without a node. The engine is real but for its models, which are fakes: an instance takes it a
-tenth of a second, so that many are under way at every kill.
+A sender repeats each instance until it is told success, a killer ends the node with SIGKILL at
+random moments from its very start, and two receivers (a folder, and a storage SCP in this process)
+keep what they get. In the end every acknowledged instance has to be in both, its bytes those that
+the engine makes without a node. The engine is real but for its models, which are fakes: an instance
+takes it a tenth of a second, so that many are under way at every kill.
 """
 
 from __future__ import annotations
@@ -242,9 +242,8 @@ def _judged(folder: Path, sender: Sender, pacs: Receiver) -> dict[str, Any]:
         data = dcmread(path)
         body = path.read_bytes()[144 + int(data.file_meta.FileMetaInformationGroupLength) :]
         digest = hashlib.sha256(body).hexdigest()
-        faults += (
-            [] if pacs.digests.get(uid) == {digest} else ["the peer lacks one, or has another"]
-        )
+        if pacs.digests.get(uid) != {digest}:
+            faults.append("the peer lacks an output, or has another")
     strangers = (set(written) | set(pacs.digests)) - set(expected)
     faults += ["an output of no acknowledged input"] * len(strangers)
     lying = [

@@ -102,6 +102,26 @@ def test_a_full_disk_while_it_is_sealed_leaves_nothing(
     assert _entries(spool) == []
 
 
+def test_file_folder_and_row_are_on_the_disk_before_it_is_accepted(
+    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        real(descriptor)
+
+    monkeypatch.setattr("cinescrub.node.vault.os.fsync", recorded)
+
+    _, identity = put(spool)
+
+    assert synced == [f"{identity}.part", "in"]
+    with sqlite3.connect(folder / "spool.sqlite3") as other:
+        assert other.execute("SELECT id FROM instances").fetchall() == [(identity,)]
+    other.close()
+
+
 # The engine's part
 
 
