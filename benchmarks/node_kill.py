@@ -44,6 +44,7 @@ from cinescrub.testing.leaks import find_leaks
 
 ROOT = Path(__file__).resolve().parents[1]
 US = "1.2.840.10008.5.1.4.1.1.6.1"
+US_CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 EXPLICIT = "1.2.840.10008.1.2.1"
 _HOST = "127.0.0.1"
 _END_S = 300.0
@@ -76,11 +77,11 @@ class Receiver:
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
+def receiver(taker: Receiver) -> Iterator[Receiver]:
     quiet_pynetdicom()
-    taker = Receiver()
     entity = AE(ae_title="PACS")
-    entity.add_supported_context(US, [EXPLICIT])
+    for sop_class in (US, US_CINE):
+        entity.add_supported_context(sop_class, [EXPLICIT])
     server = entity.start_server(
         (_HOST, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, taker.store)]
     )
@@ -177,7 +178,7 @@ def kill_rounds(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     """Do it, and return what was found; `faults` is empty if all is well."""
     drawn, port, began = random.Random(seed), free_port(), time.monotonic()
     (folder / "in").mkdir()
-    with receiver() as pacs:
+    with receiver(Receiver()) as pacs:
         config = settings(folder, port, pacs.port)
         sender = Sender(folder / "in", port)
         thread = threading.Thread(target=sender.run)
