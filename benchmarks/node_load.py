@@ -4,9 +4,9 @@
     python -m benchmarks.node_load --minutes 10 --engine fake --window 8 --json ...
 
 Several senders with an association for each instance keep a number of instances under way; a
-storage SCP in this process takes what comes out. Latency is from the request for an association to the
-receiver's hearing of the output. `--engine fake` has the pipeline without models (a tenth of a
-second), which shows what all the rest can do. Memory is that of the node and its engine process.
+storage SCP in this process takes what comes out. Latency is from the request for an association
+until the receiver hears of the output. `--engine fake` has the pipeline without models (a tenth of
+a second), which shows what all the rest can do. Memory is that of the node and its engine process.
 """
 
 from __future__ import annotations
