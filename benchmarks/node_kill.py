@@ -47,6 +47,8 @@ US = "1.2.840.10008.5.1.4.1.1.6.1"
 US_CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 EXPLICIT = "1.2.840.10008.1.2.1"
 _HOST = "127.0.0.1"
+_WHILE_IT_STARTS = 0.25
+"""Share of kills before it listens: what the last one left is being put right then."""
 _END_S = 300.0
 """For the node to deliver what is left, once it is killed no more."""
 
@@ -165,13 +167,21 @@ title = "PACS"
 
 
 def start(config: Path, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as sink:
+    with log.open("wb") as sink:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.integration.node.fake_node", str(config)],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=sink,
         )
+
+
+def until_started(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a node listens."""
+    while b"node started" not in log.read_bytes():
+        if process.poll() is not None:
+            raise SystemExit(log.read_text())
+        time.sleep(0.02)
 
 
 def kill_rounds(folder: Path, kills: int, seed: int) -> dict[str, Any]:
@@ -185,7 +195,11 @@ def kill_rounds(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         thread.start()
         for _ in range(kills):
             process = start(config, folder / "log")
-            time.sleep(drawn.uniform(0.2, 4.0))
+            if drawn.random() < _WHILE_IT_STARTS:
+                time.sleep(drawn.uniform(0.2, 2.0))
+            else:
+                until_started(process, folder / "log")
+                time.sleep(drawn.uniform(0.0, 3.0))
             process.kill()
             process.wait()
         process = start(config, folder / "log")

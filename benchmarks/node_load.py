@@ -35,6 +35,7 @@ from benchmarks.node_kill import (
     free_port,
     receiver,
     settings,
+    until_started,
 )
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context
@@ -189,10 +190,7 @@ def start(config: Path, log: Path, engine: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, *serve], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=sink
         )
-    while b"node started" not in log.read_bytes():
-        if process.poll() is not None:
-            raise SystemExit(log.read_text())
-        time.sleep(0.1)
+    until_started(process, log)
     return process
 
 

@@ -12,6 +12,8 @@ __all__ = ["Resources", "available_memory", "free_space"]
 
 _MIB: Final = 1 << 20
 _CGROUPS: Final = Path("/sys/fs/cgroup")
+_OWN: Final = Path("/proc/self/cgroup")
+"""Names our control group (cgroups(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _system() -> int | None:
 def _group() -> int | None:
     """Return what the tightest of our control groups (version 2) leaves; None without a limit."""
     with suppress(OSError, ValueError, IndexError):
-        own = Path("/proc/self/cgroup").read_text(encoding="utf-8").split("0::", 1)[1].strip()
+        own = _OWN.read_text(encoding="utf-8").split("0::", 1)[1].strip()
         place = _CGROUPS / own.lstrip("/")
         rooms = [
             _left(group) for group in (place, *place.parents) if _CGROUPS in {group, *group.parents}
