@@ -147,7 +147,8 @@ class Incoming(BytesIO):
         return size
 
     def drop(self) -> None:
-        """Remove what has come, unless it was taken over."""
+        """Remove what has come, unless it was taken over; nothing more is kept."""
+        self.refused = self.refused or "ended"
         arrival, self.arrival = self.arrival, None
         if arrival is not None:
             arrival.discard()

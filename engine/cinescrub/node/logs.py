@@ -13,7 +13,9 @@ from cinescrub.errors import origin_of
 
 __all__ = ["log_to_stderr"]
 
-_FACTS: Final = ("instance", "peer", "taken", "route", "reason", "seconds", "state", "count")
+_FACTS: Final = (
+    "instance", "peer", "address", "taken", "route", "reason", "seconds", "state", "count",
+)  # fmt: skip
 """What a record of the node may carry besides its message."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from ipaddress import ip_address
@@ -49,6 +50,7 @@ OUT_OF_RESOURCES: Final = 0xA700
 CANNOT_UNDERSTAND: Final = 0xC000
 """Statuses of C-STORE (PS3.4 B.2.3)."""
 _JOIN_S: Final = 5.0
+_GRACE_S: Final = 5.0
 _STOP_WITHIN_S: Final = 0.1
 """How often a server looks whether it is to stop."""
 
@@ -136,11 +138,17 @@ class StorageScp:
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no longer, and end the associations. May be called twice."""
+        """Listen no longer, and end the associations. May be called twice.
+
+        Those that end by themselves within seconds are let do so.
+        """
         server, self._server = self._server, None
         if server is None:
             return
         server.shutdown()
+        patience = time.monotonic() + _GRACE_S
+        while server.active_associations and time.monotonic() < patience:
+            time.sleep(_STOP_WITHIN_S)
         for association in server.active_associations:
             association.abort()
         for association in server.active_associations:
@@ -200,8 +208,10 @@ class StorageScp:
         title = str(assoc.requestor.ae_title).strip()
         return title if title in self._config.calling_titles else ""
 
-    def _rejected(self, _event: evt.Event) -> None:
-        logger.warning("association rejected")
+    def _rejected(self, event: evt.Event) -> None:
+        address = event.assoc.requestor.address_info
+        facts = {"address": None if address is None else address.address}
+        logger.warning("association rejected", extra=facts)
 
 
 class _Server(ThreadedAssociationServer):
@@ -231,11 +241,13 @@ class _Server(ThreadedAssociationServer):
         """Tell whether a connection is let in, before a byte of it is read."""
         allowed = self.config.calling_addresses
         if allowed and not any(ip_address(client_address[0]) in network for network in allowed):
-            logger.warning("connection refused", extra={"reason": "address"})
+            facts = {"reason": "address", "address": client_address[0]}
+            logger.warning("connection refused", extra=facts)
             return False
         with self._counting:
             if self._open >= self._most_open:
-                logger.warning("connection refused", extra={"reason": "too many"})
+                facts = {"reason": "too many", "address": client_address[0]}
+                logger.warning("connection refused", extra=facts)
                 return False
             self._open += 1
         return True
@@ -248,7 +260,8 @@ class _Server(ThreadedAssociationServer):
                 request = self.tls.wrap_socket(request, server_side=True)
             self.finish_request(request, client_address)
         except Exception as error:  # a peer's fault, or ours: this connection's end, not the node's
-            logger.warning("connection failed", extra={"reason": type(error).__name__})
+            facts = {"reason": type(error).__name__, "address": client_address[0]}
+            logger.warning("connection failed", extra=facts)
         finally:
             self.shutdown_request(request)
             with self._counting:

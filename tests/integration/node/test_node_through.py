@@ -6,6 +6,7 @@ import json
 import logging
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 _SR = "1.2.840.10008.5.1.4.1.1.88.33"
 _VERIFICATION = "1.2.840.10008.1.1"
 _MPEG2 = "1.2.840.10008.1.2.4.100"
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A node to which nothing is sent."""
+    with running(tmp_path_factory.mktemp("idle")) as rig:
+        yield rig
 
 
 def test_what_comes_in_leaves_de_identified_and_nothing_stays(rig: Rig, tmp_path: Path) -> None:
@@ -158,25 +166,25 @@ def test_an_output_that_was_damaged_in_the_spool_is_made_anew(tmp_path: Path, ci
     assert whole.endswith(pacs.received[0][-1000:])
 
 
-def test_only_what_the_engine_takes_is_negotiated(rig: Rig) -> None:
+def test_only_what_the_engine_takes_is_negotiated(idle: Rig) -> None:
     for sop_class in image_classes():
-        with associated(rig.port, sop_class) as association:
+        with associated(idle.port, sop_class) as association:
             assert len(association.accepted_contexts) == 1, sop_class
     for syntax in registry.uids():
-        with associated(rig.port, US, (syntax,)) as association:
+        with associated(idle.port, US, (syntax,)) as association:
             assert len(association.accepted_contexts) == 1, syntax
 
 
 @pytest.mark.parametrize(
     ("sop_class", "syntax"), [(_SR, EXPLICIT), (US, _MPEG2), ("1.2.3.4", EXPLICIT)]
 )
-def test_what_it_does_not_take_is_not(rig: Rig, sop_class: str, syntax: str) -> None:
-    with associated(rig.port, sop_class, (syntax,)) as association:
+def test_what_it_does_not_take_is_not(idle: Rig, sop_class: str, syntax: str) -> None:
+    with associated(idle.port, sop_class, (syntax,)) as association:
         assert association.accepted_contexts == []
 
 
-def test_it_answers_an_echo(rig: Rig) -> None:
-    with associated(rig.port, _VERIFICATION) as association:
+def test_it_answers_an_echo(idle: Rig) -> None:
+    with associated(idle.port, _VERIFICATION) as association:
         assert association.send_c_echo().Status == 0
 
 
