@@ -56,6 +56,8 @@ class Scrubbing:
         self._routes = routes
         self._attempts = attempts
         self._metrics = metrics
+        self._unfinished: Entry | None = None
+        """What was claimed and could not be written down: it would be nobody's."""
 
     def one(self, stopping: threading.Event) -> bool:
         """Work on the oldest instance that is due; return whether there was one.
@@ -67,7 +69,9 @@ class Scrubbing:
         CancelledError
             The node stops; the instance is as it was.
         """
-        entry = self._spool.claim()
+        if self._unfinished is not None:
+            self._spool.again(self._unfinished)
+        entry = self._unfinished = self._spool.claim()
         if entry is None:
             return False
         source = self._work / f"{entry.id}.dcm"
@@ -76,6 +80,7 @@ class Scrubbing:
                 self._scrub(entry, source, stopping)
         finally:
             source.unlink(missing_ok=True)
+        self._unfinished = None
         return True
 
     def _decrypt(self, entry: Entry, target: Path) -> bool:
@@ -95,8 +100,8 @@ class Scrubbing:
 
     def _scrub(self, entry: Entry, source: Path, stopping: threading.Event) -> None:
         begun = self._worker.starts
-        task = Task(source, self._spool.output_folder(entry), entry.alone)
         try:
+            task = Task(source, self._spool.output_folder(entry), entry.alone)
             result = self._worker.run(task, stopping)
         except CancelledError:
             self._spool.again(entry)
@@ -106,7 +111,7 @@ class Scrubbing:
             reason = f"the engine's process ended on it: {died.reason}"
             self._tell(entry, self._spool.crashed(entry, reason, self._attempts), reason)
             return
-        except CinescrubError as error:  # no engine can be begun
+        except CinescrubError as error:  # no engine can be begun, or there is no room
             self._tell(entry, self._spool.failed(entry, error.message), error.message)
             return
         finally:

@@ -147,16 +147,16 @@ class Spool:
             The disk is full or fails: it is not accepted, and nothing of it is left.
         """
         name, content = hashed(self._hashing, sop_instance.encode()), arrival.content
-        known = self._copy_of(name, content)
-        if known is not None:
-            arrival.discard()
-            return Accepted.COPY, known
         path = self._original(arrival.id)
         try:
+            known = self._copy_of(name, content)
+            if known is not None:
+                arrival.discard()
+                return Accepted.COPY, known
             arrival.sealed.seal(name + content)
             arrival.sealed.path.rename(path)
             sync_folder(path.parent)
-        except OSError:
+        except OSError:  # an OutputError is one
             arrival.discard()
             raise OutputError("the spool can't be written: its disk may be full") from None
         try:
