@@ -274,9 +274,11 @@ class NodeConfig:
         _check_keys("the file", values, known)
         if "spool" not in values:
             raise ConfigError("there is no [spool]: name its folder and key_file")
-        routes = values.get("route", [])
+        routes, engine = values.get("route", []), values.get("engine", {})
         if not isinstance(routes, list):
             raise ConfigError("routes are written as [[route]]")
+        if not isinstance(engine, Mapping):
+            raise ConfigError("engine is a table")
         return cls(
             spool=_table(SpoolConfig, "spool", values["spool"]),
             routes=tuple(_table(RouteConfig, "route", route) for route in routes),
@@ -284,7 +286,7 @@ class NodeConfig:
             worker=_table(WorkerConfig, "worker", values.get("worker", {})),
             retry=_table(RetryConfig, "retry", values.get("retry", {})),
             http=_table(HttpConfig, "http", values.get("http", {})),
-            engine=engine_config(values.get("engine", {})),
+            engine=engine_config(engine),
         )
 
 

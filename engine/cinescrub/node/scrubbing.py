@@ -90,7 +90,7 @@ class Scrubbing:
                 for piece in self._spool.original(entry):
                     file.write(piece)
         except InputError as error:
-            self._spool.hold(entry, error.message)
+            self._spool.lost(entry, error.message)
             self._tell(entry, State.HELD, error.message)
             return False
         except OSError:

@@ -33,6 +33,8 @@ __all__ = ["Spool", "clear", "make_private"]
 _MOST_STARTS: Final = 20
 """Starts of work on one instance that no end followed: power cuts, or it takes the machine down."""
 _NO_FILE: Final = "its file is missing in the spool"
+_NOBODY: Final[dict[str, None]] = {"name": None, "content": None}
+"""Columns of an instance that no other is a copy of, as its bytes are not there any more."""
 
 
 class Spool:
@@ -253,6 +255,11 @@ class Spool:
         with self.database.writing() as rows:
             self.database.set(rows, of.id, State.HELD, reason, starts=0)
 
+    def lost(self, of: Entry, reason: str) -> None:
+        """Leave an instance to people whose original is damaged: sent again, it is a new one."""
+        with self.database.writing() as rows:
+            self.database.set(rows, of.id, State.HELD, reason, starts=0, **_NOBODY)
+
     # What the end of a process leaves
 
     def _recover(self) -> None:
@@ -278,7 +285,7 @@ class Spool:
         with self.database.writing() as rows:
             for identity, state in states.items():
                 if state not in {State.SENT, State.HELD} and identity not in files:
-                    self.database.set(rows, identity, State.HELD, _NO_FILE)
+                    self.database.set(rows, identity, State.HELD, _NO_FILE, **_NOBODY)
 
     def _adopt(self, identity: str, path: Path) -> None:
         """Take up a sealed file without a row: the end came in between, or the database is new."""

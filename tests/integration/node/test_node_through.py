@@ -150,6 +150,9 @@ def test_a_damaged_entry_is_held_and_the_rest_goes_on(tmp_path: Path, cine: Path
         again.until(State.HELD, State.SENT)
         assert again.entries()[0].reason == "the spooled original is damaged, or of another key"
 
+        assert send(again.port, cine) == [0]  # it is not taken for a copy of what is lost
+        again.until(State.HELD, State.SENT, State.SENT)
+
 
 def test_an_output_that_was_damaged_in_the_spool_is_made_anew(tmp_path: Path, cine: Path) -> None:
     with peer() as pacs:

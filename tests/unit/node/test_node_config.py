@@ -60,6 +60,7 @@ def test_the_engine_table_has_the_words_of_run() -> None:
         ("[engine]\njobs = 2\n", "worker.count"),
         ("[engine]\nresume = true\nstate = '/x'\n", "worker.count"),
         ("listen = 3\n", "listen is a table"),
+        ("engine = 3\n", "engine is a table"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_is_refused(more: str, told: str) -> None:

@@ -370,6 +370,7 @@ def test_an_entry_whose_file_is_gone_is_held(spool: Spool, clock: Clock, folder:
     with _reopened(spool, clock) as again:
         assert _only(again).state is State.HELD
         assert _only(again).reason == "its file is missing in the spool"
+        assert put(again)[0] is Accepted.NEW
 
 
 # Whose spool it is
