@@ -168,16 +168,18 @@ def test_every_import_is_of_a_declared_dependency() -> None:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     core = [*project["dependencies"], *extras["cpu"], *extras["crosswalk"]]
-    peers = _ROOT / "engine" / "cinescrub" / "testing" / "accuracy" / "peers"
+    package = _ROOT / "engine" / "cinescrub"
+    peers = package / "testing" / "accuracy" / "peers"
+    own = {peers: extras["peers"], package / "node": extras["node"]}
     distributions = packages_distributions()
 
     def declared(file: Path) -> set[str]:
-        lines = core + extras["peers"] if peers in file.parents else core
+        lines = core + [line for folder in own if folder in file.parents for line in own[folder]]
         return {re.split(r"[<>=\[; ]", line)[0].lower() for line in lines}
 
     def is_declared(name: str, file: Path) -> bool:
         # Whose package it is can only be told of what is installed, and peers need not be.
-        found = {each.lower() for each in distributions.get(name, [])}
+        found = {each.lower().replace("_", "-") for each in distributions.get(name, [])}
         return bool(declared(file) & found) or (not found and peers in file.parents)
 
     undeclared = {
