@@ -51,6 +51,7 @@ class Delivering:
         """
         delivery = self._deliveries.next(self._name)
         if delivery is None:
+            self._route.rest()
             return False
         if _sha256(delivery.path) != delivery.entry.sha256:
             self._deliveries.without_output(delivery, _NOT_IT)

@@ -53,6 +53,9 @@ class Route(Protocol):
             `<study>/<series>/<instance>.dcm`, of new UIDs; borrowed.
         """
 
+    def rest(self) -> None:
+        """Hear that nothing more is due for the moment."""
+
     def close(self) -> None:
         """Let connections go."""
 
@@ -83,6 +86,9 @@ class FolderRoute:
         except OSError as error:
             return Outcome(How.LATER, f"the folder can't be written: {error.strerror or 'error'}")
         return DONE
+
+    def rest(self) -> None:
+        """Do nothing: nothing is open."""
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

@@ -31,7 +31,9 @@ _PERMANENT: Final = 1
 
 
 class ScuRoute:
-    """A storage SCP as receiver, with an association for each output.
+    """A storage SCP as receiver.
+
+    An association is kept while outputs of one kind follow each other, and ended by `rest`.
 
     Parameters
     ----------
@@ -55,14 +57,51 @@ class ScuRoute:
         self._entity.acse_timeout = route.timeout_s
         self._entity.dimse_timeout = route.timeout_s
         self._entity.network_timeout = route.timeout_s
+        self._association: Association | None = None
+        self._kind = ("", "")
+        """SOP class and transfer syntax that it is for."""
 
     def deliver(self, path: Path) -> Outcome:
-        """Send one output."""
+        """Send one output, over the association of the last one if it is of the same kind."""
         try:
             with open_source(path) as source:
-                sop_class, syntax = source.info.sop_class, source.info.transfer_syntax
+                kind = source.info.sop_class, source.info.transfer_syntax
         except InputError:
             return Outcome(How.LATER, "the output can't be read")
+        if self._association is not None and self._kind == kind:
+            outcome = self._send(self._association, path)
+            if self._association.is_established:
+                return outcome
+        # The peer may have ended it meanwhile: that tells nothing of this output.
+        self.rest()
+        association = self._associated(kind)
+        if isinstance(association, Outcome):
+            return association
+        self._association, self._kind = association, kind
+        outcome = self._send(association, path)
+        if not association.is_established:
+            self.rest()
+        return outcome
+
+    def rest(self) -> None:
+        """End the association, if there is one."""
+        association, self._association = self._association, None
+        if association is None:
+            return
+        # Unbounded again: what ends an association must not wait for a peer that takes nothing.
+        association.dul.to_provider_queue = queue.Queue()
+        if association.is_established:
+            association.release()
+        if not association.is_released:
+            association.abort()
+
+    def close(self) -> None:
+        """End the association, if there is one."""
+        self.rest()
+
+    def _associated(self, kind: tuple[str, str]) -> Association | Outcome:
+        """Return an association for one kind of object, or why there is none."""
+        sop_class, syntax = kind
         try:
             association = self._entity.associate(
                 self._route.host,
@@ -75,27 +114,17 @@ class ScuRoute:
             return _UNREACHABLE
         if not association.is_established:
             return _not_established(association)
-        try:
-            return self._send(association, path)
-        finally:
-            # Unbounded again: what ends an association must not wait for a peer that takes nothing.
-            association.dul.to_provider_queue = queue.Queue()
-            if association.is_established:
-                association.release()
-            if not association.is_released:
-                association.abort()
-
-    def close(self) -> None:
-        """Do nothing: every association has ended."""
-
-    def _send(self, association: Association, path: Path) -> Outcome:
         association.dul.to_provider_queue = _Bounded(self._route.timeout_s)
         transport = association.dul.socket
         if transport is not None and transport.socket is not None:
             transport.socket.settimeout(self._route.timeout_s)  # pynetdicom's has none
+        return association
+
+    def _send(self, association: Association, path: Path) -> Outcome:
         try:
             answer = association.send_c_store(path)
         except queue.Full:
+            self.rest()
             return Outcome(How.LATER, "the peer takes no more data")
         except (ValueError, AttributeError, RuntimeError, OSError):
             return Outcome(How.LATER, "the association ended")

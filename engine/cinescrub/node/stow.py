@@ -87,6 +87,9 @@ class StowRoute:
         except OSError:
             return Outcome(How.LATER, "the output can't be read")
 
+    def rest(self) -> None:
+        """Do nothing: a connection that is kept alive is the session's."""
+
     def close(self) -> None:
         """Let connections go."""
         self._session.close()

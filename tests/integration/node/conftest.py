@@ -158,9 +158,14 @@ class Peer:
     port: int = 0
     statuses: list[int] = field(default_factory=list)
     """Of the answers to come; then success."""
+    associations: int = 0
     received: list[bytes] = field(default_factory=list)
     """Data sets, with the head of a file."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def accepted(self, _event: evt.Event) -> None:
+        with self.lock:
+            self.associations += 1
 
     def store(self, event: evt.Event) -> int:
         with self.lock:
@@ -188,15 +193,19 @@ def peer(
     entity = AE(ae_title="PACS")
     entity.require_called_aet = True
     entity.add_supported_context(sop_class, list(syntaxes))
-    server = entity.start_server(
-        ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, taker.store)], **more
-    )
+    handlers: list[evt.EventHandlerType] = [
+        (evt.EVT_C_STORE, taker.store),
+        (evt.EVT_ACCEPTED, taker.accepted),
+    ]
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers, **more)
     assert server is not None
     try:
         taker.port = server.server_address[1]
         yield taker
     finally:
         server.shutdown()
+        for association in server.active_associations:
+            association.abort()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -45,6 +45,11 @@ def _scu(taker: Peer, **more: Any) -> ScuRoute:
     return ScuRoute(RouteConfig(**values), "CINESCRUB")
 
 
+def _once(taker: Peer, path: Path, **more: Any) -> Outcome:
+    with closing(_scu(taker, **more)) as route:
+        return route.deliver(path)
+
+
 # C-STORE
 
 
@@ -60,7 +65,7 @@ def test_a_status_means(output: Path, status: int, how: How) -> None:
     with peer() as pacs:
         pacs.statuses = [status]
 
-        outcome = _scu(pacs).deliver(output)
+        outcome = _once(pacs, output)
 
     assert outcome.how is how
     if how is not How.DONE:
@@ -69,18 +74,46 @@ def test_a_status_means(output: Path, status: int, how: How) -> None:
 
 def test_the_data_set_goes_as_it_is(output: Path) -> None:
     with peer() as pacs:
-        assert _scu(pacs).deliver(output).how is How.DONE
+        assert _once(pacs, output).how is How.DONE
 
     data = output.read_bytes()
     assert data.endswith(pacs.received[0][400:])
     assert pacs.datasets()[0].SOPInstanceUID == dcmread(output).SOPInstanceUID
 
 
+def test_outputs_of_one_kind_go_over_one_association(tmp_path: Path) -> None:
+    paths = []
+    for seed in range(3):
+        paths.append(tmp_path / "2.25.1" / "2.25.2" / f"2.25.{seed}.dcm")
+        paths[-1].parent.mkdir(parents=True, exist_ok=True)
+        small_cine(paths[-1], seed)
+    with peer() as pacs:
+        route = _scu(pacs)
+
+        assert [route.deliver(path).how for path in paths] == [How.DONE] * 3
+        assert pacs.associations == 1
+        route.rest()
+        assert route.deliver(paths[0]).how is How.DONE
+        assert pacs.associations == 2
+        route.close()
+
+
+def test_a_peer_that_was_restarted_meanwhile_gets_the_next_one(output: Path) -> None:
+    with peer() as pacs:
+        route = _scu(pacs)
+        assert route.deliver(output).how is How.DONE
+    with peer(port=pacs.port) as again:
+        assert route.deliver(output).how is How.DONE
+        route.close()
+
+    assert len(again.received) == 1
+
+
 def test_a_peer_that_takes_no_such_object_refuses(output: Path) -> None:
     with peer("1.2.840.10008.5.1.4.1.1.2") as pacs:
-        by_class = _scu(pacs).deliver(output)
+        by_class = _once(pacs, output)
     with peer(US, (_JPEG,)) as pacs:
-        by_syntax = _scu(pacs).deliver(output)
+        by_syntax = _once(pacs, output)
 
     assert by_class.how is by_syntax.how is How.REFUSED
     assert pacs.received == []
@@ -88,7 +121,7 @@ def test_a_peer_that_takes_no_such_object_refuses(output: Path) -> None:
 
 def test_a_peer_that_rejects_the_association_is_asked_again(output: Path) -> None:
     with peer() as pacs:
-        outcome = _scu(pacs, title="OTHER").deliver(output)
+        outcome = _once(pacs, output, title="OTHER")
 
     assert outcome.how is How.LATER
     assert outcome.reason is not None
@@ -100,7 +133,7 @@ def test_a_peer_that_is_not_there_is_asked_again(output: Path, host: str) -> Non
     with peer() as pacs:
         pass
 
-    outcome = _scu(pacs, host=host, allow_plain=True).deliver(output)
+    outcome = _once(pacs, output, host=host, allow_plain=True)
 
     assert outcome == Outcome(How.LATER, "the peer can't be reached")
 
@@ -109,7 +142,7 @@ def test_a_peer_that_says_nothing_is_asked_again(output: Path) -> None:
     with peer() as pacs:
         pacs.lock.acquire()  # its answer waits for the end of this test
         began = time.monotonic()
-        outcome = _scu(pacs, timeout_s=1).deliver(output)
+        outcome = _once(pacs, output, timeout_s=1)
         pacs.lock.release()
 
     assert outcome == Outcome(How.LATER, "the peer gave no answer")
