@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 def test_a_killed_node_loses_nothing_and_sends_nothing_wrong(tmp_path: Path) -> None:
-    found = kill_rounds(tmp_path, kills=5, seed=3)
+    found = kill_rounds(tmp_path, kills=4, seed=3)
 
     assert found["faults"] == []
     assert found["acknowledged"] == found["in_folder"] == found["at_peer"] > 0
