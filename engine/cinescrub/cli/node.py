@@ -63,21 +63,25 @@ def list_(
 
 
 @app.command()
-def release(config: _NodeConfig, ids: _Ids = None, all_held: _AllHeld = False) -> None:
+def release(
+    config: _NodeConfig, ids: _Ids = None, all_held: _AllHeld = False, json: Json = False
+) -> None:
     """Let instances go on that are held or wait for another attempt."""
     with _desk(config) as desk:
         for identity in _chosen(desk, ids, all_held):
             desk.release(identity)
-            say(f"released {identity}")
+            _tell("released", identity, json=json)
 
 
 @app.command()
-def delete(config: _NodeConfig, ids: _Ids = None, all_held: _AllHeld = False) -> None:
+def delete(
+    config: _NodeConfig, ids: _Ids = None, all_held: _AllHeld = False, json: Json = False
+) -> None:
     """Shred instances, and forget them: sent again, each is a new one."""
     with _desk(config) as desk:
         for identity in _chosen(desk, ids, all_held):
             desk.delete(identity)
-            say(f"deleted {identity}")
+            _tell("deleted", identity, json=json)
 
 
 @contextmanager
@@ -88,6 +92,14 @@ def _desk(path: Path) -> Iterator[Desk]:
 
     with Desk.open(load_node_config(path).spool.folder) as desk:
         yield desk
+
+
+def _tell(done: str, identity: str, *, json: bool) -> None:
+    """Say what was done with an instance, at once: the next one may fail."""
+    if json:
+        typer.echo(jsonlib.dumps({"id": identity, "done": done}))
+    else:
+        say(f"{done} {identity}")
 
 
 def _chosen(desk: Desk, ids: list[str] | None, all_held: bool) -> list[str]:

@@ -55,7 +55,8 @@ def test_list_shows_who_waits_and_why(config: Path) -> None:
 
 
 def test_held_ones_are_released_and_deleted(config: Path) -> None:
-    _run("node", "release", "--config", config, "--all-held")
+    (line,) = _run("node", "release", "--config", config, "--all-held", "--json").splitlines()
+    assert json.loads(line)["done"] == "released"
     assert json.loads(_run("node", "status", "--config", config, "--json"))["received"] == 2
 
     with pytest.raises(ConfigError, match="give ids"):
