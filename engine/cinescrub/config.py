@@ -6,6 +6,7 @@ An unknown key is an error, never ignored: a misspelt safety setting must not pa
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "Policy",
     "PrecisionChoice",
     "Provider",
+    "engine_config",
     "load_config",
 ]
 
@@ -205,7 +207,17 @@ def load_config(path: Path | None, **flags: Any) -> EngineConfig:
             raise ConfigError(f"configuration {path} can't be read") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"configuration {path} is not TOML: {error}") from error
-    values |= {name: value for name, value in flags.items() if value is not None}
+    return engine_config(values | {k: v for k, v in flags.items() if v is not None})
+
+
+def engine_config(values: Mapping[str, Any]) -> EngineConfig:
+    """Return settings by their names, as a file has them.
+
+    Raises
+    ------
+    ConfigError
+        A name is unknown, or a value has the wrong type or range.
+    """
     known = [f.name for f in fields(EngineConfig)]
     if unknown := sorted(set(values) - set(known)):
         raise ConfigError(f"unknown setting {', '.join(unknown)}: known are {', '.join(known)}")

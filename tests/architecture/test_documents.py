@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks import tables
 
 from cinescrub import __version__, errors
 from cinescrub.cli.app import app
+from cinescrub.node.config import (
+    HttpConfig,
+    ListenConfig,
+    NodeConfig,
+    RetryConfig,
+    RouteConfig,
+    SpoolConfig,
+    TlsConfig,
+    WorkerConfig,
+)
 from cinescrub.report import FileReport, Status
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +68,26 @@ def test_every_field_of_a_report_line_is_in_the_readme() -> None:
     for field in set(line) - worded:
         assert f"`{field}`" in _README, field
     assert "transfer syntaxes and hashes" in _README
+
+
+@pytest.mark.parametrize(
+    "table",
+    [ListenConfig, SpoolConfig, WorkerConfig, RetryConfig, HttpConfig, RouteConfig, TlsConfig],
+)
+def test_every_setting_of_a_node_is_in_the_guide(table: type[Any]) -> None:
+    guide = (_ROOT / "docs" / "operators-guide.md").read_text(encoding="utf-8")
+
+    for field in fields(table):
+        told = f"`{field.name}`" if field.name != "tls" else ".tls]`"  # a table of its own
+        assert told in guide, field.name
+
+
+def test_the_settings_that_are_installed_are_settings() -> None:
+    text = (_ROOT / "packaging" / "node" / "node.toml").read_text(encoding="utf-8")
+    examples = re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)
+
+    assert len(NodeConfig.of(tomllib.loads(text)).routes) == 1
+    assert len(NodeConfig.of(tomllib.loads(examples)).routes) == 3
 
 
 def test_versions_agree() -> None:

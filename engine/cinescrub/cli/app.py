@@ -14,6 +14,7 @@ import typer
 
 from cinescrub import __version__
 from cinescrub.cli import bench_commands
+from cinescrub.cli import node as node_commands
 from cinescrub.cli import profile as profile_commands
 from cinescrub.cli.flags import (
     Actors,
@@ -71,6 +72,7 @@ def _print_version(wanted: bool) -> None:
 
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(bench_commands.app, name="bench")
+app.add_typer(node_commands.app, name="node")
 
 
 @app.callback()
@@ -273,6 +275,16 @@ def inspect(
         ),
     )
     inspect_file(file, settings, header_only=header_only, json=json)
+
+
+@app.command()
+def serve(
+    config: Annotated[Path, typer.Option("--config", help="TOML file of the node.")],
+) -> None:
+    """Run a DICOM node: de-identify what comes by C-STORE, and pass it on. Logs JSON to stderr."""
+    from cinescrub.cli.serve import serve_node
+
+    serve_node(config)
 
 
 @app.command()

@@ -12,7 +12,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["OPTIONAL", "REQUIRED", "REQUIRED_MAY_BE_EMPTY", "ROOT", "AttributeTypes", "types_of"]
+__all__ = [
+    "OPTIONAL",
+    "REQUIRED",
+    "REQUIRED_MAY_BE_EMPTY",
+    "ROOT",
+    "AttributeTypes",
+    "image_classes",
+    "types_of",
+]
 
 REQUIRED: Final = 1
 """Type 1: present with a value (PS3.5 7.4.1); also 1C, as its condition held in the input."""
@@ -23,6 +31,8 @@ OPTIONAL: Final = 3
 
 ROOT: Final = 0
 """In place of a sequence's tag: the attribute is at the root of the dataset."""
+
+_PIXEL_DATA: Final = 0x7FE00010
 
 # Retired classes that scanners still send, and the ones that replaced them with the same modules
 # (PS3.6 table A-1: ultrasound image and multi-frame image, both retired).
@@ -68,6 +78,16 @@ def types_of(sop_class: str) -> AttributeTypes:
         for tag, kind in modules[number].items():
             root[tag] = min(kind, root.get(tag, kind))
     return AttributeTypes(root, items, named is not None)
+
+
+@cache
+def image_classes() -> tuple[str, ...]:
+    """Return the UIDs of storage SOP classes whose IOD has integer Pixel Data, retired ones too.
+
+    Others are refused as having no pixels, so there is no use in taking them from a peer.
+    """
+    own = tuple(uid for uid in _tables()[0] if _PIXEL_DATA in types_of(uid).root)
+    return own + tuple(old for old, new in _SUCCESSORS.items() if new in own)
 
 
 @cache

@@ -24,6 +24,7 @@ __all__ = [
     "output_syntax",
     "supported",
     "syntax_of",
+    "uids",
 ]
 
 MAX_PIXELS: Final = 100_000_000
@@ -168,6 +169,11 @@ def syntax_of(transfer_syntax: str) -> Syntax:
 def is_lossless(transfer_syntax: str) -> bool:
     """Whether a transfer syntax that is handled never loses anything of a sample."""
     return transfer_syntax not in _WITH_LOSS
+
+
+def uids() -> tuple[str, ...]:
+    """Return the UIDs of the transfer syntaxes that are handled."""
+    return tuple(_SUPPORTED)
 
 
 def names() -> tuple[str, ...]:

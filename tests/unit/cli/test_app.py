@@ -178,6 +178,8 @@ def test_every_import_is_of_a_declared_dependency() -> None:
     def extra_of(file: Path) -> str | None:
         if package / "testing" / "accuracy" / "peers" in file.parents:
             return "peers"
+        if package / "node" in file.parents:
+            return "node"
         adapter = file.parent == package / "integrations"
         return _ADAPTERS.get(file.stem) if adapter else None
 
@@ -187,7 +189,7 @@ def test_every_import_is_of_a_declared_dependency() -> None:
 
     def is_declared(name: str, file: Path) -> bool:
         # Whose package it is can only be told of what is installed, and these need not be.
-        found = {each.lower() for each in distributions.get(name, [])}
+        found = {each.lower().replace("_", "-") for each in distributions.get(name, [])}
         extra = extra_of(file)
         return bool(declared(extra) & found) or (not found and extra is not None)
 
