@@ -31,6 +31,7 @@ from cinescrub.errors import (
     OutputError,
     origin_of,
 )
+from cinescrub.kinds import Location
 from cinescrub.pipeline.engine import Engine, Observer
 from cinescrub.pipeline.targets import Target, Targets
 from cinescrub.report import FileReport, Status
@@ -273,7 +274,7 @@ class _Teller:
         self._pipe = pipe
         self._next = 0.0
 
-    def begins(self, source: Path) -> None:
+    def begins(self, source: Location) -> None:
         """Say nothing: the parent knows."""
 
     def frames(self, stage: str, done: int, total: int) -> None:
