@@ -38,7 +38,7 @@ from cinescrub.text.places import KeptPlaces, crop_key
 from cinescrub.text.recognizer import Crop, crop_lines
 from cinescrub.text.sector import near
 from cinescrub.text.sightings import Sighting, Sightings
-from cinescrub.text.strokes import Strokes
+from cinescrub.text.strokes import Shape, Strokes
 from cinescrub.types import Boxes, Frame, Reason, Transcripts
 
 __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
@@ -322,6 +322,7 @@ class CineInspection:
         detectors = self._inspector.eyes.detectors(look)
         pending = join_words(words.xyxy, strokes)
         found: list[FrameLines] = []
+        coloured: list[FrameLines] = []
         while len(pending):
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
@@ -335,10 +336,31 @@ class CineInspection:
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
             found.append(lines.only(~empty))
+            coloured.append(lines.only(self._is_coloured(lines, strokes) & empty))
             hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
         lines = FrameLines.joined(found)
-        return lines.only(~self._echo(lines))
+        lines = lines.only(~self._echo(lines))
+        return self._with_coloured(frame, lines, FrameLines.joined(coloured))
+
+    def _is_coloured(self, lines: FrameLines, strokes: Strokes) -> npt.NDArray[np.bool_]:
+        """Return which lines look written, in colour over gray."""
+        return np.array(
+            [
+                strokes.is_coloured(box) and strokes.shape(box) is Shape.STROKES
+                for box in lines.boxes
+            ],
+            np.bool_,
+        )
+
+    def _with_coloured(self, frame: Frame, lines: FrameLines, coloured: FrameLines) -> FrameLines:
+        """Return lines joined by coloured ones that nobody reads, where no line is known."""
+        known = np.concatenate([lines.boxes, self._kept.unchanged(frame)])
+        alone = np.array(
+            [not geometry.overlap(box, known).any() for box in coloured.boxes], np.bool_
+        )
+        self.reasons.subtract([Reason.NO_TEXT] * int(alone.sum()))  # they were counted so
+        return FrameLines.joined([lines, coloured.only(alone)])
 
     def _echo(self, lines: FrameLines) -> npt.NDArray[np.bool_]:
         """Return which lines say what another inside of them says, and no more."""

@@ -70,7 +70,7 @@ class LineSettings:
 
 
 LEGIBLE_PX: Final = 32
-"""Letters in a box of a greater height can be read, if they are any."""
+"""Letters of a greater height can be read, if they are any."""
 _DEFAULTS: Final = LineSettings()
 _LEAST_ROW_PX: Final = 4
 """Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
@@ -181,7 +181,7 @@ def is_text(
         Confidences.
     """
     said = [reading for reading in readings if not reading.confidence < settings.read_from]
-    large = min(box[2] - box[0], box[3] - box[1]) > LEGIBLE_PX
+    large = strokes.height(box) > LEGIBLE_PX
     worded = [
         one for one in said if _glyphs(one) > 1 + (large and one.confidence < settings.pair_from)
     ]
@@ -191,7 +191,8 @@ def is_text(
         return True
     if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
         return False
-    if large and not any(_glyphs(one) and one.confidence >= settings.letter_from for one in said):
+    sure = any(_glyphs(one) and one.confidence >= settings.letter_from for one in said)
+    if large and not (doubted or sure):
         return False
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(_glyphs, said))

@@ -73,6 +73,8 @@ _HANGING: Final = 0.25
 from the middle it lies, and the share of its ink that may be no bar."""
 _PLAIN: Final = 3.0
 """Strongest ink in thresholds from which its edges can be judged."""
+_FILLED: Final = 0.3
+"""Share of its box that a coloured text takes: a third of the roomiest that a detector gave one."""
 _RINGING: Final = 0.15
 """Share of the strongest ink in a box below which ink may be ringing, if strong ink is near: after
 JPEG at quality 70 a tick is followed by 0.12 of it, for a block."""
@@ -132,6 +134,7 @@ class Strokes:
             for x0, y0, x1, y1 in filled:
                 self._shown[y0:y1, x0:x1] = False
         self._levels: tuple[Levels, Levels] | None = None
+        self._colours: Levels | None = None
         self._measured: dict[bytes, tuple[_Around, ...]] = {}
 
     @property
@@ -177,6 +180,19 @@ class Strokes:
         """Return whether a box `(4,)` lies over tissue or noise, not on a plain screen."""
         return any(around.deviation >= _TEXTURE for around in self._around(box))
 
+    def height(self, box: npt.NDArray[np.int32]) -> int:
+        """Return the shorter side of what is drawn in a box `(4,)`.
+
+        Over tissue, and where there is room for more than a line, it is that of the box.
+        """
+        sides = box[2:] - box[:2]
+        if min(sides) <= GREATEST_PX and not self.is_textured(box):
+            ink = self.ink(box, share=STRONG)
+            drawn = [np.flatnonzero(ink.any(axis=axis)) for axis in (0, 1)]
+            if all(map(len, drawn)):
+                return min(int(each[-1] - each[0]) + 1 for each in drawn)
+        return int(min(sides))
+
     def is_drawn(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a box `(4,)` on plain ground holds two letters or more with sharp edges.
 
@@ -185,22 +201,26 @@ class Strokes:
         """
         if self.is_textured(box):
             return False
-        for levels, around in zip(self.levels, self._around(box), strict=True):
-            part = _cut(levels, box)
-            top = float(np.percentile(part, 99)) if part.size else 0.0
-            if top < _PLAIN * around.threshold:
-                continue  # of few levels every step is sharp
-            least = max(around.threshold, STRONG * top)
-            sharp = sum(
-                bends(piece, area)
-                and not is_long(piece)
-                and not _goes_on(levels, box, where, least)
-                and _sharpness(part, piece, where) >= _SHARP
-                for piece, area, where in _pieces(part >= least)
-            )
-            if sharp > 1:
-                return True
-        return False
+        both = zip(self.levels, self._around(box), strict=True)
+        return any(len(_letters(levels, box, around, sharp=_SHARP)) > 1 for levels, around in both)
+
+    def is_coloured(self, box: npt.NDArray[np.int32]) -> bool:
+        """Return whether a box `(4,)` is about two letters or more in colour, and all else is gray.
+
+        Tissue has no colour, and colour flow colours its surroundings too.
+        """
+        sides = box[2:] - box[:2]
+        if self._frame.shape[2] == 1 or min(sides) > GREATEST_PX:
+            return False
+        if self._colours is None:
+            most = self._frame.max(axis=2) - self._frame.min(axis=2)
+            self._colours = stroke_levels(most[..., None])[0]
+        around = _measure(self._colours, box, self._shown)
+        letters = _letters(self._colours, box, around, sharp=0.0)
+        if around.deviation >= _TEXTURE or len(letters) < 2:
+            return False
+        low, high = np.min(letters, axis=0)[:2], np.max(letters, axis=0)[2:]
+        return bool((high - low).prod() >= _FILLED * sides.prod())
 
     def ink(
         self, box: npt.NDArray[np.int32], *, share: float = 0.0, above: int = 0, below: int = 0
@@ -326,6 +346,25 @@ def bends(piece: Mask, area: int) -> bool:
     hull = np.zeros(piece.shape, np.uint8)
     cv2.fillConvexPoly(hull, np.asarray(cv2.convexHull(np.concatenate(outlines))), (1,))
     return bool(area < _SOLID * hull.sum())
+
+
+def _letters(
+    levels: Levels, box: npt.NDArray[np.int32], around: _Around, *, sharp: float
+) -> list[tuple[int, int, int, int]]:
+    """Return what has a letter's form in a box, is strongly inked and as sharp as that."""
+    part = _cut(levels, box)
+    top = float(np.percentile(part, 99)) if part.size else 0.0
+    if top < _PLAIN * around.threshold:
+        return []  # of few levels every step is sharp, and a little colour is compression's
+    least = max(around.threshold, STRONG * top)
+    return [
+        where
+        for piece, area, where in _pieces(part >= least)
+        if bends(piece, area)
+        and not is_long(piece)
+        and not _goes_on(levels, box, where, least)
+        and _sharpness(part, piece, where) >= sharp
+    ]
 
 
 def _is_fringe(ink: Mask, strong: Mask, faint: Mask) -> bool:

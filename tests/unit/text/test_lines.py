@@ -10,7 +10,15 @@ from cinescrub import geometry
 from cinescrub.policy.readings import Reading
 from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.testing.speckle import Probe, Scene, scene_frames
-from cinescrub.text.lines import echoes, filled, hidden_words, is_text, join_words, split_boxes
+from cinescrub.text.lines import (
+    LEGIBLE_PX,
+    echoes,
+    filled,
+    hidden_words,
+    is_text,
+    join_words,
+    split_boxes,
+)
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes, Frame
 
@@ -314,3 +322,12 @@ def test_words_in_what_is_no_text_are_smaller_than_it() -> None:
     )
 
     assert hidden_words(line, words).tolist() == [[10, 10, 60, 30]]
+
+
+def test_letters_in_a_roomy_box_are_not_large() -> None:
+    frame, boxes = screen(hb=(100, 100))
+    x0, y0, x1, y1 = boxes["hb"]
+    roomy = geometry.as_boxes([[x0 - 12, y0 - 14, x1 + 12, y1 + 14]])[0]
+
+    assert min(roomy[2:] - roomy[:2]) > LEGIBLE_PX
+    assert is_text(roomy, UNREAD, Strokes(frame), doubted=False)

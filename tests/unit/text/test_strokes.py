@@ -101,6 +101,31 @@ def test_letters_of_one_level_on_plain_ground_are_plainly_drawn(text: str, heigh
     assert Strokes(frame).is_drawn(where)
 
 
+@pytest.mark.parametrize("probe", list(Probe))
+@pytest.mark.parametrize("colour", [(255, 170, 60), (0, 255, 0), (120, 160, 255)])
+def test_coloured_letters_over_gray_tissue_are_written(
+    probe: Probe, colour: tuple[int, int, int]
+) -> None:
+    frame = tissue(probe)
+
+    where = write(frame, "hb", TextStyle(20, rotation=270), colour)
+
+    assert Strokes(frame).is_coloured(where)
+
+
+def test_colour_flow_is_not_written() -> None:
+    frame, rng = tissue(), np.random.default_rng(3)
+    flow = cv2.resize(rng.integers(0, 256, (20, 30, 3), np.uint8), (120, 80))
+    frame[80:160, 100:220] = flow
+
+    drawn = [
+        Strokes(frame).is_coloured(box(x, y, x + 40, y + 30))
+        for x in range(104, 176, 12)
+        for y in range(84, 128, 11)
+    ]
+    assert sum(drawn) < len(drawn) // 8
+
+
 def test_echoes_one_letter_and_letters_over_tissue_are_not_plainly_drawn() -> None:
     echoes, one, over = screen(), screen(), tissue()
     blurred = write(echoes, "DOE JANE", TextStyle(20), (200, 200, 200))
