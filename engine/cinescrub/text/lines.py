@@ -191,8 +191,7 @@ def is_text(
         return True
     if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
         return False
-    sure = any(_glyphs(one) and one.confidence >= settings.letter_from for one in said)
-    if large and not (doubted or sure):
+    if large and not any(_glyphs(one) and one.confidence >= settings.letter_from for one in said):
         return False
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(_glyphs, said))
