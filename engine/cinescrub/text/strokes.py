@@ -78,8 +78,8 @@ _FILLED: Final = 0.3
 _INNER: Final = 0.6
 _ONE_COLOUR: Final = 16.0
 """Median deviation, in levels of the channel that varies most, of the pixels with this share of the
-strongest colour: 14 and less in text of 20 px after JPEG at quality 95, 8 over a real cine's tissue;
-in colour flow that detectors took for text 21 and more."""
+strongest colour: 14 and less in text of 20 px after JPEG at quality 95, 8 over real tissue; in
+colour flow that detectors took for text 21 and more."""
 _RINGING: Final = 0.15
 """Share of the strongest ink in a box below which ink may be ringing, if strong ink is near: after
 JPEG at quality 70 a tick is followed by 0.12 of it, for a block."""
