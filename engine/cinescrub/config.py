@@ -134,6 +134,9 @@ class EngineConfig:
     """Threads inside a model run; 0 lets the runtime take one a core."""
     jobs: int = 1
     """Inputs that are worked on at once; each takes memory of its own."""
+    max_memory_mib: int = 0
+    """The most resident memory of the process, by `pipeline.room`'s measured needs: inputs wait for
+    room, and those that alone need more are refused. 0 is no limit."""
     batch_frames: int = 4
     """Frames a detector batch, at most; large frames go in smaller batches (`text.detector`)."""
     detail_frames: int = 0
@@ -170,6 +173,7 @@ class EngineConfig:
         for name, low, high in (
             ("threads", 0, 1024),
             ("jobs", 1, 256),
+            ("max_memory_mib", 0, 2**24),
             ("device_id", 0, 1024),
             ("gpu_memory_mib", 0, 2**20),
             ("batch_frames", 1, 256),

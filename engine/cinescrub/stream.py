@@ -12,11 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from cinescrub.errors import CancelledError
 
-__all__ = ["CancelToken", "Turns", "mapped", "prefetch", "usable_cores"]
+__all__ = ["CancelToken", "Room", "Turns", "mapped", "prefetch", "usable_cores"]
+
+_LOOK_S: Final = 0.1
+"""How often who waits for room looks at the token."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -192,6 +195,68 @@ class Turns:
                 self._passed.remove(self._next)
                 self._next += 1
             self._changed.notify_all()
+
+
+class Room:
+    """Something bounded, such as memory, that threads take parts of; first come, first served.
+
+    Parameters
+    ----------
+    size : int
+        How much there is.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @property
+    def size(self) -> int:
+        """How much there is, taken or free."""
+        return self._size
+
+    @contextmanager
+    def taken(self, part: int, token: CancelToken) -> Iterator[None]:
+        """Hold a part while the block runs; waits until it is free.
+
+        Who asks for much is not passed by those who ask for little, so each has its turn. A thread
+        that holds a part must not ask for another.
+
+        Parameters
+        ----------
+        part : int
+            At most `size`.
+        token : CancelToken
+            Ends the wait.
+
+        Raises
+        ------
+        ValueError
+            There is less than that at all.
+        """
+        if part > self._size:
+            raise ValueError(f"{part} of {self._size} can never be free")
+        turn = object()
+        with self._changed:
+            self._queue.append(turn)
+            try:
+                token.check()
+                while self._queue[0] is not turn or part > self._free:
+                    # No listener of the token: it would be called in a signal handler, maybe
+                    # inside of this very lock.
+                    self._changed.wait(_LOOK_S)
+                    token.check()
+                self._free -= part
+            finally:
+                self._queue.remove(turn)
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += part
+                self._changed.notify_all()
 
 
 def usable_cores(at_most: int) -> int:

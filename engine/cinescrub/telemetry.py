@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["StageTimer", "peak_memory_bytes"]
+__all__ = ["StageTimer", "peak_memory_bytes", "resident_bytes"]
 
 
 def peak_memory_bytes() -> int:
@@ -26,6 +26,14 @@ def peak_memory_bytes() -> int:
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere
+
+
+def resident_bytes() -> int:
+    """Return the resident size of this process; where the system doesn't tell, its largest."""
+    pages = Path("/proc/self/statm")
+    if pages.exists():
+        return int(pages.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    return peak_memory_bytes()
 
 
 class StageTimer:

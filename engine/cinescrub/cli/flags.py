@@ -26,6 +26,7 @@ __all__ = [
     "Jobs",
     "Json",
     "Key",
+    "MaxMemory",
     "Models",
     "PolicyFlag",
     "PrecisionFlag",
@@ -74,6 +75,14 @@ Threads = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Inputs worked on at once; each takes memory of its own."),
+]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        "--max-memory",
+        min=0,
+        help="Most MiB of memory: inputs wait for it, or are refused; 0: all.",
+    ),
 ]
 RayFlag = Annotated[
     str | None,

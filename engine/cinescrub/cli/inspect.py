@@ -13,7 +13,7 @@ from cinescrub.cli.models import ensure_models
 from cinescrub.cli.progress import progress
 from cinescrub.cli.run import cancel_on_signals
 from cinescrub.config import EngineConfig
-from cinescrub.pipeline.engine import Engine, Preview
+from cinescrub.pipeline.preview import Examiner, Preview
 from cinescrub.report import Status
 from cinescrub.stream import CancelToken
 
@@ -35,12 +35,12 @@ def inspect_file(path: Path, config: EngineConfig, *, header_only: bool, json: b
     if not header_only:
         ensure_models(config.models)
     token = CancelToken()
-    engine = Engine.for_preview(config, with_models=not header_only)
+    examiner = Examiner.open(config, with_models=not header_only)
     with (
         progress() as observer,
         cancel_on_signals(token),
     ):
-        preview = engine.preview(path, token=token, observer=observer)
+        preview = examiner.preview(path, token=token, observer=observer)
     typer.echo(jsonlib.dumps(_as_dict(preview)) if json else _as_text(preview, header_only))
     raise typer.Exit(preview.report.exit_code)
 

@@ -14,7 +14,7 @@ from cinescrub.cli.progress import Quiet
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.profiles import load_profile
 from cinescrub.errors import ConfigError, ScrubError
-from cinescrub.pipeline.engine import Engine
+from cinescrub.pipeline.preview import Examiner
 from cinescrub.pipeline.reaudit import FileFindings, Inputs, reaudit
 from cinescrub.report import Status
 from cinescrub.stream import CancelToken
@@ -80,10 +80,10 @@ def pixel_check(config: EngineConfig) -> PixelCheck:
         A model is missing or differs from its contract.
     """
     ensure_models(config.models)
-    engine = Engine.for_preview(config, with_models=True)
+    examiner = Examiner.open(config, with_models=True)
 
     def look(path: Path) -> tuple[str, ...]:
-        report = engine.verify(path, token=CancelToken(), observer=Quiet())
+        report = examiner.verify(path, token=CancelToken(), observer=Quiet())
         return () if report.status is Status.OK else (report.reason or report.status.value,)
 
     return look

@@ -137,7 +137,7 @@ class WorkerConfig:
     """The processes that run the engine."""
 
     count: int = 1
-    """Each has models and memory of its own."""
+    """Each has models of its own; they share the cores and `engine.max_memory_mib`."""
     stuck_after_s: int = 900
     """One that tells of no progress for so long is ended and begun anew."""
     attempts: int = 3

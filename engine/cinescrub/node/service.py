@@ -29,6 +29,7 @@ from cinescrub.node.scp import StorageScp
 from cinescrub.node.scrubbing import Scrubbing
 from cinescrub.node.spool import Spool, make_private
 from cinescrub.node.worker import EngineFactory, Worker, open_engine
+from cinescrub.pipeline.assembly import shared_by
 
 __all__ = ["Node"]
 
@@ -63,7 +64,7 @@ class Node:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._factory = factory or open_engine(config.engine)
+        self._factory = factory or open_engine(shared_by(config.engine, config.worker.count))
         self._clock = clock
         self._stack = ExitStack()
         self._stopping = threading.Event()

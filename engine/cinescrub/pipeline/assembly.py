@@ -29,6 +29,7 @@ __all__ = [
     "chosen_contracts",
     "name_model",
     "open_inspector",
+    "precision_of",
     "session_threads",
     "shared_by",
     "versions_of",
@@ -94,7 +95,7 @@ def open_inspector(
         return open_session(
             config.models,
             slot,
-            precision=_precision(config, slot),
+            precision=precision_of(config, slot),
             provider=config.provider,
             threads=threads,
             device=Device(config.device_id, config.gpu_memory_mib, cache=config.engine_cache),
@@ -146,19 +147,24 @@ def vocabulary_of(config: EngineConfig) -> Vocabulary | None:
 
 
 def shared_by(config: EngineConfig, processes: int) -> EngineConfig:
-    """Return the settings of one of several processes that share this machine's cores.
+    """Return the settings of one of several processes that share this machine's cores and memory.
 
     Outputs are the same.
 
     Parameters
     ----------
     config : EngineConfig
-        Settings; threads that it asks for are kept.
+        Settings; threads that it asks for are kept, the memory is that of all.
     processes : int
         How many they are.
     """
     threads = config.threads or max(1, usable_cores(_MANY) // processes)
-    return replace(config, jobs=min(256, max(config.jobs, processes)), threads=threads)
+    return replace(
+        config,
+        jobs=min(256, max(config.jobs, processes)),
+        threads=threads,
+        max_memory_mib=config.max_memory_mib and max(1, config.max_memory_mib // processes),
+    )
 
 
 def session_threads(jobs: int) -> int:
@@ -203,9 +209,16 @@ def chosen_contracts(config: EngineConfig) -> dict[Slot, Contract]:
     ModelError
         A model is missing, or a precision was asked for that the bundle lacks.
     """
-    return {slot: load_contract(config.models, slot, _precision(config, slot)) for slot in Slot}
+    return {slot: load_contract(config.models, slot, precision_of(config, slot)) for slot in Slot}
 
 
-def _precision(config: EngineConfig, slot: Slot) -> Precision:
+def precision_of(config: EngineConfig, slot: Slot) -> Precision:
+    """Return in which precision the configuration runs a slot's model.
+
+    Raises
+    ------
+    ModelError
+        The bundle lacks what was asked for.
+    """
     provider = resolve(config.provider, load_runtime().get_available_providers())
     return choose(config.models, slot, config.precision, provider)

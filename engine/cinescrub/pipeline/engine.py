@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -17,9 +18,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.bundle import Slot
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.audit import audit_file
 from cinescrub.dicom.crosswalk import Crosswalk, MidiMaps, Recorder
+from cinescrub.dicom.descriptors import NameModel
 from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.json_model import JsonHeader
 from cinescrub.dicom.profile import Profile
@@ -29,12 +32,18 @@ from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
+from cinescrub.pipeline.admission import Admission
 from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
 from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_cine
-from cinescrub.pipeline.assembly import name_model, open_inspector, versions_of, vocabulary_of
+from cinescrub.pipeline.assembly import (
+    name_model,
+    open_inspector,
+    precision_of,
+    versions_of,
+    vocabulary_of,
+)
 from cinescrub.pipeline.job import Job, Nobody, Observer
 from cinescrub.pipeline.ledger import Ledger, fingerprint_of
-from cinescrub.pipeline.preview import Preview, structure_of
 from cinescrub.pipeline.redactor import Inspected, Redactor
 from cinescrub.pipeline.state import Rows, State
 from cinescrub.pipeline.targets import Target, Targets
@@ -42,12 +51,13 @@ from cinescrub.pipeline.verify import compare_frames
 from cinescrub.pixels import registry
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.report import FileReport, Status
+from cinescrub.runtime.heap import give_back_freed
 from cinescrub.stream import CancelToken, usable_cores
 from cinescrub.text.inspect import Inspector
 from cinescrub.text.memory import LookMemory
-from cinescrub.types import MaskPlan
+from cinescrub.types import CineInfo, MaskPlan
 
-__all__ = ["Engine", "Observer", "Preview", "Targets"]
+__all__ = ["Engine", "Observer", "Targets"]
 
 
 class Engine:
@@ -59,7 +69,7 @@ class Engine:
     def __init__(
         self,
         config: EngineConfig,
-        inspector: Inspector | None,
+        inspector: Inspector,
         pseudonyms: Pseudonyms,
         profile: Profile,
         vocabulary: Vocabulary | None = None,
@@ -67,9 +77,11 @@ class Engine:
         state: State | None = None,
         memory: LookMemory | None = None,
         rows: Rows | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self._config = config
-        self._redactor = None if inspector is None else Redactor(config, inspector, vocabulary)
+        self._admission = admission
+        self._redactor: Redactor | None = Redactor(config, inspector, vocabulary)
         self._pseudonyms = pseudonyms
         self._profile = profile
         self._versions = versions or {}
@@ -81,7 +93,7 @@ class Engine:
         self._lock = Lock()
         self._recorders: list[Recorder] = []
         self._targets: dict[Path, Targets] = {}
-        self._names = None if inspector is None else name_model(inspector)
+        self._names: NameModel | None = name_model(inspector)
 
     @classmethod
     def open(
@@ -105,15 +117,21 @@ class Engine:
         Raises
         ------
         ConfigError
-            The runtime is not installed, or the key file is not safe.
+            The runtime is not installed, the memory limit has no room for an input, or the key file
+            is not safe.
         ModelError
             A model is missing or differs from its contract, or a provider was not loaded.
         """
         config = config or EngineConfig()
         profile = load_profile(config.profile, config.options)
         memory = LookMemory() if config.reuse else None
-        # Before the key: without models none is made.
+        limit, admission = config.max_memory_mib, None
+        if limit:
+            give_back_freed()
+        # Before the key: without models, or memory for an input, none is made.
         inspector = open_inspector(config, memory=memory)
+        if limit:
+            admission = Admission.within(limit, precision_of(config, Slot.CRAFT))
         pseudonyms = Pseudonyms(key or load_or_create_key(config.key_file))
         vocabulary, versions = vocabulary_of(config), versions_of(config)
         state = None
@@ -122,16 +140,9 @@ class Engine:
             if memory is not None:
                 memory.keep_boxes(state.looks, state.looks.secret)
         return cls(
-            config, inspector, pseudonyms, profile, vocabulary, versions, state, memory, rows
+            *(config, inspector, pseudonyms, profile, vocabulary),
+            *(versions, state, memory, rows, admission),
         )
-
-    @classmethod
-    def for_preview(cls, config: EngineConfig, *, with_models: bool) -> Self:
-        """Load what a preview needs: no key file is made, its pseudonyms are thrown away."""
-        profile = load_profile(config.profile, config.options)
-        inspector = open_inspector(config) if with_models else None
-        throwaway = Pseudonyms(os.urandom(32))
-        return cls(config, inspector, throwaway, profile, vocabulary_of(config))
 
     def keep_links(self, crosswalk: Path | None, midi_b: Path | None) -> None:
         """Record from now on what leads back from outputs to inputs; by default nothing is.
@@ -288,7 +299,8 @@ class Engine:
         job.note(versions=self._versions)
         arrays = ArrayFrames.of(list(frames), rate)
         known = identifiers or Identifiers()
-        return redact_cine(self._eyes, job, arrays, known, header=header, scrub=self._scrub)
+        with self._room(job, arrays.info):
+            return redact_cine(self._eyes, job, arrays, known, header=header, scrub=self._scrub)
 
     def _open_ledger(self, rows: Rows) -> Ledger:
         said = fingerprint_of(self._config, self._profile.sha256, self._versions)
@@ -298,39 +310,6 @@ class Engine:
         """Return the output folder, whose places stay taken while the engine is open."""
         opened = Targets.open(root, [source], resume=self._config.resume)
         return self._targets.setdefault(root.absolute(), opened)
-
-    def preview(self, path: Path, *, token: CancelToken, observer: Observer) -> Preview:
-        """Tell what `run` would do, and write nothing."""
-        structure: dict[str, str | int | None] = {}
-
-        def look(job: Job) -> None:
-            with job.timer.stage("open"), open_source(path) as source:
-                structure.update(structure_of(source))
-                job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
-                registry.check(source.info)
-                syntax = registry.output_syntax(source.info)
-                outcome = self._scrub(source, Claims())
-                job.note(transfer_syntax_out=syntax, scrubbed=outcome.told)
-                if self._redactor is not None:
-                    known = self._redactor.inspect(job, source, outcome.printed)
-                    self._redactor.plan(job, source, known)
-
-        return Preview(Job(path, token, observer).ended(look), structure)
-
-    def verify(self, path: Path, *, token: CancelToken, observer: Observer) -> FileReport:
-        """Look at a de-identified file again, with the detectors of the check.
-
-        Everything in it that the policy would redact ends as `RedactionError` in the report.
-        Nothing is known of how the file was made, so what was kept is read anew.
-        """
-
-        def look(job: Job) -> None:
-            with job.timer.stage("open"), open_source(path) as source:
-                job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
-                registry.check(source.info)
-                self._eyes.review(job, source, self._scrub(source, Claims()).printed)
-
-        return Job(path, token, observer).ended(look)
 
     def _deidentify(self, job: Job, targets: Targets) -> None:
         job.note(
@@ -351,8 +330,10 @@ class Engine:
                 return
             target = self._target(targets, source, outcome)
             try:
-                known = self._eyes.inspect(job, source, outcome.printed)
-                self._write_until_clean(job, source, known, target)
+                # After its turn for a place, which an earlier input that waits for room may have.
+                with self._room(job, source.info):
+                    known = self._eyes.inspect(job, source, outcome.printed)
+                    self._write_until_clean(job, source, known, target)
                 _hand_on(job, targets)
                 targets.settle(target)
             except BaseException:
@@ -394,8 +375,11 @@ class Engine:
     @property
     def _eyes(self) -> Redactor:
         if self._redactor is None:
-            raise RuntimeError("the engine is closed, or was opened without models")
+            raise RuntimeError("the engine is closed")
         return self._redactor
+
+    def _room(self, job: Job, info: CineInfo) -> AbstractContextManager[None]:
+        return nullcontext() if self._admission is None else self._admission.held(job, info)
 
     @property
     def _workers(self) -> int:

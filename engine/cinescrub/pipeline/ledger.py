@@ -24,10 +24,13 @@ from cinescrub.report import FileReport, Status
 __all__ = ["Ledger", "fingerprint_of"]
 
 _NOT_OF_THE_OUTPUT: Final = frozenset(
-    {"models", "key_file", "engine_cache", "threads", "jobs", "reuse", "state", "resume"}
+    {
+        *("models", "key_file", "engine_cache", "state"),
+        *("threads", "jobs", "max_memory_mib", "reuse", "resume"),
+    }
 )
 """Settings that change no output: where things lie, whose content counts instead, and how many
-threads and jobs work."""
+threads and jobs work, in how much memory."""
 _NOT_KEPT: Final = frozenset({"source", "output", "seconds", "cores", "resumed"})
 """Of a report line: paths, and what is of one run."""
 

@@ -15,7 +15,7 @@ from tests.integration.conftest import Indifferent, ShineDetector, Stammerer, _c
 
 from cinescrub.bundle import Slot, save_contract
 from cinescrub.cli import main
-from cinescrub.pipeline import engine
+from cinescrub.pipeline import engine, preview
 from cinescrub.testing import CineSpec, CineTruth, make_cine
 from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
@@ -78,6 +78,11 @@ def cinescrub(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return run
 
 
+def _opens(reader: Stammerer | Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    for opener in (engine, preview):
+        monkeypatch.setattr(opener, "open_inspector", lambda _, **__: make_inspector(reader))
+
+
 @pytest.fixture
 def fake_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that looks like a bundle; what is opened from it are fakes."""
@@ -85,14 +90,14 @@ def fake_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for slot in Slot:
         (folder / slot).mkdir(parents=True)
         save_contract(folder / slot, _contract(slot, "fake", "uint8", charset="A"))
-    monkeypatch.setattr(engine, "open_inspector", lambda _, **__: make_inspector(Stammerer()))
+    _opens(Stammerer(), monkeypatch)
     return folder
 
 
 @pytest.fixture
 def reading_models(fake_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `fake_models`, but text is read."""
-    monkeypatch.setattr(engine, "open_inspector", lambda _, **__: make_inspector(Reader()))
+    _opens(Reader(), monkeypatch)
     return fake_models
 
 
