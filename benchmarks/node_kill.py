@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,12 +138,12 @@ class Sender:
                 association.release()
 
 
-def settings(folder: Path, port: int, peer: int) -> Path:
+def settings(folder: Path, disk: Path, port: int, peer: int) -> Path:
     path = folder / "node.toml"
     path.write_text(f"""
 [spool]
-folder = "{folder}/spool"
-key_file = "{folder}/spool.key"
+folder = "{disk}/spool"
+key_file = "{disk}/spool.key"
 [listen]
 port = {port}
 timeout_s = 10
@@ -155,7 +155,7 @@ most_s = 2
 [[route]]
 name = "folder"
 kind = "folder"
-folder = "{folder}/out"
+folder = "{disk}/out"
 [[route]]
 name = "pacs"
 kind = "scu"
@@ -173,6 +173,7 @@ def start(config: Path, log: Path) -> subprocess.Popen[bytes]:
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=sink,
+            start_new_session=True,  # so that it can be ended with the processes that it began
         )
 
 
@@ -184,12 +185,32 @@ def until_started(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.02)
 
 
-def kill_rounds(folder: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Do it, and return what was found; `faults` is empty if all is well."""
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a node's process at once, and leave those that it began to find out."""
+    process.kill()
+    process.wait()
+
+
+def kill_rounds(
+    folder: Path, disk: Path, kills: int, seed: int, end: Callable[[subprocess.Popen[bytes]], None]
+) -> dict[str, Any]:
+    """Do it, and return what was found; `faults` is empty if all is well.
+
+    Parameters
+    ----------
+    folder : Path
+        What is sent, and what is expected.
+    disk : Path
+        Where the node's files lie.
+    kills, seed : int
+        How often, and of which random numbers.
+    end : callable
+        Ends the node.
+    """
     drawn, port, began = random.Random(seed), free_port(), time.monotonic()
     (folder / "in").mkdir()
     with receiver(Receiver()) as pacs:
-        config = settings(folder, port, pacs.port)
+        config = settings(folder, disk, port, pacs.port)
         sender = Sender(folder / "in", port)
         thread = threading.Thread(target=sender.run)
         thread.start()
@@ -200,15 +221,14 @@ def kill_rounds(folder: Path, kills: int, seed: int) -> dict[str, Any]:
             else:
                 until_started(process, folder / "log")
                 time.sleep(drawn.uniform(0.0, 3.0))
-            process.kill()
-            process.wait()
+            end(process)
         process = start(config, folder / "log")
         sender.stopping.set()
         thread.join()
-        left = _delivered(folder / "spool")
+        left = _delivered(disk / "spool")
         process.send_signal(signal.SIGTERM)
         code = process.wait(30)
-    found = _judged(folder, sender, pacs)
+    found = _judged(folder, disk, sender, pacs)
     faults = found.pop("faults") + ([f"the node ended with {code}"] if code else []) + left
     return {
         "kills": kills,
@@ -233,7 +253,7 @@ def _delivered(spool: Path) -> list[str]:
     return [f"{entry.state}: {entry.reason}" for entry in left]
 
 
-def _judged(folder: Path, sender: Sender, pacs: Receiver) -> dict[str, Any]:
+def _judged(folder: Path, disk: Path, sender: Sender, pacs: Receiver) -> dict[str, Any]:
     """Compare what arrived with what the engine makes of the same inputs without a node."""
     faults: list[str] = []
     engine = make_engine()
@@ -246,8 +266,8 @@ def _judged(folder: Path, sender: Sender, pacs: Receiver) -> dict[str, Any]:
         expected[report.output.stem] = report.output
         if find_leaks(report.output, sender.truths[path].planted):
             faults.append("an output of the engine leaks")
-    written = {path.stem: path for path in (folder / "out").rglob("*.dcm")}
-    files = list((folder / "out").rglob("*.*"))
+    written = {path.stem: path for path in (disk / "out").rglob("*.dcm")}
+    files = list((disk / "out").rglob("*.*"))
     faults += ["something half-written lies in the folder"] * (
         len([path for path in files if path.is_file()]) - len(written)
     )
@@ -261,11 +281,9 @@ def _judged(folder: Path, sender: Sender, pacs: Receiver) -> dict[str, Any]:
             faults.append("the peer lacks an output, or has another")
     strangers = (set(written) | set(pacs.digests)) - set(expected)
     faults += ["an output of no acknowledged input"] * len(strangers)
-    lying = [
-        path for name in ("in", "out", "work") for path in (folder / "spool" / name).rglob("*")
-    ]
+    lying = [path for name in ("in", "out", "work") for path in (disk / "spool" / name).rglob("*")]
     faults += ["something is left in the spool"] * len(lying)
-    with Desk.open(folder / "spool") as desk:
+    with Desk.open(disk / "spool") as desk:
         counts = {state.value: n for state, n in desk.counts().items() if n}
     if counts != {State.SENT.value: len(expected)}:
         faults.append(f"the spool says {counts}")
@@ -285,7 +303,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="node-kill-") as scratch:
-        result = {"machine": machine(), **kill_rounds(Path(scratch), options.kills, options.seed)}
+        folder = Path(scratch)
+        found = kill_rounds(folder, folder, options.kills, options.seed, kill)
+        result = {"machine": machine(), **found}
     print(json.dumps(result, indent=1))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + os.linesep)

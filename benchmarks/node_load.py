@@ -133,7 +133,7 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     load = Load(folder / "in", free_port(), spec, threading.Semaphore(options.window))
     with receiver(Clocked(load=load)) as pacs:
         assert isinstance(pacs, Clocked)  # noqa: S101  # as was asked for
-        config = settings(folder, load.port, pacs.port)
+        config = settings(folder, folder, load.port, pacs.port)
         with config.open("a") as more:
             more.write(f'[engine]\nkey_file = "{key}"\ndetail_frames = 1\nverify_frames = 1\n')
         node = start(config, folder / "log", options.engine)

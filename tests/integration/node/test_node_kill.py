@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from benchmarks.node_kill import free_port, kill_rounds, settings, start, until_started
+from benchmarks.node_kill import free_port, kill, kill_rounds, settings, start, until_started
 from pydicom import dcmread
 from tests.integration.node.conftest import faulty_cine, send, small_cine, until
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 def test_a_killed_node_loses_nothing_and_sends_nothing_wrong(tmp_path: Path) -> None:
-    found = kill_rounds(tmp_path, kills=4, seed=3)
+    found = kill_rounds(tmp_path, tmp_path, kills=4, seed=3, end=kill)
 
     assert found["faults"] == []
     assert found["acknowledged"] == found["in_folder"] == found["at_peer"] > 0
@@ -28,7 +28,7 @@ def test_a_killed_node_loses_nothing_and_sends_nothing_wrong(tmp_path: Path) -> 
 def _process(tmp_path: Path) -> Iterator[tuple[psutil.Process, int]]:
     """A node in a process, and its port."""
     port = free_port()
-    process = start(settings(tmp_path, port, peer=1), tmp_path / "log")
+    process = start(settings(tmp_path, tmp_path, port, peer=1), tmp_path / "log")
     try:
         until_started(process, tmp_path / "log")
         yield psutil.Process(process.pid), port
