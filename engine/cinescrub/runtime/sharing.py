@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.bundle import Contract
+from cinescrub.errors import InferenceError
 from cinescrub.runtime.session import Model
 
 __all__ = ["SharedModel"]
@@ -33,6 +34,13 @@ class _Call:
     alone: bool
     """Whether it is run by itself: after a run that failed, so that only the guilty call fails."""
     answer: npt.NDArray[np.float32] | None = None
+    given_up: bool = False
+    """Whether its thread left: nobody would run it, nor what waits behind it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a thread waits for its answer."""
+        return self.answer is None and not self.given_up
 
     @classmethod
     def of(cls, inputs: _Inputs) -> _Call:
@@ -96,7 +104,8 @@ class SharedModel:
             self._waiting.append(call)
             try:
                 self._changed.wait_for(lambda: call.answer is not None or self._is_next(call))
-            except BaseException:  # a signal's: nobody waits for the answer any more
+            except BaseException:  # a signal's
+                call.given_up = True
                 self._waiting = [each for each in self._waiting if each is not call]
                 self._changed.notify_all()
                 raise
@@ -108,7 +117,7 @@ class SharedModel:
         finally:
             with self._changed:
                 self._free += 1
-                self._waiting[:0] = [each for each in batch[1:] if each.answer is None]
+                self._waiting[:0] = [each for each in batch[1:] if each.is_open]
                 self._changed.notify_all()
 
     def _is_next(self, call: _Call) -> bool:
@@ -147,6 +156,8 @@ class SharedModel:
         }
         said = self._model.run(joined)
         ends = np.cumsum([call.rows for call in batch])
+        if len(said) != ends[-1]:
+            raise InferenceError(f"{len(said)} answers to {ends[-1]} rows")
         for call, end in zip(batch, ends, strict=True):
             call.answer = said[end - call.rows : end].copy()
 

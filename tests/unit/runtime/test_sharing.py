@@ -209,6 +209,66 @@ def test_a_caller_that_is_interrupted_while_it_waits_holds_up_nobody(
     assert model.rows == [1, 1]
 
 
+class Patient(Adder):
+    """Begins no joined run before it is told that somebody left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = Event()
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        assert len(inputs["x"]) == 1 or self.left.wait(10)
+        return super().run(inputs)
+
+
+def test_a_caller_that_is_interrupted_while_its_joined_run_fails_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = Patient()
+    shared = SharedModel(model, runs=1, rows=8)
+
+    def leaves(_: Callable[[], bool]) -> bool:
+        model.go.set()
+        while shared._waiting:
+            shared._changed.wait(0.005)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(shared.run, {"x": lines(1)})]
+        assert model.begun.wait(10)
+        for number, value in enumerate((2, POISON), 1):
+            answers.append(pool.submit(shared.run, {"x": lines(value)}))
+            until(lambda n=number: len(shared._waiting) == n)  # type: ignore[misc]
+        with monkeypatch.context() as patch:
+            patch.setattr(shared._changed, "wait_for", leaves)
+            with pytest.raises(KeyboardInterrupt):
+                shared.run({"x": lines(3)})
+        model.left.set()
+
+        assert [answers[k].result(10).tolist() for k in (0, 1)] == [[3], [6]]
+        assert isinstance(answers[2].exception(10), InferenceError)
+        assert pool.submit(shared.run, {"x": lines(4)}).result(10).tolist() == [12]
+    assert model.rows == [1, 3, 1, 1, 1]
+
+
+class Short(Adder):
+    """Answers one row of a joined run only."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        return super().run(inputs)[:1]
+
+
+def test_a_joined_run_with_too_few_answers_is_none() -> None:
+    model = Short()
+
+    answers = ask_together(
+        model, SharedModel(model, runs=1, rows=8), [lines(1), lines(2), lines(3)]
+    )
+
+    assert [each.result().tolist() for each in answers] == [[3], [6], [9]]
+    assert model.rows == [1, 2, 1, 1]
+
+
 def _interrupted(_: Callable[[], bool]) -> bool:
     raise KeyboardInterrupt
 
