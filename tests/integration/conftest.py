@@ -17,6 +17,7 @@ from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.kinds import Location
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.report import FileReport
+from cinescrub.runtime.session import Model
 from cinescrub.stream import CancelToken
 from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
@@ -31,8 +32,8 @@ def _contract(slot: Slot, name: str, dtype: str, charset: str = "") -> Contract:
         name=name,
         precision="fp32",
         opset=17,
-        inputs=(TensorSpec("x", dtype, ()),),
-        outputs=(TensorSpec("y", "float32", ()),),
+        inputs=(TensorSpec("x", dtype, ("N",)),),
+        outputs=(TensorSpec("y", "float32", ("N",)),),
         files={MODEL_FILE: "0"},
         origin=Origin("test", "none", "0", "none"),
         charset=charset,
@@ -84,10 +85,12 @@ class Silent:
         self.stages[stage] = (done, total)
 
 
-def make_engine(config: EngineConfig | None = None) -> Engine:
+def make_engine(
+    config: EngineConfig | None = None, *, share: Callable[[Model], Model] = lambda model: model
+) -> Engine:
     inspector = Inspector(
-        [CraftDetector(ShineDetector())],
-        [Recognizer(Stammerer())],
+        [CraftDetector(share(ShineDetector()))],
+        [Recognizer(share(Stammerer()))],
         Indifferent(),
     )
     # Without the ink rule, which has tests of its own: here all that shines is text.

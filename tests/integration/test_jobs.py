@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pydicom
 import pytest
 from tests.integration.conftest import make_engine
 
+from cinescrub.bundle import Contract
 from cinescrub.config import EngineConfig
 from cinescrub.errors import CancelledError
 from cinescrub.pipeline.assembly import session_threads
@@ -20,6 +23,8 @@ from cinescrub.pipeline.batch import run_all
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.pipeline.job import Nobody
 from cinescrub.report import FileReport, Status
+from cinescrub.runtime.session import Model
+from cinescrub.runtime.sharing import SharedModel
 from cinescrub.stream import CancelToken, Turns
 from cinescrub.testing import CineSpec, Photometric, Syntax, make_cine
 
@@ -111,6 +116,43 @@ def test_outputs_and_reports_are_the_same_for_any_number_of_jobs(
     assert statuses.count(Status.OK) == 7
     assert statuses.count(Status.SKIPPED) == 2
     assert statuses.count(Status.QUARANTINED) == 1
+
+
+class _Counting:
+    """A model whose runs take a while, and are counted by their rows."""
+
+    def __init__(self, model: Model, rows: list[int]) -> None:
+        self._model, self._rows = model, rows
+
+    @property
+    def contract(self) -> Contract:
+        return self._model.contract
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        self._rows.append(len(inputs["x"]))
+        time.sleep(0.005)
+        return self._model.run(inputs)
+
+
+def test_outputs_are_the_same_where_the_runs_of_several_cines_are_joined(
+    inputs: list[Path],
+    one_by_one: tuple[list[dict[str, Any]], dict[str, bytes]],
+    tmp_path: Path,
+) -> None:
+    alone: list[int] = []
+    joined: list[int] = []
+    _run(inputs, tmp_path / "a", 1, make_engine(_CONFIG, share=lambda m: _Counting(m, alone)))
+    engine = make_engine(
+        replace(_CONFIG, jobs=8),
+        share=lambda m: SharedModel(_Counting(m, joined), runs=1, rows=16),
+    )
+
+    reports = _run(inputs, tmp_path / "b", 8, engine)
+
+    assert _told(reports, tmp_path / "b") == one_by_one[0]
+    assert _files(tmp_path / "b") == one_by_one[1]
+    assert sum(joined) == sum(alone)
+    assert len(joined) < len(alone)
 
 
 @pytest.mark.parametrize("batch", [1, 16])

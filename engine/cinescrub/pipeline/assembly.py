@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import metadata
 from typing import Final, TypeAlias
 
 from cinescrub import __version__, bundle
 from cinescrub.bundle import Contract, Precision, Slot, load_contract
-from cinescrub.config import DetectorChoice, EngineConfig
+from cinescrub.config import DetectorChoice, EngineConfig, Provider
 from cinescrub.dicom.descriptors import NameModel
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.runtime.precision import choose
 from cinescrub.runtime.providers import Device, installed_runtimes, load_runtime, resolve
 from cinescrub.runtime.session import Model, open_session
+from cinescrub.runtime.sharing import SharedModel
 from cinescrub.stream import usable_cores
 from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
@@ -61,6 +63,14 @@ _CHECK_SETTINGS: Final = DbSettings(threshold=0.3, box_threshold=0.5)
 in each size elsewhere: with them, a third of the real stills never passed the check."""
 
 
+_JOINED_LINES: Final = 32
+"""Lines of a joined run of a reader or of the token classifier, at most: two of their own."""
+_NEVER_JOINED: Final = frozenset({Slot.PPOCR_RECOGNIZER})
+"""Models whose results depend on the rows beside them, on the CPU by 3e-6: joined with another
+cine's lines, what is read of one would depend on the others (`docs/design/008-cost.md`)."""
+_ONE_AT_A_TIME: Final = frozenset({Provider.CUDA, Provider.TENSORRT})
+"""Where one large run takes less than several small ones at once. A CPU takes the same time a row,
+and each job brings a thread: there nobody waits."""
 _MANY: Final = 1 << 10
 
 
@@ -77,7 +87,8 @@ def open_inspector(
     config : EngineConfig
         Models' folder, provider, precision, threads and choice of detectors.
     open_model : callable, optional
-        How a model is loaded; default: `runtime.session.open_session` by the configuration.
+        How a model is loaded; default: `runtime.session.open_session` by the configuration, shared
+        by all jobs (`runtime.sharing`). Called from several threads at once.
     memory : LookMemory, optional
         Remembers what the models say, for all cines of the inspector; without it they are asked
         again about what they have seen.
@@ -92,7 +103,7 @@ def open_inspector(
     threads = config.threads or session_threads(config.jobs)
 
     def by_config(slot: Slot) -> Model:
-        return open_session(
+        session = open_session(
             config.models,
             slot,
             precision=precision_of(config, slot),
@@ -100,6 +111,8 @@ def open_inspector(
             threads=threads,
             device=Device(config.device_id, config.gpu_memory_mib, cache=config.engine_cache),
         )
+        runs = 1 if session.provider in _ONE_AT_A_TIME else config.jobs
+        return SharedModel(session, runs=runs, rows=_joined_rows(config, slot))
 
     def remembering(detector: CraftDetector | DbDetector, model: Model) -> Detector:
         if memory is None:
@@ -107,17 +120,19 @@ def open_inspector(
         return memory.detector(detector, _name(detector, model, config))
 
     load = open_model or by_config
-    craft, ppocr = load(Slot.CRAFT), load(Slot.PPOCR_DETECTOR)
+    with ThreadPoolExecutor(len(Slot)) as pool:  # of several that fail the first is told
+        models = dict(zip(Slot, pool.map(load, Slot), strict=True))
+    craft, ppocr = models[Slot.CRAFT], models[Slot.PPOCR_DETECTOR]
     first = {
         Slot.CRAFT: remembering(CraftDetector(craft), craft),
         Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr), ppocr),
     }
     check = first | {Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr, _CHECK_SETTINGS), ppocr)}
     readers: list[Reader] = [
-        Recognizer(load(Slot.RECOGNIZER)),
-        Recognizer(load(Slot.PPOCR_RECOGNIZER)),
+        Recognizer(models[Slot.RECOGNIZER]),
+        Recognizer(models[Slot.PPOCR_RECOGNIZER]),
     ]
-    scorer: Scorer = Deidentifier(load(Slot.DEIDENTIFIER), config.models)
+    scorer: Scorer = Deidentifier(models[Slot.DEIDENTIFIER], config.models)
     if memory is not None:
         readers = [memory.reader(reader) for reader in readers]
         scorer = memory.scorer(scorer)
@@ -128,6 +143,13 @@ def open_inspector(
         checkers=[check[slot] for slot in _CHECK[config.detector]],
         looks=LookSettings(sizes=tuple(_SIZES[slot] for slot in _FIRST[config.detector])),
     )
+
+
+def _joined_rows(config: EngineConfig, slot: Slot) -> int:
+    """Return how many rows of several callers a run has at most; 1 joins nothing."""
+    if slot in _NEVER_JOINED:
+        return 1
+    return config.batch_frames if slot in _FIRST[DetectorChoice.BOTH] else _JOINED_LINES
 
 
 def name_model(inspector: Inspector) -> NameModel:

@@ -109,10 +109,13 @@ def inspect_text(
     detail.update({k: None for k in spread(info.frames, config.detail_frames)})
     _look(job, source, inspection, sorted(detail.items()), Look.DETAIL, 1)
     if not scene.every_frame:
-        for picture in scene.novelty.composites:
+        for picture, boxes in scene.novelty.composites:
             job.token.check()
+            part = _part(boxes, info.rows, info.columns)
             with job.timer.stage("inspect"):
-                inspection.see(picture[None], [_COMPOSITE], Look.DETAIL)
+                _look_mixed(
+                    inspection, picture[None], [_COMPOSITE], {_COMPOSITE: part}, Look.DETAIL
+                )
     looks = list(scene.looks(info.frames, info.rows, info.columns))
     _look(job, source, inspection, looks, Look.PLAIN, batch_size(info, config.batch_frames))
     with job.timer.stage("inspect"):

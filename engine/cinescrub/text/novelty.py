@@ -60,8 +60,9 @@ class Novelty:
     of the size of the frame is the whole frame."""
     moving: npt.NDArray[np.bool_]
     """(H, W): where the picture moves."""
-    composites: tuple[Frame, ...]
-    """(H, W, C) averages over time, to be looked at besides: what stays stands out of them."""
+    composites: tuple[tuple[Frame, Boxes], ...]
+    """(H, W, C) averages over time, to be looked at besides: what stays stands out of them. With
+    each the parts to look at, as in `looks`: all of the first, of later ones what is new there."""
     opening: Boxes
     """Parts of the first frame, as in `looks`: what it shows beside the moving picture that the
     first average does not."""
@@ -78,12 +79,12 @@ class Novelty:
     @property
     def pixels(self) -> int:
         """Pixels that are looked at, those of the composites and the opening among them."""
-        looks = [boxes for _, boxes in self.looks] + [self.opening] * bool(self.composites)
-        parts = sum(
+        looks = [boxes for _, boxes in (*self.looks, *self.composites)]
+        looks += [self.opening] * bool(self.composites)
+        return sum(
             int((boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum())
             for boxes in looks
         )
-        return parts + len(self.composites) * self.moving.size
 
 
 class SeenFrames:
@@ -133,7 +134,7 @@ class Survey:
         self._window: list[_Tiles] = []
         self._texture = np.zeros(self._tiles, np.bool_)
         self._moving = np.zeros(self._tiles, np.bool_)
-        self._averages = Averages(shape)
+        self._averages = Averages(rows, columns, shape)
         self._textures: list[tuple[int, npt.NDArray[np.bool_]]] = []
         self._first = self._now
         self._looks: dict[int, Boxes] = {}
@@ -179,13 +180,12 @@ class Survey:
         looks = self._looks | dict.fromkeys(wholes, whole)
         windows = [(0, np.zeros_like(self._moving))] if few else self._textures
         moving = np.logical_or.reduce([tiles for _, tiles in windows])
-        averages = self._averages.kept if self._seen >= _LEAST_AVERAGED else []
-        composites = tuple(self._cropped(average) for average in averages)
+        composites = tuple(self._averages.kept) if self._seen >= _LEAST_AVERAGED else ()
         return Novelty(
             tuple(sorted(looks.items())),
             self._cropped(np.kron(moving, np.ones((TILE_PX, TILE_PX), np.bool_))),
             composites,
-            differing(self._cropped(self._first), composites[0], windows[0][1])
+            differing(self._cropped(self._first), composites[0][0], windows[0][1])
             if composites
             else whole,
             frozenset() if few else frozenset(wholes) - new,

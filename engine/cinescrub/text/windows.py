@@ -16,7 +16,15 @@ import numpy.typing as npt
 
 from cinescrub.types import Boxes
 
-__all__ = ["VISIBLE_STEP", "find_texture", "is_visible", "rectangles", "runs", "stands_out"]
+__all__ = [
+    "VISIBLE_STEP",
+    "find_texture",
+    "grown",
+    "is_visible",
+    "rectangles",
+    "runs",
+    "stands_out",
+]
 
 _Mask: TypeAlias = npt.NDArray[np.bool_]
 _Levels: TypeAlias = npt.NDArray[np.uint8]
@@ -77,7 +85,7 @@ def find_texture(fresh: _Mask, was_texture: _Mask) -> _Mask:
     """
     share = fresh.mean(axis=0)
     core = _large((share > _SETTLED_SHARE) | (was_texture & (share > 0)))
-    return _grown(core, share > _FRINGE_SHARE) if core.any() else core
+    return grown(core, share > _FRINGE_SHARE) if core.any() else core
 
 
 def is_visible(sharp: _Levels) -> _Mask:
@@ -121,16 +129,16 @@ def stands_out(measures: Sequence[tuple[_Levels, _Levels]], within: _Mask) -> _M
         weak |= (above > np.maximum(spread * _WEAK_SPREADS, _WEAK_LEVELS)) & within
         drawn &= usual > _DRAWN
     for k in np.flatnonzero(found.any(axis=(1, 2))):
-        found[k] = _grown(found[k], weak[k])
+        found[k] = grown(found[k], weak[k])
     return found | runs(drawn, 2)
 
 
-def _grown(core: _Mask, weak: _Mask) -> _Mask:
-    """Return what is marked in `core`, and all that hangs together with it in `weak`."""
+def grown(core: _Mask, weak: _Mask) -> _Mask:
+    """Return what is marked in `core`, and all that hangs together with it in `weak`, (th, tw)."""
     _, labels = cv2.connectedComponents((core | weak).astype(np.uint8))
     labels = np.asarray(labels)
-    grown: _Mask = np.isin(labels, np.unique(labels[core]))
-    return grown
+    joined: _Mask = np.isin(labels, np.unique(labels[core]))
+    return joined
 
 
 def runs(mask: _Mask, length: int) -> _Mask:

@@ -10,7 +10,7 @@ import pytest
 
 from cinescrub.text.novelty import Novelty, SeenFrames, Survey
 from cinescrub.text.parts import differing
-from cinescrub.types import Frame
+from cinescrub.types import Boxes, Frame
 
 ROWS, COLUMNS = 240, 320
 SECTOR = (slice(64, 208), slice(96, 288))
@@ -67,6 +67,10 @@ def looked_at(novelty: Novelty, frame: int, box: tuple[int, int, int, int]) -> b
 
 def cost(novelty: Novelty, frames: int) -> float:
     return novelty.pixels / (frames * ROWS * COLUMNS)
+
+
+def area(parts: Boxes) -> int:
+    return int((parts[:, 2:] - parts[:, :2]).prod(axis=1).sum())
 
 
 def test_first_frame_is_looked_at_whole() -> None:
@@ -167,7 +171,48 @@ def test_text_that_stays_over_speckle_is_in_a_composite() -> None:
     write(strokes, "DOE^JANE", (110, 150))
     ink = strokes[..., 0] > 200
 
-    assert any(picture[ink].mean() > 160 for picture in novelty.composites)
+    assert any(picture[ink].mean() > 160 for picture, _ in novelty.composites)
+
+
+def lies_in(box: tuple[int, int, int, int], parts: Boxes) -> bool:
+    x0, y0, x1, y1 = box
+    return bool(((parts[:, :2] <= (x0, y0)) & (parts[:, 2:] >= (x1, y1))).all(axis=1).any())
+
+
+def test_of_a_later_composite_only_the_parts_in_which_something_new_stays_are_looked_at() -> None:
+    cine = speckle(192)
+    for frame in cine[128:]:
+        write(frame, "DOE^JANE", (110, 150))
+
+    (_, first), (_, second) = survey(cine).composites
+
+    assert first.tolist() == [[0, 0, COLUMNS, ROWS]]
+    assert lies_in((110, 138, 190, 152), second)
+    assert area(second) <= 0.4 * ROWS * COLUMNS
+
+
+def test_all_of_a_word_is_looked_at_that_is_bright_in_part_only() -> None:
+    cine = speckle(192)
+    for frame in cine[128:]:
+        write(frame, "DOE", (110, 150))
+        write(frame, "^JANE", (142, 150), (120, 120, 120))
+
+    (_, second) = survey(cine).composites[1]
+
+    assert lies_in((110, 138, 190, 152), second)
+
+
+def test_what_grows_from_one_average_to_the_next_is_compared_with_what_was_looked_at() -> None:
+    cine = speckle(256)
+    for k, frame in enumerate(cine):
+        level = 60 + 30 * (k // 64)
+        write(frame, "DOE^JANE", (110, 150), (level, level, level))
+        if k >= 128:
+            write(frame, "HP", (240, 100))
+
+    novelty = survey(cine)
+
+    assert any(lies_in((110, 138, 190, 152), parts) for _, parts in novelty.composites[1:])
 
 
 def test_new_patient_in_the_banner_is_looked_at() -> None:
@@ -271,7 +316,7 @@ def test_more_frames_than_declared_are_judged_as_well() -> None:
     novelty = looking.result()
 
     assert looked_at(novelty, 333, (110, 138, 190, 152))
-    assert all(50 < picture[SECTOR].mean() < 110 for picture in novelty.composites)
+    assert all(50 < picture[SECTOR].mean() < 110 for picture, _ in novelty.composites)
 
 
 def test_gray_frames_of_odd_size_are_read() -> None:
