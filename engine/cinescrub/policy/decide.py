@@ -29,7 +29,7 @@ from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
-__all__ = ["DecisionSettings", "Line", "Policy", "Reading", "decide"]
+__all__ = ["DecisionSettings", "Line", "Policy", "Reading", "decide", "is_measurement"]
 
 Box: TypeAlias = tuple[int, int, int, int]
 
@@ -210,6 +210,26 @@ def decide(
     )
     redact = np.array([reason.redacts for reason in reasons], np.bool_)
     return Decisions(redact, reasons)
+
+
+def is_measurement(
+    line: Line,
+    *,
+    matcher: IdentifierMatcher,
+    vocabulary: Vocabulary | None = None,
+    settings: DecisionSettings = _DEFAULTS,
+) -> bool:
+    """Tell whether a line is measurements, read surely twice, whatever stands beside it.
+
+    Such a line is no one's name or number, and no label's value.
+
+    Parameters
+    ----------
+    line : Line
+        As for `decide`, like the rest.
+    """
+    seen = _look(line, vocabulary, settings)
+    return seen.measures and seen.sure > 1 and _evidence(seen, matcher, settings) is None
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:
