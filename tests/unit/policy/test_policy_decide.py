@@ -242,7 +242,7 @@ def of_screen(*parts: tuple[str, tuple[int, int, int, int]]) -> list[bool]:
     lines = [
         Line((Reading(text, 0.95), Reading(text, 0.8)), box, beside=True) for text, box in parts
     ]
-    return decide(lines, matcher=NOBODY, frame_size=SIZE).redact.tolist()
+    return [why.redacts for why in decide(lines, matcher=NOBODY, frame_size=SIZE).reasons]
 
 
 @pytest.mark.parametrize("value", ["0.9", "12.5", "72 Hz", "1,1"])
