@@ -29,7 +29,7 @@ from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
-__all__ = ["DecisionSettings", "Line", "Policy", "Reading", "decide"]
+__all__ = ["DecisionSettings", "Line", "Policy", "Reading", "decide", "is_measurement"]
 
 Box: TypeAlias = tuple[int, int, int, int]
 
@@ -94,6 +94,12 @@ class DecisionSettings:
     """How far apart the digits of one number may stand, in heights."""
     slight_reach: float = 3.0
     """How far evidence speaks for a slight line in its row, in heights."""
+    value_reach: float = 1.5
+    """How far right of its label a measured value stands, in heights: a wide blank."""
+    value_drop: float = 0.6
+    """How far below."""
+    one_print: float = 1.5
+    """Ratio of the heights of a label and its value, at most."""
 
     def __post_init__(self) -> None:
         for name in _SHARES:
@@ -119,7 +125,16 @@ _SHARES: Final = (
     "banner_bottom",
 )
 _GLYPHS: Final = 5
-_REACHES: Final = ("widest_glyph", "label_reach", "label_drop", "spaced_reach", "slight_reach")
+_REACHES: Final = (
+    "widest_glyph",
+    "label_reach",
+    "label_drop",
+    "spaced_reach",
+    "slight_reach",
+    "value_reach",
+    "value_drop",
+    "one_print",
+)
 _DEFAULTS: Final = DecisionSettings()
 
 
@@ -140,6 +155,8 @@ class _Seen:
     """Whether a sure reading that vouches is emphatic, or all of them are."""
     sure: int
     """How often it was read so that it vouches, and surely: by another recogniser, or again."""
+    certain: bool
+    """Whether one of those readings is certain."""
 
     @property
     def measures(self) -> bool:
@@ -158,6 +175,11 @@ class _Seen:
     def initials(self) -> bool:
         """Whether it is as short as the initials of an operator, by any reading that vouches."""
         return any(one.brief for one in self.vouching)
+
+    @property
+    def coded(self) -> bool:
+        """Whether it is surely a view by letters and a digit: A4C."""
+        return self.certain and self.sure > 1 and all(one.coded for one in self.vouching)
 
     @property
     def confirmed(self) -> bool:
@@ -204,12 +226,33 @@ def decide(
     evidence = [_evidence(one, matcher, settings) for one in seen]
     _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
+    measured = _labelled(seen, evidence, settings)
     reasons = tuple(
-        found or _without_evidence(one, frame_size, policy, settings)
-        for one, found in zip(seen, evidence, strict=True)
+        found or _without_evidence(one, frame_size, policy, settings, measured=i in measured)
+        for i, (one, found) in enumerate(zip(seen, evidence, strict=True))
     )
     redact = np.array([reason.redacts for reason in reasons], np.bool_)
     return Decisions(redact, reasons)
+
+
+def is_measurement(
+    line: Line,
+    *,
+    matcher: IdentifierMatcher,
+    vocabulary: Vocabulary | None = None,
+    settings: DecisionSettings = _DEFAULTS,
+) -> bool:
+    """Tell whether a line is measurements, read surely twice, whatever stands beside it.
+
+    Such a line is no one's name or number, and no label's value.
+
+    Parameters
+    ----------
+    line : Line
+        As for `decide`, like the rest.
+    """
+    seen = _look(line, vocabulary, settings)
+    return seen.measures and seen.sure > 1 and _evidence(seen, matcher, settings) is None
 
 
 def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) -> _Seen:
@@ -244,6 +287,7 @@ def _look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings)
             or any(c.emphatic and r.confidence >= settings.sure for c, r in vouching)
         ),
         _sure_of([reading for _, reading in vouching], line, settings),
+        any(reading.confidence >= settings.certain for _, reading in vouching),
     )
 
 
@@ -434,7 +478,7 @@ def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:
         return True
     if source.label and _is_below(a, b, settings.label_drop * height):
         return True
-    if not other.slight:
+    if not other.slight or other.coded:
         return False
     # Of the lower line: what a detector takes for one high line is hardly text.
     reach = settings.slight_reach * max(1, min(height, b[3] - b[1]))
@@ -454,8 +498,48 @@ def _is_below(a: Box, b: Box, reach: float) -> bool:
     return in_columns and b[1] > a[1] and b[1] - a[3] <= reach
 
 
+def _labelled(
+    seen: Sequence[_Seen], evidence: Sequence[Reason | None], settings: DecisionSettings
+) -> frozenset[int]:
+    """Return which lines are labels of measured values and these values, printed apart.
+
+    `MI` is as short as initials; beside or over `0.9` it is a label, and both are a measurement.
+    Both have to be read surely twice, and nothing may speak against either.
+    """
+    sure = [i for i, one in enumerate(seen) if evidence[i] is None and one.sure > 1]
+    return frozenset(
+        k
+        for i in sure
+        for j in sure
+        if i != j and _stands_with(seen[i].line.box, seen[j].line.box, settings)
+        if any(
+            grammar.labels(label.text, value.text)
+            for label in seen[i].vouchers
+            for value in seen[j].vouchers
+        )
+        for k in (i, j)
+    )
+
+
+def _stands_with(label: Box, value: Box, settings: DecisionSettings) -> bool:
+    """Tell whether a value stands close right of its label or below it, in the same print."""
+    low, high = sorted((label[3] - label[1], value[3] - value[1]))
+    if not 0 < high <= settings.one_print * low:
+        return False
+    if value[0] >= label[2] and _is_right_of(label, value, settings.value_reach * low):
+        return True
+    shared = min(label[2], value[2]) - max(label[0], value[0])
+    under = 2 * shared >= min(label[2] - label[0], value[2] - value[0])
+    return under and value[1] > label[1] and value[1] - label[3] <= settings.value_drop * low
+
+
 def _without_evidence(
-    seen: _Seen, frame_size: tuple[int, int], policy: Policy, settings: DecisionSettings
+    seen: _Seen,
+    frame_size: tuple[int, int],
+    policy: Policy,
+    settings: DecisionSettings,
+    *,
+    measured: bool,
 ) -> Reason:
     if not seen.read:
         return Reason.UNREADABLE
@@ -463,6 +547,8 @@ def _without_evidence(
         return Reason.NOT_PHI
     if not seen.vouching:
         return Reason.UNKNOWN
+    if measured:
+        return Reason.CLINICAL
     weighty = seen.emphatic or seen.confirmed
     if _in_banner(seen.line.box, frame_size[0], settings) and not weighty:
         return Reason.BANNER

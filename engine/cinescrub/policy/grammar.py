@@ -14,7 +14,7 @@ from typing import Final
 from cinescrub.policy import ocr
 from cinescrub.policy.vocabulary import Strength, Vocabulary, vocabulary
 
-__all__ = ["UNIT", "Clinical", "parse", "parse_as_read"]
+__all__ = ["UNIT", "Clinical", "labels", "parse", "parse_as_read"]
 
 UNIT: Final = (
     r"(?:mm2|mm3|mm/s2?|mm|cm2|cm3|cm/s2?|cm|ml/m2|ml/min|ml/s|ml|cc|l/min(?:/m2)?|m/s2?"
@@ -91,9 +91,10 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (_CODE, r"[pcgt]\s+(?:[li1]ow|med|high|off|on|max|gen|pen|res)|p(?:[li1]ow|med|high|max)"),
     (_CODE, r"(?:low|mid|high|peak)\s?dose|(?:peak|post|at)\s(?:stress|exercise|rest)"),
-    (_CODE, r"(?:thi|sri|cri|har|tei|xres|xbr|comp|zoom|map|cfm|pw|cw)\s(?:on|off)"),
+    (_CODE, r"(?:thi|sri|cri|har|tei|xres|xbr|comp|zoom|map|cfm|pw|cw|mb)\s(?:on|off)"),
     (_CODE, r"stage\s?[1-9]|(?:lv|rv|pla|psa|ap)\s?[2-5]\s?ch"),
     (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
+    (_CODE, r"tac\s?[1-3]"),  # tissue aberration correction
     (_CODE, r"cm/s|m/s|mmhg|mhz|khz|bpm|kpa"),
     # Transducers: array letters, band in MHz (at most 30), family suffix: C5-1, L12-3, RAB4-8-D,
     # EC9-5/10, M5Sc-D, 9L-D, 6Tc-RS, 4V1c, CA1-7A, SC5-1U.
@@ -150,6 +151,10 @@ _SPECKS: Final = " .,;:*'\"|~"
 _ZERO: Final = re.compile(r"[\s.,;:*'\"|]*[+~-]{1,2}\s?0[\s.,;:*'\"|~]*")
 """A scale's zero with its tick, which english_g2 reads as `~`: unlike a bare number, no age and no
 letter. Dust may be read around it."""
+_LABELLED: Final = re.compile(
+    rf"(?:{_LABELS})\s(?:[+-]?(?:0|[1-9]\d{{0,3}})(?:[.,]\d{{1,3}})?\s*{UNIT}|\d{{1,3}}[.,]\d{{1,2}})"
+)
+"""A label, and what says by its unit or its decimal that it is measured: an age has neither."""
 _SCALE: Final = re.compile(r"(?:[+-]|--)?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
 
 
@@ -221,6 +226,12 @@ class Clinical:
         )
 
     @property
+    def coded(self) -> bool:
+        """Whether it is one short word with a digit in it: A4C. No initials, and no number."""
+        others = self.numbers or self.codes or self.plain or self.weak or self.initials
+        return self.digits and self.short == 1 and self.letters >= _SHORTEST and not others
+
+    @property
     def worded(self) -> bool:
         """Whether it has a clinical word that is hardly a name, or a setting.
 
@@ -276,6 +287,17 @@ def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
         if again is not None and again.sufficient:
             return again
     return found
+
+
+def labels(label: str, value: str) -> bool:
+    """Tell whether one text is the label of a measurement, and another its value.
+
+    Parameters
+    ----------
+    label, value : str
+        Two whole lines as read. A value has a unit or a decimal.
+    """
+    return _LABELLED.fullmatch(f"{ocr.fold(label).strip()} {ocr.fold(value).strip()}") is not None
 
 
 def parse_as_read(folded: str, known: Vocabulary | None = None) -> Clinical | None:

@@ -76,7 +76,8 @@ _NUMBER: Final = re.compile(
             rf"(?<![a-z])(?!ust-)[a-z]{{1,8}}[-#_]?\d{{4,}}{_NOT_A_SIZE}",
             rf"(?<![\d.,])(?:\d{{2,}}[-_#]\d{{3,}}|\d{{3,}}[-_#]\d{{2,}}){_NOT_A_SIZE}",
             r"\d{2,}[-_#]\d{2,}[-_#]\d{2,}",
-            r"(?<![a-z\d.,])(?:[a-z_#-]*\d){5,}",
+            # Not 630P630: LOGIQ's label between the settings of two pictures, if they are equal.
+            r"(?<![a-z\d.,])(?!(?P<own>\d{2,3})(?:cg|dr|[fgp])(?P=own)\b)(?:[a-z_#-]*\d){5,}",
             rf"\d{{4,}}(?!{UNIT}\b)[a-z]{{1,3}}\b",
             rf"\bid\s+\d{{3,}}{_NOT_A_SIZE}",
             r"\b(?:id|nr|no|acc|accn|ref|order|case|chart|file|visit|encounter|ward|room|bed)\s?[:#]",

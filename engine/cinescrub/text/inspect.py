@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,44 +16,36 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.config import Policy
 from cinescrub.masks import padded
-from cinescrub.policy import counters
-from cinescrub.policy.decide import Line, Reading, decide
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
-from cinescrub.policy.voting import vote
+from cinescrub.text.cuts import pieces_of, runs_between
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
+from cinescrub.text.judge import Judge, Reader, Scorer
 from cinescrub.text.lines import (
     LEGIBLE_PX,
+    crosses_rows,
     echoes,
     filled,
     hidden_words,
     is_text,
+    is_written_in_colour,
     join_words,
+    spared,
 )
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.places import KeptPlaces, crop_key
-from cinescrub.text.recognizer import Crop, crop_lines
+from cinescrub.text.recognizer import crop_lines
 from cinescrub.text.sector import near
-from cinescrub.text.sightings import Sighting, Sightings
-from cinescrub.text.strokes import Shape, Strokes
-from cinescrub.types import Boxes, Frame, Reason, Transcripts
+from cinescrub.text.sightings import Sightings
+from cinescrub.text.strokes import Strokes
+from cinescrub.types import Boxes, Frame, Reason
 
 __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
 
 _CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT})
 """Reasons that no later reading takes back, so that a line goes at first sight."""
-
-
-class _Reader(Protocol):
-    def read(self, crops: Sequence[Crop]) -> Transcripts:
-        """Read crops, in their order."""
-
-
-class _Scorer(Protocol):
-    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return how much each text looks like PHI, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +81,8 @@ class Inspector:
     def __init__(
         self,
         detectors: Sequence[Detector],
-        recognizers: Sequence[_Reader],
-        deidentifier: _Scorer,
+        recognizers: Sequence[Reader],
+        deidentifier: Scorer,
         *,
         checkers: Sequence[Detector] = (),
         settings: InspectSettings | None = None,
@@ -151,15 +142,20 @@ class CineInspection:
         rate: float | None,
     ) -> None:
         self._inspector = inspector
-        self._matcher = matcher
         self._policy = policy
-        self._vocabulary = vocabulary
+        self._judge = Judge(
+            inspector.recognizers,
+            inspector.deidentifier,
+            matcher=matcher,
+            policy=policy,
+            vocabulary=vocabulary,
+            sector=sector,
+            rate=rate,
+        )
         self._sector = sector
         self._ink_rule = ink_rule
         self._near_sector = None if sector is None else near(sector)
-        self._rate = rate
         self._seen = SeenFrames()
-        self._readings: dict[bytes, tuple[Reading, ...]] = {}
         self._sightings = Sightings()
         self._kept = KeptPlaces()
         self._kept_in: dict[int, Boxes] = {}
@@ -224,13 +220,18 @@ class CineInspection:
 
     def settle(self) -> None:
         """Decide all that was seen, from all readings of each place. To be called once."""
-        places = [self._fused(place) for place in range(self._sightings.places)]
+        places = [
+            self._judge.fused(self._sightings.of_place(place))
+            for place in range(self._sightings.places)
+        ]
         decided: dict[bytes, tuple[Reason, ...]] = {}
         reasons: dict[int, Reason] = {}
         for sighting in self._sightings:
             together = sighting.places.tobytes()
             if together not in decided:
-                decided[together] = self._decided(sighting, places)
+                decided[together] = self._judge.decide_fused(
+                    [places[place] for place in sighting.places], sighting.boxes, self._frame_size
+                )
             gone = []
             for i, (place, why) in enumerate(zip(sighting.places, decided[together], strict=True)):
                 if why.redacts:
@@ -275,13 +276,17 @@ class CineInspection:
         lines = self._with_ink(frame, strokes, lines, parts)
         self.looks.append((number, parts, lines.boxes))
         told = lines.told
-        decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in told])
+        decisions = self._decide(lines, told)
+        kept = [i for i, why in zip(told, decisions, strict=True) if not why.redacts]
         places = filled(lines.boxes, strokes)
+        beside = np.array([self._judge.is_beside_sector(box) for box in lines.boxes], np.bool_)
+        # What stays is filled itself if it goes after all.
+        places[beside] = spared(places[beside], lines.boxes[beside], lines.boxes[kept], strokes)
         self._sightings.add(number, lines.boxes[told], places[told], [lines.keys[i] for i in told])
         certain = [
             i
             for i, why in zip(told, decisions, strict=True)
-            if why in _CERTAIN and not self._may_count(lines.keys[i])
+            if why in _CERTAIN and not self._judge.may_count(lines.keys[i])
         ]
         for i, why in zip(told, decisions, strict=True):
             if lines.fresh[i] and not why.redacts:
@@ -293,16 +298,12 @@ class CineInspection:
         before = self._kept_in.get(number, geometry.as_boxes())
         self._kept_in[number] = np.concatenate([before, left])
 
-    def _may_count(self, key: bytes) -> bool:
-        """Return whether a line may turn out to be a counter of the cine's frames or time."""
-        return any(counters.has_form(reading.text) for reading in self._readings[key])
-
     def _find_residual(self, frame: Frame, number: int, words: Words, look: Look) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame, self._held)
         lines = self._read_words(frame, strokes, words, look, number)
-        decisions = self._decide([self._line(lines.keys[i], lines.boxes[i]) for i in lines.told])
+        decisions = self._decide(lines, lines.told)
         gone = [
             i
             for i, why in zip(lines.told, decisions, strict=True)
@@ -332,26 +333,46 @@ class CineInspection:
                 # tissue to find something in, without end: there it takes text.
                 found.append(lines)
                 break
+            lines = self._with_measures_apart(frame, strokes, lines)
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
             found.append(lines.only(~empty))
-            coloured.append(lines.only(self._is_coloured(lines, strokes) & empty))
-            hidden = [hidden_words(box, words.xyxy) for box in pending[empty]]
+            in_colour = [is_written_in_colour(box, strokes) for box in lines.boxes]
+            coloured.append(lines.only(np.array(in_colour, np.bool_) & empty))
+            hidden = [hidden_words(box, words.xyxy) for box in lines.boxes[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
         lines = FrameLines.joined(found)
         lines = lines.only(~self._echo(lines))
+        lines = lines.only(~self._crosses(lines, strokes))
         return self._with_coloured(frame, lines, FrameLines.joined(coloured))
 
-    def _is_coloured(self, lines: FrameLines, strokes: Strokes) -> npt.NDArray[np.bool_]:
-        """Return which lines look written, in colour over gray."""
-        return np.array(
-            [
-                strokes.is_coloured(box) and strokes.shape(box) is Shape.STROKES
-                for box in lines.boxes
-            ],
-            np.bool_,
-        )
+    def _with_measures_apart(self, frame: Frame, strokes: Strokes, lines: FrameLines) -> FrameLines:
+        """Return lines of which measurements that stand apart in them are lines of their own.
+
+        Words are joined over gaps as wide as those between two fields of a banner: a time and a
+        depth. Where such a line is not kept, its measurements need not go with it. What is left of
+        it on either side stays together and is read anew.
+        """
+        apart: list[FrameLines] = []
+        whole = np.ones(len(lines.boxes), np.bool_)
+        for i in lines.told:
+            pieces = pieces_of(lines.boxes[i], strokes) if lines.fresh[i] else lines.boxes[:0]
+            if len(pieces) < 2 or not self._goes(lines, i):
+                continue
+            read = self._read_lines(frame, pieces)
+            measures = [
+                j in read.told and self._judge.is_measurement(read.keys[j], pieces[j])
+                for j in range(len(pieces))
+            ]
+            if any(measures):
+                whole[i] = False
+                apart.append(read.only(np.array(measures, np.bool_)))
+                apart.append(self._read_lines(frame, runs_between(pieces, measures)))
+        return FrameLines.joined([lines.only(whole), *apart])
+
+    def _goes(self, lines: FrameLines, i: int) -> bool:
+        return self._decide(lines, [i])[0].redacts
 
     def _with_coloured(self, frame: Frame, lines: FrameLines, coloured: FrameLines) -> FrameLines:
         """Return lines joined by coloured ones that nobody reads, where no line is known."""
@@ -368,11 +389,22 @@ class CineInspection:
         for i in lines.told:
             inner = geometry.covered_share(lines.boxes, lines.boxes[i : i + 1]) >= 1.0
             echo[i] = any(
-                echoes(self._readings[lines.keys[i]], self._readings[lines.keys[j]])
+                echoes(self._judge.readings(lines.keys[i]), self._judge.readings(lines.keys[j]))
                 for j in lines.told
                 if inner[j] and not (lines.boxes[j] == lines.boxes[i]).all()
             )
         return echo
+
+    def _crosses(self, lines: FrameLines, strokes: Strokes) -> npt.NDArray[np.bool_]:
+        """Return which lines only cut through rows of others, which are judged by themselves."""
+        known = np.array([self._judge.is_legible(key) for key in lines.keys], np.bool_)
+        legible = known | ~lines.fresh
+        crossing = np.zeros(len(lines.boxes), np.bool_)
+        for i in lines.told:
+            others = legible.copy()
+            others[i] = False
+            crossing[i] = crosses_rows(lines.boxes[i], lines.boxes[others], strokes)
+        return crossing
 
     def _empty(
         self,
@@ -395,18 +427,10 @@ class CineInspection:
                 around = self._near_sector
                 inside = around is not None and around[y0:y1, x0:x1].mean() > 0.5
                 doubt = bool(inside) or strokes.is_textured(box)
-            readings = self._readings[lines.keys[i]]
+            readings = self._judge.readings(lines.keys[i])
             empty[i] = not is_text(box, readings, strokes, doubted=doubt)
         self.reasons.update([Reason.NO_TEXT] * int(empty.sum()))
         return empty
-
-    def _is_beside_sector(self, box: npt.NDArray[np.int32]) -> bool:
-        """Return whether a line lies more than its height away from the sector, if there is one."""
-        if self._sector is None:
-            return True
-        reach = int(min(box[2] - box[0], box[3] - box[1]))
-        x0, y0 = np.maximum(box[:2] - reach, 0)
-        return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
 
     def _read_lines(self, frame: Frame, boxes: Boxes) -> FrameLines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
@@ -416,45 +440,13 @@ class CineInspection:
         fresh = self._is_fresh(frame, boxes)
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
-        self._read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
-        was_read = np.array([k in self._readings for k in keys], np.bool_)
+        self._judge.read({keys[i]: crops[i] for i in np.flatnonzero(fresh)})
+        was_read = np.array([k in self._judge for k in keys], np.bool_)
         return FrameLines(boxes, keys, fresh, was_read)
 
-    def _decide(self, lines: Sequence[Line]) -> tuple[Reason, ...]:
-        return decide(
-            lines,
-            matcher=self._matcher,
-            frame_size=self._frame_size,
-            policy=self._policy,
-            vocabulary=self._vocabulary,
-        ).reasons
-
-    def _decided(
-        self, sighting: Sighting, places: Sequence[tuple[tuple[Reading, ...], bool]]
-    ) -> tuple[Reason, ...]:
-        return self._decide(
-            [
-                Line(
-                    places[place][0],
-                    _as_box(box),
-                    beside=self._is_beside_sector(box),
-                    counter=places[place][1],
-                )
-                for place, box in zip(sighting.places, sighting.boxes, strict=True)
-            ]
-        )
-
-    def _fused(self, place: int) -> tuple[tuple[Reading, ...], bool]:
-        """Return what all looks at a place make of it, and whether it counts the cine's frames."""
-        looks = self._sightings.of_place(place)
-        likeliest = [
-            (frame, max(self._readings[key], key=lambda r: r.confidence).text)
-            for frame, key in looks
-        ]
-        counter = all(counters.has_form(text) for _, text in likeliest) and counters.counts(
-            [(frame, text) for frame, text in likeliest if frame >= 0], rate=self._rate
-        )
-        return vote([reading for _, key in looks for reading in self._readings[key]]), counter
+    def _decide(self, lines: FrameLines, which: Sequence[int]) -> tuple[Reason, ...]:
+        keys = [lines.keys[i] for i in which]
+        return self._judge.decide(keys, lines.boxes[list(which)], self._frame_size)
 
     def _hold(self, boxes: Boxes, places: Boxes) -> None:
         fresh = places[geometry.covered_share(boxes, self._held) < 1.0]
@@ -499,34 +491,6 @@ class CineInspection:
         kept = self._kept.holds(frame, boxes)
         fresh: npt.NDArray[np.bool_] = ~(redacted | kept)
         return fresh
-
-    def _read(self, crops: dict[bytes, Crop]) -> None:
-        """Read and classify crops whose pixels were not read before, with every recogniser."""
-        fresh = {key: crop for key, crop in crops.items() if key not in self._readings}
-        if not fresh:
-            return
-        lines = list(fresh.values())
-        by_reader = [self._readings_of(reader, lines) for reader in self._inspector.recognizers]
-        for key, readings in zip(fresh, zip(*by_reader, strict=True), strict=True):
-            self._readings[key] = tuple(readings)
-
-    def _readings_of(self, reader: _Reader, lines: Sequence[Crop]) -> list[Reading]:
-        transcripts = reader.read(lines)
-        scores = self._inspector.deidentifier.score(transcripts.texts)
-        return [
-            Reading(text, float(sure), float(score))
-            for text, sure, score in zip(
-                transcripts.texts, transcripts.confidences, scores, strict=True
-            )
-        ]
-
-    def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
-        return Line(self._readings[key], _as_box(box), beside=self._is_beside_sector(box))
-
-
-def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
-    x0, y0, x1, y1 = (int(v) for v in box)
-    return x0, y0, x1, y1
 
 
 def _area(boxes: Boxes) -> int:

@@ -8,8 +8,7 @@ some detector takes for a letter would cost the picture.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,18 +17,22 @@ import numpy.typing as npt
 
 from cinescrub import geometry, masks
 from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
-from cinescrub.text.strokes import GREATEST_PX, STRONG, Shape, Strokes
+from cinescrub.text.cuts import is_uncut, split_boxes
+from cinescrub.text.strokes import Shape, Strokes
 from cinescrub.types import Boxes
 
 __all__ = [
     "LEGIBLE_PX",
     "LineSettings",
+    "crosses_rows",
     "echoes",
     "filled",
     "hidden_words",
+    "is_read",
     "is_text",
+    "is_written_in_colour",
     "join_words",
-    "split_boxes",
+    "spared",
 ]
 
 
@@ -42,12 +45,6 @@ class LineSettings:
     tallest_line: float = 1.6
     """A line is at most this many times as high as its tallest word: words lie less than half a
     height apart (`geometry.group_lines`)."""
-    column_gap: float = 1.5
-    """Ink further apart than this many heights is not of one line, even in one detected box. More
-    than `line_gap`, as ink is narrower than boxes."""
-    row_ratio: float = 2.0
-    """A box is cut into rows only if one of them is this many times as long as it is high, in a
-    high box of uneven rows the highest: else they may be the letters of a turned line."""
     read_from: float = 0.4
     """Two glyphs read with this confidence make text. Of 2215 detections in 39 made cines none
     over tissue, tick or bar was read so by mistake but three of 346; of 740 texts 681 were."""
@@ -65,6 +62,13 @@ class LineSettings:
     echo_from: float = 0.1
     """A reading with this confidence that may be a misreading of what a tighter box reads is of the
     same text."""
+    edge: float = 0.15
+    """Share of a line's height by which its box may be larger than its ink, on each side."""
+    several_rows: float = 1.5
+    """What is so many times as high as each of the lines in it has several of their rows."""
+    of_others: float = 0.98
+    """Share of its ink in the boxes of lines from which a box is theirs alone: a dot of an `i` in a
+    box of three letters is more than the rest."""
     inside: float = 0.9
     """Share of a word in a line from which it hides in it."""
 
@@ -72,22 +76,10 @@ class LineSettings:
 LEGIBLE_PX: Final = 32
 """Letters of a greater height can be read, if they are any."""
 _DEFAULTS: Final = LineSettings()
-_LEAST_ROW_PX: Final = 4
-"""Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
-_RULE_PX: Final = 3
-"""Width of a rule between columns, at most. It crosses all of a row, margins included, which no
-letter does."""
 _ROOMY: Final = 2
 """Boxes of so many times the area of another hold more than its text."""
-_CUT_SHARE: Final = 0.25
-"""Share of a box's inked columns that its edge cuts through where it cuts a row of letters."""
-_ROW_SHARE: Final = 0.4
-"""So are runs lower than this share of the highest row."""
-_UNEVEN: Final = 0.6
-"""Height of the lowest to that of the highest of the letters of a turned line, or less; of the rows
-of a column it is more, in two sizes of print as well."""
 _MARGIN_PX: Final = 2
-"""Rows of a box that are left around ink, for its soft edges."""
+"""What is left blank at the ends of a filled line."""
 _SAME: Final = 0.8
 """A word of this share of a line's area is the line."""
 
@@ -116,7 +108,7 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
     -------
     (m, 4) int32 array
     """
-    words = _outermost(split_boxes(xyxy, strokes, settings), strokes)
+    words = _outermost(split_boxes(xyxy, strokes), strokes)
     drawn = np.array([strokes.shape(word) is Shape.STROKES for word in words], np.bool_)
     lines = [*words[~drawn]]
     for members in geometry.group_lines(words[drawn], gap=settings.line_gap):
@@ -128,30 +120,6 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
         else:
             lines.extend(words_of)
     return _outermost(geometry.as_boxes(lines), strokes)
-
-
-def split_boxes(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS) -> Boxes:
-    """Cut boxes that hold several rows, or words far apart, where there is no ink between them.
-
-    The recursive cut of Nagy and Seth (ICPR 1984), one step each way. Over texture nothing is cut:
-    there ink can't be told; neither are boxes with letters so large that their strokes are areas.
-    All ink stays, with a margin.
-
-    Parameters
-    ----------
-    xyxy : (n, 4) int32 array
-        Detected boxes.
-    strokes : Strokes
-        Of the frame.
-    settings : LineSettings
-        Distances.
-
-    Returns
-    -------
-    (m, 4) int32 array
-        At least as many boxes.
-    """
-    return geometry.as_boxes([part for box in xyxy for part in _parts(box, strokes, settings)])
 
 
 def is_text(
@@ -197,6 +165,16 @@ def is_text(
     return not symbols or any(map(_glyphs, said))
 
 
+def is_written_in_colour(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
+    """Return whether a line looks written, in colour over gray."""
+    return strokes.is_coloured(box) and strokes.shape(box) is Shape.STROKES
+
+
+def is_read(reading: Reading, settings: LineSettings = _DEFAULTS) -> bool:
+    """Return whether a reading is of two glyphs and more, with some confidence."""
+    return not reading.confidence < settings.read_from and _glyphs(reading) > 1
+
+
 def _glyphs(reading: Reading) -> int:
     """Return how many letters and digits a reading has."""
     return sum(map(str.isalnum, reading.text))
@@ -230,6 +208,45 @@ def echoes(outer: Sequence[Reading], inner: Sequence[Reading]) -> bool:
     )
 
 
+def crosses_rows(
+    box: npt.NDArray[np.int32],
+    read: Boxes,
+    strokes: Strokes,
+    settings: LineSettings = _DEFAULTS,
+) -> bool:
+    """Return whether a box cuts through rows of lines that were read, and holds nothing else.
+
+    Detectors find such boxes now and then where the columns of a table begin. All of their ink is
+    of lines that are judged by themselves. Over texture, where ink can't be told, there are none.
+
+    Parameters
+    ----------
+    box : (4,) int32 array
+        What may be no line.
+    read : (n, 4) int32 array
+        Other lines of the frame, that were read as two glyphs at least.
+    strokes : Strokes
+        Of the frame.
+    settings : LineSettings
+        Distances.
+    """
+    x0, y0, _, y1 = (int(v) for v in box)
+    heights = read[:, 3] - read[:, 1]
+    met = read[
+        ((read[:, :2] < box[2:]) & (read[:, 2:] > box[:2])).all(axis=1)
+        & (settings.several_rows * heights <= y1 - y0)
+        & (heights < read[:, 2] - read[:, 0])
+    ]
+    in_one_row = not len(met) or met[:, 1].max() < met[:, 3].min()
+    if in_one_row or is_uncut(box, strokes):
+        return False
+    ink = strokes.ink(box)
+    rest = ink.copy()
+    for a0, b0, a1, b1 in met:
+        rest[max(0, b0 - y0) : max(0, b1 - y0), max(0, a0 - x0) : max(0, a1 - x0)] = False
+    return bool(ink.any() and rest.sum() <= (1 - settings.of_others) * ink.sum())
+
+
 def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     """Return boxes without those inside of another that is as good to read."""
     area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1)
@@ -240,7 +257,7 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
             for j in kept
             if (boxes[j, :2] <= boxes[i, :2]).all() and (boxes[j, 2:] >= boxes[i, 2:]).all()
         )
-        if all(area[j] > _ROOMY * area[i] and _is_uncut(boxes[j], strokes) for j in around):
+        if all(area[j] > _ROOMY * area[i] and is_uncut(boxes[j], strokes) for j in around):
             kept.append(int(i))
     return boxes[np.sort(np.array(kept, np.intp))]
 
@@ -270,10 +287,64 @@ def filled(lines: Boxes, strokes: Strokes) -> Boxes:
     )
 
 
+def spared(
+    places: Boxes,
+    lines: Boxes,
+    kept: Boxes,
+    strokes: Strokes,
+    settings: LineSettings = _DEFAULTS,
+) -> Boxes:
+    """Return what is filled where lines go, without margins that reach into text beside them.
+
+    The margin is for ends that a detector cut off. What was read there as another line, to its
+    last glyph, is none. Not over texture, where lines are read less surely.
+
+    Parameters
+    ----------
+    places : (n, 4) int32 array
+        As `filled` gives them.
+    lines : (n, 4) int32 array
+        What goes.
+    kept : (m, 4) int32 array
+        What was read in the same frame and stays.
+    strokes : Strokes
+        Of the frame.
+    settings : LineSettings
+        Distances.
+
+    Returns
+    -------
+    (n, 4) int32 array
+        Never less than the lines.
+    """
+    inset = np.rint((kept[:, 3] - kept[:, 1]) * settings.edge).astype(np.int32)[:, None]
+    inner = kept + inset * np.array([1, 1, -1, -1], np.int32)
+    left = places.copy()
+    for place, line in zip(left, lines, strict=True):
+        if strokes.is_textured(line):
+            continue
+        for text in inner[(inner[:, :2] < place[2:]).all(1) & (inner[:, 2:] > place[:2]).all(1)]:
+            _hold_off(place, line, text)
+    return left
+
+
+def _hold_off(
+    place: npt.NDArray[np.int32], line: npt.NDArray[np.int32], text: npt.NDArray[np.int32]
+) -> None:
+    """Move in place the one edge of a line's place that a text lies beyond, if any."""
+    for axis in (1, 0):
+        if text[axis] >= line[axis + 2]:
+            place[axis + 2] = min(place[axis + 2], text[axis])
+            return
+        if text[axis + 2] <= line[axis]:
+            place[axis] = max(place[axis], text[axis + 2])
+            return
+
+
 def _without_blank_ends(
     grown: npt.NDArray[np.int32], line: npt.NDArray[np.int32], strokes: Strokes
 ) -> npt.NDArray[np.int32]:
-    if _is_uncut(line, strokes):
+    if is_uncut(line, strokes):
         return grown
     along = int(line[3] - line[1] > line[2] - line[0])  # 1: the line is turned
     low, high = int(grown[along]), int(grown[along + 2])
@@ -283,151 +354,3 @@ def _without_blank_ends(
     ends = grown.copy()
     ends[along], ends[along + 2] = max(low, first), min(high, last)
     return ends
-
-
-def _is_uncut(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
-    """Return whether ink can't be told from what is around it, or letters are areas."""
-    return bool(min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX or strokes.is_textured(box))
-
-
-def _parts(
-    box: npt.NDArray[np.int32], strokes: Strokes, settings: LineSettings
-) -> Iterator[npt.NDArray[np.int32]]:
-    if _is_uncut(box, strokes):
-        yield box
-        return
-    reach = int(box[3] - box[1])
-    above, below = min(reach, int(box[1])), min(reach, strokes.size[0] - int(box[3]))
-    ink = strokes.ink(box, above=above, below=below)
-    strong = strokes.ink(box, share=STRONG, above=above, below=below)
-    inside = (above, above + reach)
-    for top, bottom in _rows(ink, strong, inside, settings):
-        for left, right in _columns(ink[top:bottom], strong[top:bottom], settings):
-            yield np.array(
-                [box[0] + left, box[1] - above + top, box[0] + right, box[1] - above + bottom],
-                np.int32,
-            )
-
-
-def _rows(
-    ink: npt.NDArray[np.bool_],
-    strong: npt.NDArray[np.bool_],
-    inside: tuple[int, int],
-    settings: LineSettings,
-) -> list[tuple[int, int]]:
-    """Return the rows of a box, `(top, bottom)` each: they meet in the middle of the gaps.
-
-    `inside` is what of the ink is the box's; the rest is above and below. Of rows that reach into
-    the box from there, small slices are left out: they are another box's. So are blank rows, which
-    would cover those rows when they go. A slice of less than half of the box, of a row that lies
-    outside for the most part, is given back whole: slices of letters read as anything.
-    """
-    first, last = inside
-    runs = [
-        (first + a, first + b) for a, b in geometry.runs(np.asarray(strong[first:last].any(axis=1)))
-    ]
-    tallest = max((end - start for start, end in runs), default=0)
-    rows = [r for r in runs if r[1] - r[0] >= max(_LEAST_ROW_PX, _ROW_SHARE * tallest)]
-    if not rows:
-        return [inside]
-    own = [run for run in runs if run[0] > first or run == rows[0]]
-    own = [run for run in own if run[1] < last or run == rows[-1]]
-    inked = [
-        (first + a, first + b) for a, b in geometry.runs(np.asarray(ink[first:last].any(axis=1)))
-    ]
-    # With the faint edges of what is strong.
-    top = max(first, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
-    bottom = min(last, min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX)
-    cuts = [top]
-    if len(rows) > 1 and _are_long(rows, strong, last - first, settings):
-        cuts += [(end + start) // 2 for (_, end), (start, _) in itertools.pairwise(rows)]
-    pieces = list(zip(cuts, [*cuts[1:], bottom], strict=True))
-    whole = geometry.runs(np.asarray(strong.any(axis=1)))
-    if 2 * (rows[0][1] - rows[0][0]) < last - first:
-        pieces[0] = (_beginning(pieces[0][0], rows[0], whole, strong), pieces[0][1])
-    if 2 * (rows[-1][1] - rows[-1][0]) < last - first:
-        pieces[-1] = (pieces[-1][0], _ending(pieces[-1][1], rows[-1], whole, strong))
-    return pieces
-
-
-def _are_long(
-    rows: Sequence[tuple[int, int]],
-    strong: npt.NDArray[np.bool_],
-    height: int,
-    settings: LineSettings,
-) -> bool:
-    """Return whether the rows of a box are lines, and not the letters of a turned one.
-
-    Narrow letters are long ones there (an `i`, an `l`), but of all letters not the widest.
-    """
-    heights = [end - start for start, end in rows]
-    long = [_extent(strong[start:end]) >= settings.row_ratio * (end - start) for start, end in rows]
-    uneven = min(heights) < _UNEVEN * max(heights)
-    if uneven and height > strong.shape[1] and not long[heights.index(max(heights))]:
-        return False
-    return any(long)
-
-
-def _beginning(
-    top: int,
-    row: tuple[int, int],
-    whole: Sequence[tuple[int, int]],
-    strong: npt.NDArray[np.bool_],
-) -> int:
-    """Return where a row begins: above its box, if most of it lies there."""
-    start, end = next(run for run in whole if run[0] <= row[0] < run[1])
-    if start and 2 * (row[0] - start) > end - start and _is_cut(strong, row[0]):
-        return max(0, start - _MARGIN_PX)
-    return top
-
-
-def _ending(
-    bottom: int,
-    row: tuple[int, int],
-    whole: Sequence[tuple[int, int]],
-    strong: npt.NDArray[np.bool_],
-) -> int:
-    """Return where a row ends: below its box, if most of it lies there."""
-    rows = len(strong)
-    upturned = [(rows - end, rows - start) for start, end in whole]
-    ends = (rows - row[1], rows - row[0])
-    return rows - _beginning(rows - bottom, ends, upturned, strong[::-1])
-
-
-def _is_cut(strong: npt.NDArray[np.bool_], row: int) -> bool:
-    """Return whether an edge above a row cuts through letters, not through a speck."""
-    through = int((strong[row - 1] & strong[row]).sum())
-    return through >= max(1, _CUT_SHARE * int(strong[row:].any(axis=0).sum()))
-
-
-def _columns(
-    ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], settings: LineSettings
-) -> list[tuple[int, int]]:
-    """Return the pieces of a row that stand apart, `(left, right)` each, without blank ends."""
-    rules = _narrow(np.asarray(strong.all(axis=0)))
-    runs = geometry.runs(strong.any(axis=0) & ~rules)
-    if not runs:
-        return [(0, ink.shape[1])]
-    # Of most pieces, not of all: one may touch another row.
-    height = int(np.median([_extent(strong[:, start:end].T) for start, end in runs]))
-    margin = _MARGIN_PX + height // 4
-    inked = np.flatnonzero(ink.any(axis=0))  # with the faint edges of what is strong
-    pieces, left = [], max(0, int(inked[0]) - margin)
-    for (_, end), (start, _) in itertools.pairwise(runs):
-        if start - end > settings.column_gap * height:
-            pieces.append((left, end + margin))
-            left = start - margin
-    return [*pieces, (left, min(ink.shape[1], int(inked[-1]) + 1 + margin))]
-
-
-def _narrow(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the runs of marks that are as narrow as a rule between columns, `(n,)` bool."""
-    rules = np.zeros(len(marked), np.bool_)
-    for start, end in geometry.runs(marked):
-        rules[start:end] = end - start <= _RULE_PX
-    return rules
-
-
-def _extent(ink: npt.NDArray[np.bool_]) -> int:
-    columns = np.flatnonzero(ink.any(axis=0))
-    return int(columns[-1] - columns[0] + 1) if len(columns) else 0

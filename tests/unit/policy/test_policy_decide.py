@@ -9,7 +9,7 @@ import pytest
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy.decide import DecisionSettings, Line, Reading, decide
+from cinescrub.policy.decide import DecisionSettings, Line, Reading, decide, is_measurement
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, PhiKind, Reason
@@ -25,6 +25,7 @@ MUST_REDACT = (
     "Álvaro Núñez", "BJÖRN ÅSTRÖM", "LI WEI", "li wei", "Left Ventricle Hospital",
     "HEART CHAMBER CLINIC", "Mitral Valley Medical", "00:01:23", "YOUNG", "LONG", "LOVE MANN",
     "YOUNG LONG", "LONG 72", "M", "F", "45Y F", "1234", "007", "17 01 26", "Dr. K. Haddad",
+    "630P631", "630P6304",
 )  # fmt: skip
 
 MUST_KEEP = (
@@ -33,7 +34,7 @@ MUST_KEEP = (
     "Freq.: 1.7 MHz/3.3 MHz", "2D G:62 DR:65", "HPen", "C 50", "P Low", "L12-3", "M5Sc-D",
     "Adult Echo", "MORISON'S POUCH", "FL 3.12 cm 22w4d", "AVA (VTI) 1.8 cm2", "C5 / M7",
     "I6cm", "HR 7Z bpm", "MI l.1", "SUBC0STAL", "Map 3 DynR 60dB", "Area 12.4 cm²", "Loop 1/2 0.8s",
-    "Dyn. Range 76", "EIA 1.45", "3.5/2.7-L",
+    "Dyn. Range 76", "EIA 1.45", "3.5/2.7-L", "630P630", "TAC1",
 )  # fmt: skip
 
 
@@ -52,6 +53,25 @@ def reason(
 ) -> Reason:
     line = Line((Reading(text, confidence, phi_score),), box)
     return decide([line], matcher=NOBODY, frame_size=SIZE, policy=policy).reasons[0]
+
+
+@pytest.mark.parametrize("text", ["MI 1.1", "25 Hz", "16.0cm", "TIS0.8 MI 1.3"])
+def test_a_measurement_is_one_if_both_recognisers_read_it(text: str) -> None:
+    assert is_measurement(read(text, MIDDLE, text), matcher=NOBODY)
+    assert not is_measurement(read(text, MIDDLE), matcher=NOBODY)
+
+
+@pytest.mark.parametrize(
+    "text", ["DOE", "MRN1234567", "45Y", "Carotid", "12", "MI 1.1 DOE^JOHN", "17.01.2026", "11:24"]
+)
+def test_nothing_else_is_a_measurement(text: str) -> None:
+    assert not is_measurement(read(text, MIDDLE, text), matcher=NOBODY)
+
+
+def test_a_measurement_that_is_an_identifier_of_the_file_is_none() -> None:
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, "115cm")])
+
+    assert not is_measurement(read("115cm", MIDDLE, "115cm"), matcher=matcher)
 
 
 def in_row(*texts: str, gap: int = 10, matcher: IdentifierMatcher = NOBODY) -> Decisions:
@@ -201,6 +221,61 @@ def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:
     decisions = decide([label, below, far], matcher=NOBODY, frame_size=SIZE)
 
     assert decisions.redact.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(("text", "goes"), [("A4C", False), ("4CH", False), ("2D", True)])
+def test_a_view_with_a_digit_is_no_initials_beside_a_name(text: str, goes: bool) -> None:
+    doe = ("DOE, JANE", (600, 300, 680, 314))
+    assert of_screen(doe, (text, (692, 300, 722, 314))) == [True, goes]
+
+
+def test_a_view_that_was_read_once_goes_with_the_name_beside_it() -> None:
+    lines = [read("DOE, JANE", (600, 300, 680, 314)), read("A4C", (692, 300, 722, 314))]
+    assert decide(lines, matcher=NOBODY, frame_size=SIZE).redact.tolist() == [True, True]
+
+
+LABEL = (700, 300, 720, 314)
+
+
+def of_screen(*parts: tuple[str, tuple[int, int, int, int]]) -> list[bool]:
+    """Return which lines beside the sector go, each read alike by two recognisers."""
+    lines = [
+        Line((Reading(text, 0.95), Reading(text, 0.8)), box, beside=True) for text, box in parts
+    ]
+    return [why.redacts for why in decide(lines, matcher=NOBODY, frame_size=SIZE).reasons]
+
+
+@pytest.mark.parametrize("value", ["0.9", "12.5", "72 Hz", "1,1"])
+@pytest.mark.parametrize(
+    "box", [(700, 318, 726, 332), (730, 300, 756, 314)], ids=["below", "right"]
+)
+def test_two_letters_that_label_a_measured_value_are_no_initials(
+    value: str, box: tuple[int, int, int, int]
+) -> None:
+    assert of_screen(("MI", LABEL), (value, box)) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "box"),
+    [
+        ("MI", "45", (700, 318, 726, 332)),  # an age
+        ("JK", "0.9", (700, 318, 726, 332)),
+        ("RV", "0.9", (700, 318, 726, 332)),  # no label of a number
+        ("MI", "0.9", (700, 330, 726, 344)),
+        ("MI", "0.9", (750, 300, 776, 314)),
+        ("MI", "0.9", (700, 318, 726, 342)),  # another print
+        ("MI", "0.9", (700, 282, 726, 296)),  # above
+    ],
+)
+def test_two_letters_beside_any_other_number_may_be_initials(
+    label: str, value: str, box: tuple[int, int, int, int]
+) -> None:
+    assert of_screen((label, LABEL), (value, box))[0]
+
+
+def test_a_label_with_its_value_goes_with_evidence_in_its_row() -> None:
+    doe = ("DOE, JANE", (600, 300, 680, 314))
+    assert of_screen(doe, ("MI", LABEL), ("0.9", (700, 318, 726, 332)))[:2] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,48 @@ def test_clinical_lines_stay_and_the_rest_goes_with_its_reason(cine: CineInspect
     assert all(box[0] < 50 and box[2] > 150 for box in cine.rectangles.tolist())
 
 
+class OneBox(Bars):
+    """Finds one box around all bars, with a margin."""
+
+    def detect(self, frames: npt.NDArray[np.uint8], *, scale: float = 1.0) -> list[TextBoxes]:
+        each = [found.xyxy for found in super().detect(frames, scale=scale)]
+        around = [
+            np.concatenate([boxes[:, :2].min(axis=0) - 3, boxes[:, 2:].max(axis=0) + 3])[None]
+            for boxes in each
+        ]
+        return [TextBoxes(box, np.ones(1, np.float32)) for box in around]
+
+
+def _name_and_measurement() -> npt.NDArray[np.uint8]:
+    """Return a batch of one frame with a line of two fields, of thin strokes as letters have."""
+    frame = _frame(middle=240)
+    frame[0, 100:110, 164:220] = 250
+    frame[0, :, 2::4] = frame[0, :, 3::4] = 0
+    return frame
+
+
+def test_a_measurement_in_a_line_with_a_name_stays_where_it_stands_apart() -> None:
+    cine = _open(OneBox(), Reader(), Reader())
+
+    cine.see(_name_and_measurement(), [0])
+    cine.settle()
+
+    assert dict(cine.reasons) == {Reason.CLINICAL: 1, Reason.IDENTIFIER: 1}
+    ((x0, _, x1, _),) = cine.rectangles.tolist()
+    assert x0 < 50
+    assert 148 < x1 < 164
+
+
+def test_what_one_recogniser_alone_reads_as_a_measurement_goes_with_its_line() -> None:
+    cine = _open(OneBox(), Reader())
+
+    cine.see(_name_and_measurement(), [0])
+    cine.settle()
+
+    ((_, _, x1, _),) = cine.rectangles.tolist()
+    assert x1 > 218
+
+
 def test_what_is_certain_goes_at_first_sight(cine: CineInspection) -> None:
     cine.see(_frame(top=250, middle=240, low=230), [0])
 

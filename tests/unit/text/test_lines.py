@@ -10,14 +10,16 @@ from cinescrub import geometry
 from cinescrub.policy.readings import Reading
 from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.testing.speckle import Probe, Scene, scene_frames
+from cinescrub.text.cuts import pieces_of, split_boxes
 from cinescrub.text.lines import (
     LEGIBLE_PX,
+    crosses_rows,
     echoes,
     filled,
     hidden_words,
     is_text,
     join_words,
-    split_boxes,
+    spared,
 )
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes, Frame
@@ -129,6 +131,77 @@ def test_a_line_has_no_blank_ends() -> None:
 
     assert x0 - 10 < kept[0] <= x0
     assert x1 <= kept[2] < x1 + 10
+
+
+def test_fields_that_are_one_line_have_a_piece_each() -> None:
+    frame, boxes = screen(DOE=(40, 100), HR=(86, 100), bpm=(115, 100))
+    line = around(*boxes.values())[0]
+
+    found = pieces_of(line, Strokes(frame))
+
+    assert len(found) == 2
+    held = [geometry.covered_share(geometry.as_boxes([box]), found)[0] for box in boxes.values()]
+    assert min(held) == 1.0
+
+
+def test_over_tissue_a_line_is_one_piece() -> None:
+    frame, boxes = screen(DOE=(40, 100), HR=(86, 100))
+    speckle = np.random.default_rng(1).integers(0, 120, frame.shape, dtype=np.uint8)
+    line = around(*boxes.values())[0]
+
+    assert pieces_of(line, Strokes(np.maximum(frame, speckle))).tolist() == [line.tolist()]
+
+
+def test_a_box_across_rows_that_were_read_is_none() -> None:
+    frame, boxes = screen(GAIN=(40, 100), COMP=(40, 118))
+    lines = geometry.as_boxes([*boxes.values()])
+    across = np.array([38, boxes["GAIN"][1], 60, boxes["COMP"][3]], np.int32)
+
+    assert crosses_rows(across, lines, Strokes(frame))
+    assert not crosses_rows(across, lines[:1], Strokes(frame)), "COMP was not read"
+
+
+def test_a_box_across_rows_with_ink_of_its_own_is_judged() -> None:
+    frame, boxes = screen(GAIN=(40, 100), COMP=(40, 118), DOE=(5, 110))
+    lines = geometry.as_boxes([boxes["GAIN"], boxes["COMP"]])
+    across = np.array([4, boxes["GAIN"][1], 60, boxes["COMP"][3]], np.int32)
+
+    assert not crosses_rows(across, lines, Strokes(frame))
+
+
+def test_a_turned_line_crosses_no_rows() -> None:
+    frame, _ = screen(DOE=(40, 100))
+    turned = np.ascontiguousarray(np.rot90(frame))
+    line = np.argwhere(turned[..., 0])
+    (y0, x0), (y1, x1) = line.min(axis=0), line.max(axis=0) + 1
+    letters = geometry.as_boxes([[x0, y0, x1, y0 + 10], [x0, y0 + 10, x1, y1]])
+
+    assert not crosses_rows(np.array([x0, y0, x1, y1], np.int32), letters, Strokes(turned))
+
+
+@pytest.mark.parametrize(
+    ("beside", "left"),
+    [
+        ([50, 110, 90, 130], [40, 80, 100, 113]),  # below: 3 px of its box hold no ink
+        ([50, 62, 90, 82], [40, 80, 100, 114]),  # above, and out of reach without them
+        ([91, 90, 130, 110], [40, 80, 94, 114]),
+        ([20, 90, 48, 110], [45, 80, 100, 114]),
+        ([60, 90, 80, 105], [40, 80, 100, 114]),  # inside: that goes
+    ],
+)
+def test_a_margin_ends_where_text_was_read(beside: list[int], left: list[int]) -> None:
+    strokes = Strokes(np.zeros((ROWS, COLUMNS, 3), np.uint8))
+    line, place = geometry.as_boxes([[50, 84, 90, 110]]), geometry.as_boxes([[40, 80, 100, 114]])
+
+    assert spared(place, line, geometry.as_boxes([beside]), strokes).tolist() == [left]
+
+
+def test_over_tissue_a_margin_is_whole_beside_text_too() -> None:
+    noise = np.random.default_rng(1).integers(0, 200, (ROWS, COLUMNS, 3), dtype=np.uint8)
+    line, place = geometry.as_boxes([[50, 84, 90, 110]]), geometry.as_boxes([[40, 80, 100, 114]])
+    beside = geometry.as_boxes([[91, 90, 130, 110]])
+
+    assert spared(place, line, beside, Strokes(noise)).tolist() == place.tolist()
 
 
 def test_over_tissue_a_tighter_box_is_a_line_of_its_own() -> None:

@@ -1,0 +1,202 @@
+"""What lines say, and what the policy makes of it: the readings of one cine, and their judge.
+
+Owns the readings, by the pixels that were read, for as long as the cine is worked on. It sees crops
+and boxes, never frames; where lines are, and what becomes of them, is for `inspect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cinescrub.config import Policy
+from cinescrub.policy import counters
+from cinescrub.policy.decide import Line, Reading, decide, is_measurement
+from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.vocabulary import Vocabulary
+from cinescrub.policy.voting import vote
+from cinescrub.text.lines import is_read
+from cinescrub.text.recognizer import Crop
+from cinescrub.types import Boxes, Reason, Transcripts
+
+__all__ = ["Judge", "Reader", "Scorer"]
+
+
+class Reader(Protocol):
+    """A recogniser."""
+
+    def read(self, crops: Sequence[Crop]) -> Transcripts:
+        """Read crops, in their order."""
+
+
+class Scorer(Protocol):
+    """A token classifier behind its pre- and post-processing."""
+
+    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return how much each text looks like PHI, 0 to 1."""
+
+
+class Judge:
+    """Reads lines and decides on them. What it knows of texts shows in no representation.
+
+    Parameters
+    ----------
+    readers : sequence of Reader
+        Each reads every line.
+    scorer : Scorer
+        Has a vote on each reading.
+    matcher : IdentifierMatcher
+        The identifiers of the cine's header.
+    policy : Policy
+        What happens to its text.
+    vocabulary : Vocabulary, optional
+        Clinical terms; default: the package's own.
+    sector : (H, W) bool array, optional
+        The insonified part of the picture; None: it isn't known.
+    rate : float, optional
+        Frames a second; without it no line is known to count the cine's time.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[Reader],
+        scorer: Scorer,
+        *,
+        matcher: IdentifierMatcher,
+        policy: Policy,
+        vocabulary: Vocabulary | None = None,
+        sector: npt.NDArray[np.bool_] | None = None,
+        rate: float | None = None,
+    ) -> None:
+        self._readers = readers
+        self._scorer = scorer
+        self._matcher = matcher
+        self._policy = policy
+        self._vocabulary = vocabulary
+        self._sector = sector
+        self._rate = rate
+        self._readings: dict[bytes, tuple[Reading, ...]] = {}
+
+    def __contains__(self, key: bytes) -> bool:
+        """Tell whether the crop of this key was read."""
+        return key in self._readings
+
+    def readings(self, key: bytes) -> tuple[Reading, ...]:
+        """Return what was read in a crop, one reading of each recogniser; none if it was not."""
+        return self._readings.get(key, ())
+
+    def read(self, crops: Mapping[bytes, Crop]) -> None:
+        """Read and classify crops, by key, whose pixels were not read before."""
+        fresh = {key: crop for key, crop in crops.items() if key not in self._readings}
+        if not fresh:
+            return
+        lines = list(fresh.values())
+        by_reader = [self._readings_of(reader, lines) for reader in self._readers]
+        for key, readings in zip(fresh, zip(*by_reader, strict=True), strict=True):
+            self._readings[key] = tuple(readings)
+
+    def decide(
+        self, keys: Sequence[bytes], boxes: Boxes, frame_size: tuple[int, int]
+    ) -> tuple[Reason, ...]:
+        """Decide on the lines of one frame, each as it was read there.
+
+        Parameters
+        ----------
+        keys : sequence of n bytes
+            Of crops that were read.
+        boxes : (n, 4) int32 array
+            Where they stand.
+        frame_size : (rows, columns)
+            In pixels.
+        """
+        lines = [self._line(key, box) for key, box in zip(keys, boxes, strict=True)]
+        return self._decide(lines, frame_size)
+
+    def decide_fused(
+        self,
+        fused: Sequence[tuple[tuple[Reading, ...], bool]],
+        boxes: Boxes,
+        frame_size: tuple[int, int],
+    ) -> tuple[Reason, ...]:
+        """Decide on the lines of one frame by what all looks made of them.
+
+        Parameters
+        ----------
+        fused : sequence of n
+            As `fused` gives them.
+        boxes, frame_size
+            As in `decide`.
+        """
+        lines = [
+            Line(readings, _as_box(box), counter=counter, beside=self.is_beside_sector(box))
+            for (readings, counter), box in zip(fused, boxes, strict=True)
+        ]
+        return self._decide(lines, frame_size)
+
+    def fused(self, looks: Sequence[tuple[int, bytes]]) -> tuple[tuple[Reading, ...], bool]:
+        """Return what all looks at a place make of it, and whether it counts the cine's frames.
+
+        Parameters
+        ----------
+        looks : sequence of (int, bytes)
+            Frame and key of each look; a negative frame is none of the cine's.
+        """
+        likeliest = [
+            (frame, max(self._readings[key], key=lambda r: r.confidence).text)
+            for frame, key in looks
+        ]
+        counter = all(counters.has_form(text) for _, text in likeliest) and counters.counts(
+            [(frame, text) for frame, text in likeliest if frame >= 0], rate=self._rate
+        )
+        return vote([reading for _, key in looks for reading in self._readings[key]]), counter
+
+    def may_count(self, key: bytes) -> bool:
+        """Tell whether a line may turn out to be a counter of the cine's frames or time."""
+        return any(counters.has_form(reading.text) for reading in self._readings[key])
+
+    def is_legible(self, key: bytes) -> bool:
+        """Tell whether a line was read as two glyphs and more."""
+        return any(map(is_read, self.readings(key)))
+
+    def is_measurement(self, key: bytes, box: npt.NDArray[np.int32]) -> bool:
+        """Tell whether a line is measurements, whatever stands beside it."""
+        line = self._line(key, box)
+        return is_measurement(line, matcher=self._matcher, vocabulary=self._vocabulary)
+
+    def is_beside_sector(self, box: npt.NDArray[np.int32]) -> bool:
+        """Tell whether a line lies more than its height away from the sector, if there is one."""
+        if self._sector is None:
+            return True
+        reach = int(min(box[2] - box[0], box[3] - box[1]))
+        x0, y0 = np.maximum(box[:2] - reach, 0)
+        return not self._sector[y0 : box[3] + reach, x0 : box[2] + reach].any()
+
+    def _line(self, key: bytes, box: npt.NDArray[np.int32]) -> Line:
+        return Line(self._readings[key], _as_box(box), beside=self.is_beside_sector(box))
+
+    def _decide(self, lines: Sequence[Line], frame_size: tuple[int, int]) -> tuple[Reason, ...]:
+        return decide(
+            lines,
+            matcher=self._matcher,
+            frame_size=frame_size,
+            policy=self._policy,
+            vocabulary=self._vocabulary,
+        ).reasons
+
+    def _readings_of(self, reader: Reader, lines: Sequence[Crop]) -> list[Reading]:
+        transcripts = reader.read(lines)
+        scores = self._scorer.score(transcripts.texts)
+        return [
+            Reading(text, float(sure), float(score))
+            for text, sure, score in zip(
+                transcripts.texts, transcripts.confidences, scores, strict=True
+            )
+        ]
+
+
+def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = (int(v) for v in box)
+    return x0, y0, x1, y1
