@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import metadata
 from typing import Final, TypeAlias
@@ -88,7 +87,7 @@ def open_inspector(
         Models' folder, provider, precision, threads and choice of detectors.
     open_model : callable, optional
         How a model is loaded; default: `runtime.session.open_session` by the configuration, shared
-        by all jobs (`runtime.sharing`). Called from several threads at once.
+        by all jobs (`runtime.sharing`).
     memory : LookMemory, optional
         Remembers what the models say, for all cines of the inspector; without it they are asked
         again about what they have seen.
@@ -120,19 +119,17 @@ def open_inspector(
         return memory.detector(detector, _name(detector, model, config))
 
     load = open_model or by_config
-    with ThreadPoolExecutor(len(Slot)) as pool:  # of several that fail the first is told
-        models = dict(zip(Slot, pool.map(load, Slot), strict=True))
-    craft, ppocr = models[Slot.CRAFT], models[Slot.PPOCR_DETECTOR]
+    craft, ppocr = load(Slot.CRAFT), load(Slot.PPOCR_DETECTOR)
     first = {
         Slot.CRAFT: remembering(CraftDetector(craft), craft),
         Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr), ppocr),
     }
     check = first | {Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr, _CHECK_SETTINGS), ppocr)}
     readers: list[Reader] = [
-        Recognizer(models[Slot.RECOGNIZER]),
-        Recognizer(models[Slot.PPOCR_RECOGNIZER]),
+        Recognizer(load(Slot.RECOGNIZER)),
+        Recognizer(load(Slot.PPOCR_RECOGNIZER)),
     ]
-    scorer: Scorer = Deidentifier(models[Slot.DEIDENTIFIER], config.models)
+    scorer: Scorer = Deidentifier(load(Slot.DEIDENTIFIER), config.models)
     if memory is not None:
         readers = [memory.reader(reader) for reader in readers]
         scorer = memory.scorer(scorer)

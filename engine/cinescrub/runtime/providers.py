@@ -16,7 +16,6 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from threading import Lock
 from types import ModuleType
 from typing import Any, Final
 
@@ -67,8 +66,6 @@ _OPTIONS: Final[dict[Provider, dict[str, Any]]] = {
     # Asked for, not left to OpenVINO, which may take bfloat16 where a CPU has units for it.
     Provider.OPENVINO: {"device_type": "CPU", "precision": "FP32"},
 }
-_ONE_STDOUT: Final = Lock()
-"""Models are loaded at once, and each thread would put the stdout back that it found."""
 _MISSING: Final = re.compile(r"^Failed to load (?:.*?[/\\])?([^/\\]+?): ", re.MULTILINE)
 _DISTRIBUTIONS: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 
@@ -150,7 +147,7 @@ def missing_libraries(ort: ModuleType, provider: Provider) -> tuple[str, ...]:
     if provider not in {Provider.CUDA, Provider.TENSORRT} or not hasattr(ort, "preload_dlls"):
         return ()
     said = io.StringIO()
-    with _ONE_STDOUT, redirect_stdout(said):
+    with redirect_stdout(said):
         ort.preload_dlls()
     return tuple(_MISSING.findall(said.getvalue()))
 

@@ -357,7 +357,9 @@ class CineInspection:
         apart: list[FrameLines] = []
         whole = np.ones(len(lines.boxes), np.bool_)
         for i in lines.told:
-            pieces = pieces_of(lines.boxes[i], strokes) if lines.fresh[i] else lines.boxes[:0]
+            if not lines.fresh[i] or not self._judge.has_digits(lines.keys[i]):
+                continue  # reading pieces costs as much as reading the line
+            pieces = pieces_of(lines.boxes[i], strokes)
             if len(pieces) < 2 or not self._goes(lines, i):
                 continue
             read = self._read_lines(frame, pieces)

@@ -161,6 +161,10 @@ class Judge:
         """Tell whether a line was read as two glyphs and more."""
         return any(map(is_read, self.readings(key)))
 
+    def has_digits(self, key: bytes) -> bool:
+        """Return whether a line was read with a digit in it, as each measurement has."""
+        return any(map(str.isdigit, "".join(reading.text for reading in self._readings[key])))
+
     def is_measurement(self, key: bytes, box: npt.NDArray[np.int32]) -> bool:
         """Tell whether a line is measurements, whatever stands beside it."""
         line = self._line(key, box)

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -98,17 +95,6 @@ def test_missing_libraries_are_named_and_stdout_stays_the_machines(
 
     assert missing == ("libcublasLt.so.13", "libcudart.so.13")
     assert capsys.readouterr().out == ""
-
-
-def test_stdout_is_what_it_was_after_several_models_looked_for_libraries_at_once() -> None:
-    before = sys.stdout
-    waits = iter((0.1, 0.3, 0.3))  # who came first is done first
-    runtime = _runtime(lambda: time.sleep(next(waits)))
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: providers.missing_libraries(runtime, Provider.CUDA), range(3)))
-
-    assert sys.stdout is before
 
 
 @pytest.mark.parametrize("provider", [Provider.CPU, Provider.OPENVINO])

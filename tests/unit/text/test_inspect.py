@@ -42,14 +42,17 @@ class Bars:
 
 
 class Reader:
-    """Reads a crop by its dimmest bar; counts the crops."""
+    """Reads a crop by its bars, the dimmest first; counts the crops."""
 
     def __init__(self) -> None:
         self.crops = 0
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
         self.crops += len(crops)
-        texts = tuple(_READS[int(crop[crop > 0].min())] for crop in crops)
+        texts = tuple(
+            " ".join(_READS[level] for level in np.unique(crop).tolist() if level in _READS)
+            for crop in crops
+        )
         return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
 
 

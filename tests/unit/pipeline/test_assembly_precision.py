@@ -1,10 +1,9 @@
-"""Which of a bundle's models an engine runs, and how it loads them."""
+"""Which of a bundle's models an engine runs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from tests.integration.conftest import _contract
@@ -20,9 +19,7 @@ from cinescrub.bundle import (
 )
 from cinescrub.config import EngineConfig, PrecisionChoice, Provider
 from cinescrub.errors import ModelError
-from cinescrub.pipeline.assembly import chosen_contracts, open_inspector
-from cinescrub.pipeline.engine import Engine
-from cinescrub.runtime.session import Model
+from cinescrub.pipeline.assembly import chosen_contracts
 
 
 @pytest.fixture
@@ -55,24 +52,3 @@ def test_a_precision_that_the_bundle_lacks_is_an_error_with_the_command(models: 
 
     with pytest.raises(ModelError, match="cinescrub export all --precision fp16"):
         chosen_contracts(config)
-
-
-def test_models_are_loaded_at_once_and_of_several_that_fail_the_first_is_told() -> None:
-    all_of_them = Barrier(len(Slot), timeout=10)
-
-    def fails(slot: Slot) -> Model:
-        all_of_them.wait()
-        raise ModelError(f"{slot} is missing")
-
-    with pytest.raises(ModelError, match=f"^{next(iter(Slot))} is missing"):
-        open_inspector(EngineConfig(), fails)
-
-
-def test_without_models_no_key_is_made(tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    config = EngineConfig(models=tmp_path / "none", key_file=key)
-
-    with pytest.raises(ModelError):
-        Engine.open(config)
-
-    assert not key.exists()
