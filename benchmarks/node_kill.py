@@ -296,6 +296,15 @@ def _judged(folder: Path, disk: Path, sender: Sender, pacs: Receiver) -> dict[st
     }
 
 
+def told(result: dict[str, Any], path: Path | None) -> int:
+    """Print a result, write it where it is asked for, and return the status to end with."""
+    text = json.dumps(result, indent=1)
+    print(text)
+    if path:
+        path.write_text(text + os.linesep)
+    return 1 if result["faults"] else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
@@ -306,10 +315,7 @@ def main() -> int:
         folder = Path(scratch)
         found = kill_rounds(folder, folder, options.kills, options.seed, kill)
         result = {"machine": machine(), **found}
-    print(json.dumps(result, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + os.linesep)
-    return 1 if result["faults"] else 0
+    return told(result, options.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ that answers a flush before it is done is not tried. Linux, root, xfsprogs, e2fs
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -24,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.node_kill import kill_rounds
+from benchmarks.node_kill import kill_rounds, told
 
 from cinescrub.bench.machine import machine
 
@@ -105,10 +104,7 @@ def main() -> int:
         with opened(folder) as disk:
             found = kill_rounds(folder, disk.place, options.cuts, options.seed, disk.cut)
     result = {"machine": machine(), "cuts": found.pop("kills"), **found}
-    print(json.dumps(result, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + os.linesep)
-    return 1 if result["faults"] else 0
+    return told(result, options.json)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
-from cinescrub.bundle import Precision
+from cinescrub.bundle import Precision, Slot
 from cinescrub.errors import ConfigError, InputError
+from cinescrub.pipeline.assembly import SIZES
 from cinescrub.pipeline.job import Job
 from cinescrub.stream import Room
 from cinescrub.telemetry import resident_bytes
@@ -33,8 +34,8 @@ _BY_PRECISION: Final = {Precision.INT8: (72 * _MIB, 300)}
 _AS_PUBLISHED: Final = (128 * _MIB, 450)
 """Whatever the size: readers, classifier, header, what networks take at once; and a pixel that
 CRAFT sees at once. In its 8-bit form, and in all others."""
-_ENLARGED: Final = 1.5**2
-"""Its largest look (`pipeline.assembly`)."""
+_ENLARGED: Final = max(*SIZES[Slot.CRAFT].plain, *SIZES[Slot.CRAFT].detail) ** 2
+"""Pixels that its largest look sees for one of the frame."""
 
 
 def need_bytes(rows: int, columns: int, precision: Precision) -> int:

@@ -26,6 +26,7 @@ from cinescrub.text.memory import LookMemory, Reader, Scorer
 from cinescrub.text.recognizer import Recognizer
 
 __all__ = [
+    "SIZES",
     "OpenModel",
     "chosen_contracts",
     "name_model",
@@ -52,7 +53,7 @@ _CHECK: Final = {
     DetectorChoice.BOTH: (Slot.CRAFT, Slot.PPOCR_DETECTOR),
 }
 """Who looks at the written file: the other one; where both looked, both in another size."""
-_SIZES: Final = {
+SIZES: Final = {
     Slot.CRAFT: Sizes(plain=(1.0,), detail=(1.5,)),
     Slot.PPOCR_DETECTOR: Sizes(plain=(1.0, 1.5), detail=(1.0, 2.0)),
 }
@@ -138,7 +139,7 @@ def open_inspector(
         readers,
         scorer,
         checkers=[check[slot] for slot in _CHECK[config.detector]],
-        looks=LookSettings(sizes=tuple(_SIZES[slot] for slot in _FIRST[config.detector])),
+        looks=LookSettings(sizes=tuple(SIZES[slot] for slot in _FIRST[config.detector])),
     )
 
 

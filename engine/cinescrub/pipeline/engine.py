@@ -140,8 +140,16 @@ class Engine:
             if memory is not None:
                 memory.keep_boxes(state.looks, state.looks.secret)
         return cls(
-            *(config, inspector, pseudonyms, profile, vocabulary),
-            *(versions, state, memory, rows, admission),
+            config,
+            inspector,
+            pseudonyms,
+            profile,
+            vocabulary,
+            versions=versions,
+            state=state,
+            memory=memory,
+            rows=rows,
+            admission=admission,
         )
 
     def keep_links(self, crosswalk: Path | None, midi_b: Path | None) -> None:
