@@ -26,10 +26,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from benchmarks.apply import machine
 from pydicom.encaps import encapsulate, generate_frames
 
 from cinescrub import Engine, EngineConfig, FileReport, InspectMode
+from cinescrub.bench.machine import machine
 
 STRIP_PX = 4
 
