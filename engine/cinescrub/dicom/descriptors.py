@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 from cinescrub.dicom.dates import DateShift
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.policy import patterns
-from cinescrub.policy.decide import DecisionSettings
 from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.settings import DecisionSettings
 
 __all__ = ["Descriptors", "NameModel"]
 

@@ -9,8 +9,9 @@ import pytest
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy.decide import DecisionSettings, Line, Reading, decide, is_measurement
+from cinescrub.policy.decide import Line, Reading, decide, is_measurement
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, PhiKind, Reason
 
