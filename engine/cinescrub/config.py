@@ -116,8 +116,8 @@ class EngineConfig:
     mask_scope: MaskScope = MaskScope.CINE
     on_doubt: OnDoubt = OnDoubt.REDACT
     ink_rule: bool = True
-    """Whether text-sized ink outside of the sector counts as text that no detector found. Never
-    under `phi-only`, which redacts on evidence alone."""
+    """Whether text-sized ink outside of the sector counts as text that no detector found, and bar
+    codes and matrix codes go. Never under `phi-only`, which redacts on evidence alone."""
     blank_outside_sector: bool = False
     """Fill everything outside of the sector. A file without a known sector is refused."""
     provider: Provider = Provider.AUTO

@@ -11,6 +11,7 @@ __all__ = [
     "as_boxes",
     "clip",
     "covered_share",
+    "disjoint",
     "group_lines",
     "merge_overlapping",
     "overlap",
@@ -105,6 +106,23 @@ def merge_overlapping(xyxy: Boxes) -> Boxes:
             kept.append(int(i))
     largest: Boxes = xyxy[np.sort(kept)]
     return largest
+
+
+def disjoint(boxes: Boxes) -> Boxes:
+    """Join rectangles that overlap into the one around them, until none do."""
+    rest = [tuple(int(v) for v in box) for box in boxes]
+    apart: list[tuple[int, ...]] = []
+    while rest:
+        x0, y0, x1, y1 = rest.pop()
+        met = [b for b in apart if b[0] < x1 and x0 < b[2] and b[1] < y1 and y0 < b[3]]
+        if met:
+            apart = [b for b in apart if b not in met]
+            around = np.array([*met, (x0, y0, x1, y1)])
+            low, high = around[:, :2].min(axis=0), around[:, 2:].max(axis=0)
+            rest.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
+        else:
+            apart.append((x0, y0, x1, y1))
+    return as_boxes(sorted(apart, key=lambda b: (b[1], b[0])))
 
 
 def group_lines(xyxy: Boxes, *, gap: float) -> list[npt.NDArray[np.intp]]:

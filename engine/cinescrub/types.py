@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """Not recognised as clinical: default deny."""
     UNREADABLE = "unreadable"
     """Detected, but read with too little confidence or not at all."""
+    CODE = "code"
+    """A bar code or a matrix code, which may say anything."""
     BANNER = "banner"
     """Lies where banners live and is not strongly clinical, or beside the sector and is as short
     as initials."""

@@ -18,6 +18,7 @@ from cinescrub.config import Policy
 from cinescrub.masks import padded
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
+from cinescrub.text.codes import find_codes
 from cinescrub.text.cuts import pieces_of, runs_between
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
@@ -246,7 +247,7 @@ class CineInspection:
         found = self._inspector.eyes.words(frames, Look.CHECK)
         self.frames_inspected += len(frames)
         for b, number in enumerate(numbers):
-            self._find_residual(frames[b], number, found[b], Look.CHECK)
+            self._find_residual(frames[b], number, found[b], Look.CHECK, None)
 
     def check_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.CHECK) -> None:
         """Look at parts of one frame of the written file."""
@@ -255,7 +256,7 @@ class CineInspection:
             return
         found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
         self.frames_inspected += 1
-        self._find_residual(frame, number, Words.joined(found), look)
+        self._find_residual(frame, number, Words.joined(found), look, unknown)
 
     def _unknown(self, parts: Boxes) -> Boxes:
         """Return the parts that are not redacted as a whole already."""
@@ -292,13 +293,18 @@ class CineInspection:
             if lines.fresh[i] and not why.redacts:
                 self._kept.remember(frame, lines.boxes[i])
         self._hold(lines.boxes[certain], places[certain])
+        codes = self._codes(frame, parts, lines.boxes[kept])
+        self.reasons.update([Reason.CODE] * len(codes))
+        self._hold(codes, codes)
         left = padded(
             np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
         )
         before = self._kept_in.get(number, geometry.as_boxes())
         self._kept_in[number] = np.concatenate([before, left])
 
-    def _find_residual(self, frame: Frame, number: int, words: Words, look: Look) -> None:
+    def _find_residual(
+        self, frame: Frame, number: int, words: Words, look: Look, parts: Boxes | None
+    ) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame, self._held)
@@ -309,8 +315,17 @@ class CineInspection:
             for i, why in zip(lines.told, decisions, strict=True)
             if lines.fresh[i] and why.redacts
         ]
-        self.reasons[Reason.RESIDUAL] += len(gone)
+        codes = self._codes(frame, parts, self._kept_in.get(number, geometry.as_boxes()))
+        self.reasons[Reason.RESIDUAL] += len(gone) + len(codes)
         self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
+        self._hold(codes, codes)
+
+    def _codes(self, frame: Frame, parts: Boxes | None, kept: Boxes) -> Boxes:
+        """Return bar codes and the like that no line of text explains, read now or before."""
+        if not self._ink_rule:
+            return geometry.as_boxes()
+        explained = np.concatenate([kept, self._kept.unchanged(frame), self._held])
+        return find_codes(frame, parts=parts, explained=explained, sector_mask=self._sector)
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None

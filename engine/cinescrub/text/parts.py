@@ -66,7 +66,7 @@ def parts_around(new: npt.NDArray[np.bool_], rows: int, columns: int) -> Boxes:
     """
     boxes = rectangles(new) * np.int32(TILE_PX)
     boxes += np.array([-_CONTEXT_PX, -_CONTEXT_PX, _CONTEXT_PX, _CONTEXT_PX], np.int32)
-    boxes = _disjoint(geometry.clip(boxes, rows, columns))
+    boxes = geometry.disjoint(geometry.clip(boxes, rows, columns))
     area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum()
     return whole_frame(rows, columns) if area > _WHOLE_SHARE * rows * columns else boxes
 
@@ -74,20 +74,3 @@ def parts_around(new: npt.NDArray[np.bool_], rows: int, columns: int) -> Boxes:
 def whole_frame(rows: int, columns: int) -> Boxes:
     """Return the part that is all of a frame, `(1, 4)`."""
     return geometry.as_boxes([[0, 0, columns, rows]])
-
-
-def _disjoint(boxes: Boxes) -> Boxes:
-    """Join rectangles that overlap into the one around them, until none do."""
-    rest = [tuple(int(v) for v in box) for box in boxes]
-    apart: list[tuple[int, ...]] = []
-    while rest:
-        x0, y0, x1, y1 = rest.pop()
-        met = [b for b in apart if b[0] < x1 and x0 < b[2] and b[1] < y1 and y0 < b[3]]
-        if met:
-            apart = [b for b in apart if b not in met]
-            around = np.array([*met, (x0, y0, x1, y1)])
-            low, high = around[:, :2].min(axis=0), around[:, 2:].max(axis=0)
-            rest.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
-        else:
-            apart.append((x0, y0, x1, y1))
-    return geometry.as_boxes(sorted(apart, key=lambda b: (b[1], b[0])))

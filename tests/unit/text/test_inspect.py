@@ -432,3 +432,38 @@ def test_without_the_ink_rule_too_what_one_detector_sees_over_the_sector_is_doub
     cine.settle()
 
     assert len(cine.rectangles) == gone
+
+
+def _bar_code() -> npt.NDArray[np.uint8]:
+    """Return a batch of one frame with bars of several widths, which no detector here sees."""
+    frame = np.zeros((1, 200, 300, 1), np.uint8)
+    widths = np.random.default_rng(1).integers(2, 8, 40)
+    row = np.repeat(np.arange(40) % 2 * 220, widths)
+    frame[0, 60:100, 40 : 40 + len(row), 0] = row
+    return frame
+
+
+def test_a_bar_code_goes_and_is_counted_as_such(cine: CineInspection) -> None:
+    cine.see(_bar_code(), [0])
+    cine.settle()
+
+    assert cine.reasons[Reason.CODE] == 1
+    assert geometry.covered_share(geometry.as_boxes([[44, 62, 180, 98]]), cine.rectangles)[0] == 1
+
+
+def test_a_bar_code_that_the_check_meets_is_a_residual(cine: CineInspection) -> None:
+    cine.settle()
+    cine.check(_bar_code(), [0])
+
+    assert cine.reasons[Reason.RESIDUAL] == 1
+    assert len(cine.rectangles) == 1
+
+
+def test_where_only_what_is_known_to_identify_goes_a_bar_code_stays() -> None:
+    inspector = Inspector([Bars()], [Reader()], NoVotes())
+    cine = inspector.open(IdentifierMatcher([]), Policy.PHI_ONLY, ink_rule=False)
+
+    cine.see(_bar_code(), [0])
+    cine.settle()
+
+    assert not len(cine.rectangles)
