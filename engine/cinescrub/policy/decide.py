@@ -16,22 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 
 from cinescrub.config import Policy
-from cinescrub.policy import counters, grammar, ocr, patterns
+from cinescrub.policy import counters, grammar, layout, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.layout import Box
 from cinescrub.policy.readings import Reading, agree, seen_shape
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
 __all__ = ["Line", "Policy", "Reading", "decide", "is_measurement"]
-
-Box: TypeAlias = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,12 @@ def decide(
     _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
     measured = _labelled(seen, evidence, settings)
+    listed = _listed(seen, evidence, settings)
     reasons = tuple(
-        found or _without_evidence(one, frame_size, policy, settings, measured=i in measured)
+        found
+        or _without_evidence(
+            one, frame_size, policy, settings, measured=i in measured, listed=i in listed
+        )
         for i, (one, found) in enumerate(zip(seen, evidence, strict=True))
     )
     redact = np.array([reason.redacts for reason in reasons], np.bool_)
@@ -336,7 +339,8 @@ def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionS
         while row:
             here = row.pop()
             members.add(here)
-            near = {i for i in numbers if _beside(seen[here], seen[i], settings.spaced_reach)}
+            box, reach = seen[here].line.box, settings.spaced_reach
+            near = {i for i in numbers if layout.is_beside(box, seen[i].line.box, reach)}
             numbers = [i for i in numbers if i not in near]
             row += near
         if len(members) >= _SPELLED:
@@ -345,13 +349,6 @@ def _spell(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionS
 
 
 _SPELLED: Final = 3
-
-
-def _beside(a: _Seen, b: _Seen, reach: float) -> bool:
-    """Tell whether two lines stand in a row, at most `reach` of the lower one's heights apart."""
-    first, second = sorted((a.line.box, b.line.box))
-    height = max(1, min(first[3] - first[1], second[3] - second[1]))
-    return _is_right_of(first, second, reach * height)
 
 
 def _spread(seen: list[_Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
@@ -390,28 +387,15 @@ def _reaches(source: _Seen, other: _Seen, settings: DecisionSettings) -> bool:
         return False
     a, b = source.line.box, other.line.box
     height = max(a[3] - a[1], 1)
-    if source.label and _is_right_of(a, b, settings.label_reach * height):
+    if source.label and layout.is_right_of(a, b, settings.label_reach * height):
         return True
-    if source.label and _is_below(a, b, settings.label_drop * height):
+    if source.label and layout.is_below(a, b, settings.label_drop * height):
         return True
     if not other.slight or other.coded:
         return False
     # Of the lower line: what a detector takes for one high line is hardly text.
     reach = settings.slight_reach * max(1, min(height, b[3] - b[1]))
-    return _is_right_of(a, b, reach) or _is_right_of(b, a, reach)
-
-
-def _is_right_of(a: Box, b: Box, reach: float) -> bool:
-    """Tell whether `b` stands in the row of `a`, right of its left edge, at most `reach` away."""
-    overlap = min(a[3], b[3]) - max(a[1], b[1])
-    in_row = 2 * overlap >= min(a[3] - a[1], b[3] - b[1])
-    return in_row and b[0] >= a[0] and b[0] - a[2] <= reach
-
-
-def _is_below(a: Box, b: Box, reach: float) -> bool:
-    """Tell whether `b` starts in the columns of `a`, under its top edge, at most `reach` away."""
-    in_columns = min(a[2], b[2]) > max(a[0], b[0])
-    return in_columns and b[1] > a[1] and b[1] - a[3] <= reach
+    return layout.is_right_of(a, b, reach) or layout.is_right_of(b, a, reach)
 
 
 def _labelled(
@@ -427,7 +411,7 @@ def _labelled(
         k
         for i in sure
         for j in sure
-        if i != j and _stands_with(seen[i].line.box, seen[j].line.box, settings)
+        if i != j and layout.is_value_of(seen[i].line.box, seen[j].line.box, settings)
         if any(
             grammar.labels(label.text, value.text)
             for label in seen[i].vouchers
@@ -437,16 +421,23 @@ def _labelled(
     )
 
 
-def _stands_with(label: Box, value: Box, settings: DecisionSettings) -> bool:
-    """Tell whether a value stands close right of its label or below it, in the same print."""
-    low, high = sorted((label[3] - label[1], value[3] - value[1]))
-    if not 0 < high <= settings.one_print * low:
-        return False
-    if value[0] >= label[2] and _is_right_of(label, value, settings.value_reach * low):
-        return True
-    shared = min(label[2], value[2]) - max(label[0], value[0])
-    under = 2 * shared >= min(label[2] - label[0], value[2] - value[0])
-    return under and value[1] > label[1] and value[1] - label[3] <= settings.value_drop * low
+def _listed(
+    seen: Sequence[_Seen], evidence: Sequence[Reason | None], settings: DecisionSettings
+) -> frozenset[int]:
+    """Return which lines as short as initials stand between two of a list of settings.
+
+    `CW` between a gain and a frame rate is a mode. What stands above and below are measurements
+    or settings that were read surely twice, in the same print and aligned.
+    """
+    sure = [i for i, one in enumerate(seen) if evidence[i] is None and one.sure > 1]
+    known = [seen[i].line.box for i in sure if seen[i].measures or seen[i].confirmed]
+    return frozenset(
+        i
+        for i in sure
+        if seen[i].initials
+        if any(layout.follows(above, seen[i].line.box, settings) for above in known)
+        if any(layout.follows(seen[i].line.box, below, settings) for below in known)
+    )
 
 
 def _without_evidence(
@@ -456,6 +447,7 @@ def _without_evidence(
     settings: DecisionSettings,
     *,
     measured: bool,
+    listed: bool,
 ) -> Reason:
     if not seen.read:
         return Reason.UNREADABLE
@@ -468,7 +460,7 @@ def _without_evidence(
     weighty = seen.emphatic or seen.confirmed
     if _in_banner(seen.line.box, frame_size[0], settings) and not weighty:
         return Reason.BANNER
-    if seen.initials and seen.line.beside:
+    if seen.initials and seen.line.beside and not listed:
         return Reason.BANNER
     return Reason.CLINICAL
 

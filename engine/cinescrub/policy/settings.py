@@ -32,6 +32,8 @@ _REACHES: Final = (
     "slight_reach",
     "value_reach",
     "value_drop",
+    "list_drop",
+    "list_slack",
     "one_print",
 )
 
@@ -84,6 +86,10 @@ class DecisionSettings:
     """How far right of its label a measured value stands, in heights: a wide blank."""
     value_drop: float = 0.6
     """How far below."""
+    list_drop: float = 1.5
+    """How far below the one before a line of a list stands: lists have blank lines."""
+    list_slack: float = 0.5
+    """How far its left or right edge may lie from that of the one before."""
     one_print: float = 1.5
     """Ratio of the heights of a label and its value, at most."""
 

@@ -56,7 +56,7 @@ _MATRIX_PX: Final = 32
 _MORE_PX: Final = 12
 """How much larger than the window its box is: one window alone fits into a large letter."""
 _INSIDE: Final = 0.5
-"""A matrix with more of it over the sector is colour flow."""
+"""What lies over the sector with more of it is none."""
 
 
 _EXPLAINED: Final = 0.5
@@ -103,7 +103,7 @@ def find_codes(
     explained : (n, 4) int32 array, optional
         Lines that were read and stay, and what is filled: that is no code.
     sector_mask : (H, W) bool array, optional
-        The insonified part, where no matrix is looked for.
+        The insonified part: nobody shows a code there, and colour flow and M-mode look like one.
 
     Returns
     -------
@@ -130,8 +130,12 @@ def _codes(luma: npt.NDArray[np.uint8], sector_mask: _Mask | None) -> Boxes:
     for window in _WINDOWS:
         if min(luma.shape) >= window.side:
             view = _View.of(picture, window)
-            found += [_matrices(view, sector_mask), _bars(view, luma)]
-    return geometry.disjoint(geometry.clip(np.concatenate(found), *luma.shape))
+            found += [_matrices(view), _bars(view, luma)]
+    boxes = geometry.clip(np.concatenate(found), *luma.shape)
+    if sector_mask is not None:
+        inside = [sector_mask[y0:y1, x0:x1].mean() > _INSIDE for x0, y0, x1, y1 in boxes.tolist()]
+        boxes = boxes[~np.array(inside, np.bool_)]
+    return geometry.disjoint(boxes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,7 +249,7 @@ class _View:
         return cls(window, two_level, across, down.turned())
 
 
-def _matrices(view: _View, sector_mask: _Mask | None) -> Boxes:
+def _matrices(view: _View) -> Boxes:
     """Return the codes with steps in all rows and columns."""
     held = view.two_level
     for steps in (view.across, view.down):
@@ -254,14 +258,7 @@ def _matrices(view: _View, sector_mask: _Mask | None) -> Boxes:
     boxes, _ = _around(held, view.across.count, view.window)
     least = max(_MATRIX_PX, view.window.side + _MORE_PX)
     large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=1 << 30) >= least
-    outside = np.array(
-        [
-            sector_mask is None or sector_mask[max(y0, 0) : y1, max(x0, 0) : x1].mean() <= _INSIDE
-            for x0, y0, x1, y1 in boxes.tolist()
-        ],
-        np.bool_,
-    )
-    return geometry.as_boxes(boxes[large & outside])
+    return geometry.as_boxes(boxes[large])
 
 
 def _bars(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:

@@ -279,6 +279,42 @@ def test_a_label_with_its_value_goes_with_evidence_in_its_row() -> None:
     assert of_screen(doe, ("MI", LABEL), ("0.9", (700, 318, 726, 332)))[:2] == [True, True]
 
 
+def in_list(*texts: str, pitch: int = 26, shift: int = 0) -> list[bool]:
+    """Return which lines of a list go; the second is moved sideways."""
+    return of_screen(
+        *(
+            (text, (x, 200 + pitch * k, x + 9 * len(text), 214 + pitch * k))
+            for k, text in enumerate(texts)
+            for x in [20 + shift * (k == 1)]
+        )
+    )
+
+
+@pytest.mark.parametrize("mode", ["CW", "PW", "LV"])
+def test_two_letters_between_two_settings_of_a_list_are_one_of_them(mode: str) -> None:
+    assert in_list("Gain 62 %", mode, "FR 42 Hz") == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Gain 62 %", "JK", "FR 42 Hz"),  # no clinical word
+        ("Gain 62 %", "CW"),  # the end of a list
+        ("45", "CW", "60"),  # numbers that say nothing
+        ("12:04:31", "CW", "FR 42 Hz"),
+        ("Gain 62 %", "CW", "Dr. Long"),
+        ("LV", "CW", "RV"),
+    ],
+)
+def test_two_letters_elsewhere_may_be_initials(texts: tuple[str, ...]) -> None:
+    assert in_list(*texts)[1]
+
+
+def test_a_list_is_aligned_and_close() -> None:
+    assert in_list("Gain 62 %", "CW", "FR 42 Hz", shift=120)[1]
+    assert in_list("Gain 62 %", "CW", "FR 42 Hz", pitch=60)[1]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
