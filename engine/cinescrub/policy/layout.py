@@ -9,7 +9,16 @@ from typing import TypeAlias
 
 from cinescrub.policy.settings import DecisionSettings
 
-__all__ = ["Box", "follows", "is_below", "is_beside", "is_right_of", "is_value_of"]
+__all__ = [
+    "Box",
+    "follows",
+    "is_below",
+    "is_below_in_column",
+    "is_beside",
+    "is_right_of",
+    "is_row_of",
+    "is_value_of",
+]
 
 Box: TypeAlias = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels of the frame, x1 and y1 exclusive."""
@@ -47,14 +56,31 @@ def is_value_of(label: Box, value: Box, settings: DecisionSettings) -> bool:
     return under and value[1] > label[1] and value[1] - label[3] <= settings.value_drop * low
 
 
+def is_row_of(label: Box, value: Box, settings: DecisionSettings) -> bool:
+    """Tell whether a value stands in the row of its label, in the same print, as in a table."""
+    low = _one_print(label, value, settings)
+    return (
+        bool(low) and value[0] >= label[2] and is_right_of(label, value, settings.row_reach * low)
+    )
+
+
 def follows(above: Box, below: Box, settings: DecisionSettings) -> bool:
     """Tell whether a line is the next in a list: below the other, in the same print, aligned."""
+    return _is_aligned_below(above, below, settings.list_drop, settings)
+
+
+def is_below_in_column(above: Box, below: Box, settings: DecisionSettings) -> bool:
+    """Tell whether a line stands below another in a column of a table, in the same print."""
+    return _is_aligned_below(above, below, settings.table_drop, settings)
+
+
+def _is_aligned_below(above: Box, below: Box, drop: float, settings: DecisionSettings) -> bool:
     low = _one_print(above, below, settings)
     if not low or below[1] < above[3] - low // 4:
         return False
     slack = settings.list_slack * low
     aligned = abs(above[0] - below[0]) <= slack or abs(above[2] - below[2]) <= slack
-    return aligned and below[1] - above[3] <= settings.list_drop * low
+    return aligned and below[1] - above[3] <= drop * low
 
 
 def _one_print(a: Box, b: Box, settings: DecisionSettings) -> int:

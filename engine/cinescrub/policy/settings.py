@@ -34,6 +34,8 @@ _REACHES: Final = (
     "value_drop",
     "list_drop",
     "list_slack",
+    "row_reach",
+    "table_drop",
     "one_print",
 )
 
@@ -90,6 +92,10 @@ class DecisionSettings:
     """How far below the one before a line of a list stands: lists have blank lines."""
     list_slack: float = 0.5
     """How far its left or right edge may lie from that of the one before."""
+    row_reach: float = 20.0
+    """How far right of its label a value of a table stands."""
+    table_drop: float = 4.0
+    """How far below the one before a row of a table stands."""
     one_print: float = 1.5
     """Ratio of the heights of a label and its value, at most."""
 

@@ -315,6 +315,42 @@ def test_a_list_is_aligned_and_close() -> None:
     assert in_list("Gain 62 %", "CW", "FR 42 Hz", pitch=60)[1]
 
 
+def in_table(*rows: tuple[str, str], pitch: int = 40, shift: int = 0) -> list[bool]:
+    """Return which labels of a table go; the value of the second row is moved sideways."""
+    gone = of_screen(
+        *(
+            (text, (x, 200 + pitch * k, x + 9 * len(text), 214 + pitch * k))
+            for k, row in enumerate(rows)
+            for text, x in zip(row, (20, 200 + shift * (k == 1)), strict=True)
+        )
+    )
+    return gone[::2]
+
+
+def test_two_letters_that_head_rows_of_a_table_are_measures() -> None:
+    rows = ("HC", "31.2 cm"), ("AC", "29.8 cm"), ("FL", "6.7 cm")
+    assert in_table(*rows) == [False] * 3
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (("HC", "31.2 cm"),),
+        (("HC", "31.2 cm"), ("JK", "29.8 cm")),
+        (("HC", "45"), ("AC", "29.8 cm")),
+        (("HC", "12.03.1961"), ("AC", "29.8 cm")),
+    ],
+)
+def test_one_row_is_no_table(rows: tuple[tuple[str, str], ...]) -> None:
+    assert in_table(*rows)[0]
+
+
+def test_a_table_is_aligned_and_close() -> None:
+    rows = ("HC", "31.2 cm"), ("AC", "29.8 cm")
+    assert in_table(*rows, shift=90) == [True, True]
+    assert in_table(*rows, pitch=120) == [True, True]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
