@@ -127,8 +127,8 @@ class EngineConfig:
     gpu_memory_mib: int = 0
     """The most GPU memory that one model's arena takes; 0 is no limit."""
     cuda_graphs: bool = False
-    """Replay a model's work on the GPU as one graph where a shape of input is seen again. Sides are
-    padded to coarser steps for it, so outputs may differ from those without. CUDA alone."""
+    """Replay a model's work on the GPU as one graph where a shape of input is seen again. CUDA
+    alone; no two models run at once then (`runtime.binding`)."""
     engine_cache: Path = field(default_factory=default_engine_cache)
     """Folder of what TensorRT compiles of the models; made when it needs it."""
     fill: Fill = Fill.BLACK

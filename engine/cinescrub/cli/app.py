@@ -138,7 +138,9 @@ def run(
     ] = None,
     cuda_graphs: Annotated[
         bool | None,
-        typer.Option("--cuda-graphs", help="Replay shapes seen again as CUDA graphs; see 005."),
+        typer.Option(
+            "--cuda-graphs", help="Replay shapes seen again as CUDA graphs (never tried)."
+        ),
     ] = None,
     threads: Threads = None,
     jobs: Jobs = None,

@@ -19,12 +19,11 @@ from cinescrub.runtime.sharing import SharedModel
 from cinescrub.stream import usable_cores
 from cinescrub.text.dbnet import DbDetector, DbSettings
 from cinescrub.text.deidentifier import Deidentifier
-from cinescrub.text.detector import CraftDetector, DetectorSettings
+from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
 from cinescrub.text.looks import Detector, LookSettings, Sizes
 from cinescrub.text.memory import LookMemory, Reader, Scorer
 from cinescrub.text.recognizer import Recognizer
-from cinescrub.text.tiles import Tiling
 
 __all__ = [
     "SIZES",
@@ -72,9 +71,6 @@ cine's lines, what is read of one would depend on the others (`docs/design/008-c
 _ONE_AT_A_TIME: Final = frozenset({Provider.CUDA, Provider.TENSORRT})
 """Where one large run takes less than several small ones at once. A CPU takes the same time a row,
 and each job brings a thread: there nobody waits."""
-_GRAPH_STEP: Final = 128
-"""Sides that a detector sees under CUDA graphs are multiples of this: a tile of 1024 has 64 sizes,
-instead of 4096 for CRAFT. Elsewhere a look costs by its pixels, and a new size nothing."""
 _MANY: Final = 1 << 10
 
 
@@ -130,14 +126,11 @@ def open_inspector(
 
     load = open_model or by_config
     craft, ppocr = load(Slot.CRAFT), load(Slot.PPOCR_DETECTOR)
-    tiling = Tiling(side_step=_GRAPH_STEP) if config.cuda_graphs else Tiling()
-    lines, checked_lines = (
-        remembering(DbDetector(ppocr, replace(settings, tiling=tiling)), ppocr)
-        for settings in (DbSettings(), _CHECK_SETTINGS)
-    )
-    words = remembering(CraftDetector(craft, DetectorSettings(tiling=tiling)), craft)
-    first = {Slot.CRAFT: words, Slot.PPOCR_DETECTOR: lines}
-    check = first | {Slot.PPOCR_DETECTOR: checked_lines}
+    first = {
+        Slot.CRAFT: remembering(CraftDetector(craft), craft),
+        Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr), ppocr),
+    }
+    check = first | {Slot.PPOCR_DETECTOR: remembering(DbDetector(ppocr, _CHECK_SETTINGS), ppocr)}
     readers: list[Reader] = [
         Recognizer(load(Slot.RECOGNIZER)),
         Recognizer(load(Slot.PPOCR_RECOGNIZER)),

@@ -33,9 +33,6 @@ class Tiling:
     """Larger frames are inspected in tiles of at most this side, so that memory is bounded."""
     overlap_px: int = 128
     """Tiles share this much, so that a word cut by one tile is whole in its neighbour."""
-    side_step: int = 1
-    """Sides that the network sees are multiples of this, too. 1 where a look costs by its pixels;
-    more where each new shape costs something of its own (a CUDA graph, a compiled engine)."""
 
 
 def boxes_by_frame(
@@ -117,8 +114,7 @@ def score_maps(
     whole: npt.NDArray[np.float32] | None = None
     for y in _spans(rows, tiling):
         for x in _spans(columns, tiling):
-            step = math.lcm(multiple, tiling.side_step)
-            sides = (_round_up(span.length, step) for span in (y, x))
+            sides = (_round_up(span.length, multiple) for span in (y, x))
             tile = np.zeros((batch, *sides, channels), np.uint8)
             part = frames[:, y.start : y.start + y.length, x.start : x.start + x.length]
             tile[:, : part.shape[1], : part.shape[2]] = part

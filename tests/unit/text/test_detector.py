@@ -118,18 +118,6 @@ def test_sides_are_padded_to_what_the_network_halves() -> None:
     assert model.inputs == [(1, 48, 80, 1)]
 
 
-def test_where_a_new_size_costs_something_sides_are_rounded_up_further() -> None:
-    model = BrightnessModel()
-    box = (20, 10, 60, 24)
-    coarse = DetectorSettings(tiling=Tiling(side_step=128))
-
-    (found,) = CraftDetector(model, coarse).detect(_frame(33, 65, box)[None])
-
-    (usual,) = CraftDetector(BrightnessModel()).detect(_frame(33, 65, box)[None])
-    assert model.inputs == [(1, 128, 128, 1)]
-    assert np.array_equal(found.xyxy, usual.xyxy)
-
-
 def test_a_map_of_broken_numbers_redacts_rather_than_hides() -> None:
     class BrokenModel(BrightnessModel):
         def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
