@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.errors import InferenceError
+
 __all__ = ["Borrowing", "Replaying", "Runs"]
 
 _Inputs: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -72,7 +74,7 @@ class Replaying:
 
     A graph reads and writes fixed addresses. So each shape has buffers of its own on the device,
     which stay as long as the session does; how many shapes is bounded, and all others run plainly.
-    A graph is trusted once it was captured on zeros and then gave what a plain run says of the
+    A graph is trusted once it was captured on noise and then gave what a plain run says of the
     caller's arrays: some kernels copy from the host while they run, and a replay would not.
 
     One caller at a time, over all instances of the process.
@@ -108,7 +110,7 @@ class Replaying:
 
         Raises
         ------
-        RuntimeError
+        InferenceError
             A replay says something else than a plain run.
         """
         with _ONE_CALLER:
@@ -147,12 +149,12 @@ class Replaying:
         self._captures += 1  # a number stands for one graph, be it refused below
         options = _options(self._ort, self._captures)
         graph = _Graph(self._native, binding, options, buffers, target)
-        zeros = {name: np.zeros_like(value) for name, value in inputs.items()}
+        noise = {name: _noise(value) for name, value in inputs.items()}
         for _ in range(_RUNS_TO_CAPTURE):
-            graph.run(zeros)
+            graph.run(noise)
         said = graph.run(inputs)
         if not np.allclose(said, wanted, rtol=_SAME, atol=_SAME, equal_nan=True):
-            raise RuntimeError("a captured graph does not follow its inputs")
+            raise InferenceError("a CUDA graph does not follow its inputs: leave out --cuda-graphs")
         return graph, said
 
 
@@ -173,6 +175,12 @@ class _Graph:
             self._buffers[name].update_inplace(value)  # returns when it is there
         self._native.run_with_iobinding(self._binding, self._options)
         return np.array(self._target.numpy())
+
+
+def _noise(like: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what no model answers as it answers a frame or a line, be that blank."""
+    levels = 256 if like.dtype == np.uint8 else 2  # of numbers of tokens the lowest are valid
+    return np.random.default_rng(0).integers(0, levels, like.shape).astype(like.dtype)
 
 
 def _options(ort: Any, graph: int) -> Any:

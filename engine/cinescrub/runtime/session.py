@@ -96,6 +96,8 @@ class Session:
             _check_input(spec, inputs.get(spec.name))
         try:
             return self._runs(inputs)
+        except InferenceError:
+            raise
         except Exception as error:  # the runtime's own exceptions share no base but this
             shapes = {name: value.shape for name, value in inputs.items()}
             raise InferenceError(f"{self._contract.slot} failed on inputs {shapes}") from error

@@ -73,6 +73,22 @@ def test_inputs_that_do_not_fit_are_refused_before_the_run(
         session.run({"frames": frames})
 
 
+def test_a_failed_run_is_told_by_shapes_and_a_refused_graph_by_what_to_do(
+    session: Session,
+) -> None:
+    def fails(inputs: object) -> Any:
+        raise RuntimeError("of the runtime")
+
+    def refuses(inputs: object) -> Any:
+        raise InferenceError("leave out --cuda-graphs")
+
+    for runs, said in ((fails, r"craft failed.*\(2, 3\)"), (refuses, "^leave out --cuda-graphs")):
+        with pytest.raises(InferenceError, match=said):
+            Session(session._native, session.contract, session.provider, runs).run(
+                {"frames": np.zeros((2, 3), np.uint8)}
+            )
+
+
 def test_a_missing_input_is_named(session: Session) -> None:
     with pytest.raises(InferenceError, match="frames is missing"):
         session.run({})
