@@ -38,7 +38,8 @@ run() { # name, options: outputs of equal names are compared with those of the f
   shift
   step "run-$name" timeout 240 cinescrub run "$out/in" --out "$out/$name" --key "$out/key" \
     --report "$out/$name.jsonl" "$@"
-  diff -rq "$out/cuda" "$out/$name" > /dev/null && echo "  the same bytes as cuda"
+  [ "$name" = cuda ] || { diff -rq "$out/cuda" "$out/$name" > /dev/null &&
+    echo "  the same bytes as cuda"; }
 }
 run cuda --provider cuda --precision fp32
 run again --provider cuda --precision fp32
