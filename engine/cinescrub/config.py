@@ -126,6 +126,9 @@ class EngineConfig:
     """Which GPU, as CUDA counts them."""
     gpu_memory_mib: int = 0
     """The most GPU memory that one model's arena takes; 0 is no limit."""
+    cuda_graphs: bool = False
+    """Replay a model's work on the GPU as one graph where a shape of input is seen again. CUDA
+    alone; no two models run at once then (`runtime.binding`)."""
     engine_cache: Path = field(default_factory=default_engine_cache)
     """Folder of what TensorRT compiles of the models; made when it needs it."""
     fill: Fill = Fill.BLACK
@@ -184,6 +187,8 @@ class EngineConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} is {value}: give a number from {low} to {high}")
+        if self.cuda_graphs and self.provider not in {Provider.AUTO, Provider.CUDA}:
+            raise ConfigError(f"cuda_graphs needs provider cuda, not {self.provider}")
         if self.resume and self.state is None:
             raise ConfigError("resume needs the state of the run before: name its folder")
 
@@ -249,6 +254,7 @@ _PLAIN: Final[dict[str, tuple[type, str]]] = {
     "resume": (bool, "true or false"),
     "reuse": (bool, "true or false"),
     "blank_outside_sector": (bool, "true or false"),
+    "cuda_graphs": (bool, "true or false"),
     "profile": (str, "a name or a file"),
 }
 """All others are whole numbers."""

@@ -136,6 +136,12 @@ def run(
             "--gpu-memory-mib", min=0, help="Most that a model's arena takes; 0: no limit."
         ),
     ] = None,
+    cuda_graphs: Annotated[
+        bool | None,
+        typer.Option(
+            "--cuda-graphs", help="Replay shapes seen again as CUDA graphs (never tried)."
+        ),
+    ] = None,
     threads: Threads = None,
     jobs: Jobs = None,
     max_memory: MaxMemory = None,
@@ -193,6 +199,7 @@ def run(
         precision=precision,
         device_id=device_id,
         gpu_memory_mib=gpu_memory_mib,
+        cuda_graphs=cuda_graphs,
         threads=threads,
         jobs=jobs,
         max_memory_mib=max_memory,

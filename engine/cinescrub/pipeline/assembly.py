@@ -109,7 +109,12 @@ def open_inspector(
             precision=precision_of(config, slot),
             provider=config.provider,
             threads=threads,
-            device=Device(config.device_id, config.gpu_memory_mib, cache=config.engine_cache),
+            device=Device(
+                config.device_id,
+                config.gpu_memory_mib,
+                cache=config.engine_cache,
+                graphs=config.cuda_graphs,
+            ),
         )
         runs = 1 if session.provider in _ONE_AT_A_TIME else config.jobs
         return SharedModel(session, runs=runs, rows=_joined_rows(config, slot))

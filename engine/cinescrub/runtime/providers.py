@@ -53,6 +53,9 @@ class Device:
     cache: Path | None = None
     """Folder for the engines that TensorRT compiles of a model, of this model alone; None compiles
     anew at each start. It holds no pixels and no text."""
+    graphs: bool = False
+    """Whether CUDA graphs are captured of shapes seen again (`runtime.binding`): on CUDA alone.
+    TensorRT's provider keeps one graph, of whatever shape, and would replay it for all."""
 
 
 _OPTIONS: Final[dict[Provider, dict[str, Any]]] = {
@@ -195,6 +198,8 @@ def _placed(provider: Provider, device: Device) -> dict[str, str]:
     if provider is Provider.CUDA and device.memory_mib:
         # Else the arena doubles what it takes, and oversteps what is asked for by as much.
         told |= {"gpu_mem_limit": limit, "arena_extend_strategy": "kSameAsRequested"}
+    if provider is Provider.CUDA and device.graphs:
+        told["enable_cuda_graph"] = "1"
     if provider is Provider.TENSORRT:
         if device.memory_mib:
             told["trt_max_workspace_size"] = limit

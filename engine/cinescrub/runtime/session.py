@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ import numpy.typing as npt
 from cinescrub import bundle
 from cinescrub.bundle import Contract, Precision, Slot, TensorSpec, folder_of
 from cinescrub.config import Provider
-from cinescrub.errors import InferenceError, ModelError
+from cinescrub.errors import ConfigError, InferenceError, ModelError
+from cinescrub.runtime.binding import Borrowing, Replaying, Runs
 from cinescrub.runtime.providers import (
     ORT_NAMES,
     Device,
@@ -24,6 +26,12 @@ from cinescrub.runtime.providers import (
 )
 
 __all__ = ["Model", "Session", "open_session"]
+
+_MOST_GRAPHS: Final = 32
+"""CUDA graphs of a model, at most: each keeps its buffers on the device."""
+_NEVER_CAPTURED: Final = frozenset({Slot.DEIDENTIFIER})
+"""Models of which nodes run on the CPU between those on the device (`benchmarks/README.md`): the
+runtime refuses to open them with graphs enabled."""
 
 
 class Model(Protocol):
@@ -38,12 +46,27 @@ class Model(Protocol):
 
 
 class Session:
-    """An ONNX Runtime session; `run` may be called from several threads at once."""
+    """An ONNX Runtime session; `run` may be called from several threads at once.
 
-    def __init__(self, native: Any, contract: Contract, provider: Provider) -> None:
+    Parameters
+    ----------
+    native : onnxruntime.InferenceSession
+        What runs.
+    contract : Contract
+        What it promises.
+    provider : Provider
+        What it runs on.
+    runs : Runs, optional
+        How arrays get to it; default: as they lie.
+    """
+
+    def __init__(
+        self, native: Any, contract: Contract, provider: Provider, runs: Runs | None = None
+    ) -> None:
         self._native = native
         self._contract = contract
         self.provider = provider
+        self._runs = runs or Borrowing(native, contract.outputs[0].name)
 
     @property
     def contract(self) -> Contract:
@@ -72,12 +95,12 @@ class Session:
         for spec in self._contract.inputs:
             _check_input(spec, inputs.get(spec.name))
         try:
-            outputs = self._native.run([self._contract.outputs[0].name], dict(inputs))
+            return self._runs(inputs)
+        except InferenceError:
+            raise
         except Exception as error:  # the runtime's own exceptions share no base but this
             shapes = {name: value.shape for name, value in inputs.items()}
             raise InferenceError(f"{self._contract.slot} failed on inputs {shapes}") from error
-        result: npt.NDArray[np.float32] = outputs[0]
-        return result
 
 
 def open_session(
@@ -108,17 +131,21 @@ def open_session(
         Options of the provider in ONNX Runtime's words, laid over the engine's own.
     device : Device, optional
         Where on the provider; its `half` and the model's own folder of its `cache` are set here.
+        With `graphs` no two models run at once.
 
     Raises
     ------
     ConfigError
-        No runtime, or two, are installed.
+        No runtime, or two, are installed; graphs are asked for of a provider that has none.
     ModelError
         The model is missing, differs from its contract, or the provider was not loaded.
     """
     contract = bundle.verify(models, slot, precision)
     ort = load_runtime()
     chosen = resolve(provider, ort.get_available_providers())
+    asked = device or Device()
+    if asked.graphs and chosen is not Provider.CUDA:
+        raise ConfigError(f"cuda_graphs needs --provider cuda: the models would run on {chosen}")
     missing = missing_libraries(ort, chosen)
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = threads
@@ -134,7 +161,7 @@ def open_session(
         native = ort.InferenceSession(
             str(folder_of(models, slot, precision) / bundle.MODEL_FILE),
             settings,
-            providers=provider_options(chosen, options, _placed(device, contract)),
+            providers=provider_options(chosen, options, _placed(asked, contract)),
             # Else a provider that fails, now or in any later run, is replaced by the CPU with a
             # line on stdout.
             enable_fallback=0,
@@ -146,14 +173,28 @@ def open_session(
     if loaded[:1] != [ORT_NAMES[chosen]]:
         got = ", ".join(loaded)
         raise ModelError(f"{_unloadable(slot, chosen, missing)} (the runtime offered {got})")
-    return Session(native, contract, chosen)
+    return Session(native, contract, chosen, _runs(native, contract, asked, ort))
 
 
-def _placed(device: Device | None, contract: Contract) -> Device:
+def _placed(device: Device, contract: Contract) -> Device:
     """Return a device with what a model adds: compiled forms are kept by the model's hash."""
-    place = device or Device()
-    cache = place.cache and place.cache / contract.files[bundle.MODEL_FILE][:16]
-    return replace(place, half=contract.precision == Precision.FP16, cache=cache)
+    cache = device.cache and device.cache / contract.files[bundle.MODEL_FILE][:16]
+    half = contract.precision == Precision.FP16
+    graphs = device.graphs and contract.slot not in _NEVER_CAPTURED
+    return replace(device, half=half, cache=cache, graphs=graphs)
+
+
+def _runs(native: Any, contract: Contract, device: Device, ort: ModuleType) -> Runs | None:
+    """Return how a model runs beside others that capture; None if none does."""
+    if not device.graphs:
+        return None
+    return Replaying(
+        native,
+        contract.outputs[0].name,
+        ort=ort,
+        place=("cuda", device.number),
+        most=0 if contract.slot in _NEVER_CAPTURED else _MOST_GRAPHS,
+    )
 
 
 def _unloadable(slot: Slot, provider: Provider, missing: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ import pytest
 
 from cinescrub.cli import run as run_module
 from cinescrub.cli.progress import Quiet
+from cinescrub.errors import ConfigError
 from cinescrub.kinds import Location
 from cinescrub.pipeline.engine import Engine
 from cinescrub.testing.leaks import find_leaks
@@ -589,4 +590,19 @@ def test_what_doesnt_go_with_a_cluster_is_told(
 
     assert outcome.code == 2
     assert reason in outcome.err
+    assert left_in(tmp_path / "out") == []
+
+
+def test_graphs_that_the_provider_has_not_are_refused_before_the_first_input(
+    cinescrub: Command, fake_models: Path, tmp_path: Path
+) -> None:
+    made(tmp_path / "in" / "a.dcm")
+
+    told = cinescrub(
+        *("run", tmp_path / "in", "--out", tmp_path / "out", "--models", fake_models),
+        *("--cuda-graphs", "--provider", "cpu"),
+    )
+
+    assert told.code == ConfigError.exit_code
+    assert "cuda_graphs needs provider cuda, not cpu" in told.err
     assert left_in(tmp_path / "out") == []

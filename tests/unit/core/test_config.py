@@ -67,3 +67,9 @@ def test_words_and_paths_may_be_strings_in_python_too() -> None:
 def test_a_word_that_is_no_choice_never_passes_for_the_default(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         EngineConfig(**given)
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino", "tensorrt"])
+def test_cuda_graphs_are_not_asked_of_another_provider(provider: str) -> None:
+    with pytest.raises(ConfigError, match=f"needs provider cuda, not {provider}"):
+        EngineConfig(cuda_graphs=True, provider=provider)  # type: ignore[arg-type]

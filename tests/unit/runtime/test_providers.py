@@ -159,6 +159,7 @@ GIB = 2**30
                     "device_id": "1",
                     "gpu_mem_limit": str(2 * GIB),
                     "arena_extend_strategy": "kSameAsRequested",
+                    "enable_cuda_graph": "1",
                 },
                 {},
             ],
@@ -179,6 +180,7 @@ GIB = 2**30
                     "device_id": "1",
                     "gpu_mem_limit": str(2 * GIB),
                     "arena_extend_strategy": "kSameAsRequested",
+                    "enable_cuda_graph": "1",
                 },
                 {},
             ],
@@ -189,7 +191,7 @@ GIB = 2**30
 def test_a_device_is_told_to_each_provider_in_its_words(
     provider: Provider, told: list[dict[str, str]]
 ) -> None:
-    device = Device(number=1, memory_mib=2048, half=True, cache=Path("cache"))
+    device = Device(number=1, memory_mib=2048, half=True, cache=Path("cache"), graphs=True)
 
     plain = providers.provider_options(provider)
     placed = providers.provider_options(provider, None, device)

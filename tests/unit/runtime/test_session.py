@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from cinescrub import bundle
 from cinescrub.bundle import MODEL_FILE, Contract, Origin, Precision, Slot, TensorSpec
 from cinescrub.config import Provider
-from cinescrub.errors import InferenceError, ModelError
+from cinescrub.errors import ConfigError, InferenceError, ModelError
 from cinescrub.runtime import session as session_module
 from cinescrub.runtime.providers import Device
 from cinescrub.runtime.session import Session, open_session
@@ -71,6 +71,22 @@ def test_inputs_that_do_not_fit_are_refused_before_the_run(
 ) -> None:
     with pytest.raises(InferenceError, match="frames"):
         session.run({"frames": frames})
+
+
+def test_a_failed_run_is_told_by_shapes_and_a_refused_graph_by_what_to_do(
+    session: Session,
+) -> None:
+    def fails(inputs: object) -> Any:
+        raise RuntimeError("of the runtime")
+
+    def refuses(inputs: object) -> Any:
+        raise InferenceError("leave out --cuda-graphs")
+
+    for runs, said in ((fails, r"craft failed.*\(2, 3\)"), (refuses, "^leave out --cuda-graphs")):
+        with pytest.raises(InferenceError, match=said):
+            Session(session._native, session.contract, session.provider, runs).run(
+                {"frames": np.zeros((2, 3), np.uint8)}
+            )
 
 
 def test_a_missing_input_is_named(session: Session) -> None:
@@ -219,6 +235,31 @@ def test_a_session_really_opened_has_the_runtimes_own_fallback_off(session: Sess
     assert session._native._enable_fallback is False
 
 
+def test_graphs_are_asked_of_cuda_for_models_that_run_on_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save(tmp_path)
+    native = _native("CUDAExecutionProvider", "CPUExecutionProvider")
+    runtime = _use(monkeypatch, _Runtime(lambda: native))
+
+    open_session(tmp_path, Slot.CRAFT, device=Device(graphs=True))
+
+    assert runtime.asked["providers"][0][1]["enable_cuda_graph"] == "1"
+    contract = replace(bundle.load_contract(tmp_path, Slot.CRAFT), slot=Slot.DEIDENTIFIER)
+    assert not session_module._placed(Device(graphs=True), contract).graphs
+
+
+@pytest.mark.parametrize("provider", [Provider.CPU, Provider.TENSORRT])
+def test_graphs_of_a_provider_that_keeps_none_by_shape_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: Provider
+) -> None:
+    _save(tmp_path)
+    _use(monkeypatch, _Runtime(_raises))
+
+    with pytest.raises(ConfigError, match=f"needs --provider cuda.*{provider}"):
+        open_session(tmp_path, Slot.CRAFT, provider=provider, device=Device(graphs=True))
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_what_a_provider_compiles_is_kept_by_the_model_s_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
@@ -231,7 +272,7 @@ def test_what_a_provider_compiles_is_kept_by_the_model_s_hash(
     digest = contract.files[MODEL_FILE][:16]
     half = precision == "fp16"
     assert placed == Device(number=2, half=half, cache=tmp_path / "cache" / digest)
-    assert session_module._placed(None, contract).cache is None
+    assert session_module._placed(Device(), contract).cache is None
 
 
 def test_a_session_opens_the_variant_that_is_asked_for(tmp_path: Path) -> None:
