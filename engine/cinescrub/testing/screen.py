@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.testing.codes import bar_code, matrix_code
 from cinescrub.testing.fonts import Coverage, TextStyle, outline_of, set_text
 from cinescrub.testing.graphics import Canvas
 from cinescrub.testing.layouts import Colour, Layout, Slot, slot_text
@@ -30,6 +31,7 @@ _TOUCHED = 4
 _FULL_CONTRAST = 225
 """Levels between the layouts' text and a black background."""
 _DARK: Colour = (16, 18, 24)
+_PAPER: Colour = (232, 232, 228)
 _SAME_LUMA: tuple[Colour, Colour] = ((110, 110, 110), (226, 52, 110))
 """Two colours of one luma (ITU-R BT.601): 110."""
 _EDGE_PART = 24
@@ -92,7 +94,8 @@ def set_screen(spec: CineSpec, identity: Identity, rng: np.random.Generator) -> 
         for index, slot in enumerate(layout.slots)
         for text, kind in [slot_text(slot, identity, rng)]
     ]
-    lines.sort(key=lambda line: line.kind is PhiKind.NONE)
+    # Codes take more room than the numbers that the layout has.
+    lines.sort(key=lambda line: (not _is_coded(line.slot, spec), line.kind is PhiKind.NONE))
     stamps: list[Stamp] = []
     for line in lines:
         stamp = set_line(line, spec, layout)
@@ -112,7 +115,11 @@ def set_line(line: Line, spec: CineSpec, layout: Layout) -> Stamp | None:
     """
     slot = _dressed(line.slot, spec, line.name)
     style = _style(slot, spec, layout)
-    text, coverage, ascent = _fitted(line.text, style, round(slot.width * spec.columns))
+    if _is_coded(line.slot, spec):
+        text, coverage = line.text, _code(line, spec)
+        ascent = coverage.shape[0]
+    else:
+        text, coverage, ascent = _fitted(line.text, style, round(slot.width * spec.columns))
     if text != line.text and line.kind is PhiKind.NONE:
         return None
     if spec.tier.blur_px:
@@ -191,6 +198,20 @@ def _blend(
     )
 
 
+def _is_coded(slot: Slot, spec: CineSpec) -> bool:
+    """Return whether a code is shown in place of a number: nobody covers tissue with one."""
+    is_number = slot.field in {"id", "accession"}
+    return spec.dress is Dress.CODES and is_number and slot.place is not Place.TISSUE
+
+
+def _code(line: Line, spec: CineSpec) -> Coverage:
+    """Return a number as a bar code or as a matrix, drawn by lot."""
+    if np.random.default_rng([spec.seed, 10, *line.name.encode()]).random() < 0.5:
+        return matrix_code(line.text)
+    wide = bar_code(line.text)
+    return wide if 2 * wide.shape[1] < spec.columns else bar_code(line.text, module_px=1)
+
+
 def _dressed(slot: Slot, spec: CineSpec, name: str) -> Slot:
     """Return the slot in the colours of the cine's dress."""
     match spec.dress:
@@ -208,6 +229,8 @@ def _dressed(slot: Slot, spec: CineSpec, name: str) -> Slot:
             return replace(slot, colour=_DARK, rim=False)
         case Dress.BARE:
             return replace(slot, rim=False)
+        case Dress.CODES if _is_coded(slot, spec):
+            return replace(slot, colour=_DARK, bar=_PAPER, rim=False)
         case _:
             return slot
 

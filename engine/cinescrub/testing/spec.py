@@ -92,6 +92,8 @@ class Dress(StrEnum):
     """Dark letters on a picture that is white but for the sector."""
     BARE = "bare"
     """Without the dark rim around letters over tissue."""
+    CODES = "codes"
+    """Numbers of the patient and the visit as a bar code and a matrix, on paper."""
 
 
 class Dynamic(StrEnum):

@@ -86,7 +86,8 @@ def _groups(base: CineSpec, faces: Sequence[Path]) -> dict[str, CineSpec]:
         each.value: replace(base, dynamic=each) for each in Dynamic if each is not Dynamic.STATIC
     }
     groups |= {f"rotated-{turn}": replace(base, rotation=turn) for turn in _ROTATIONS}
-    groups |= {each.value: replace(base, dress=each) for each in Dress if each is not Dress.PLAIN}
+    dresses = [each for each in Dress if each not in {Dress.PLAIN, Dress.CODES}]
+    groups |= {each.value: replace(base, dress=each) for each in dresses}
     groups |= {
         "letter-spaced": replace(base, spacing_px=3),
         "bitmap-face": replace(base, face="bitmap"),
@@ -96,6 +97,8 @@ def _groups(base: CineSpec, faces: Sequence[Path]) -> dict[str, CineSpec]:
         "edge": replace(base, edge=True),
     }
     groups |= {f"size-{columns}x{rows}": _of_size(base, rows, columns) for rows, columns in _SIZES}
+    # Later groups come last: a group's seed is its place.
+    groups |= {"codes": replace(base, dress=Dress.CODES)}
     return groups | {f"face-{face.stem.lower()}": replace(base, face=str(face)) for face in faces}
 
 
