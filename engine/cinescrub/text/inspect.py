@@ -278,7 +278,8 @@ class CineInspection:
         told = lines.told
         decisions = self._decide(lines, told)
         kept = [i for i, why in zip(told, decisions, strict=True) if not why.redacts]
-        places = filled(lines.boxes, strokes)
+        detectors = self._inspector.eyes.detectors(look)
+        places = filled(lines.boxes, strokes, words.sure_ends(lines.boxes, detectors, parts))
         beside = np.array([self._judge.is_beside_sector(box) for box in lines.boxes], np.bool_)
         # What stays is filled itself if it goes after all.
         places[beside] = spared(places[beside], lines.boxes[beside], lines.boxes[kept], strokes)

@@ -80,6 +80,8 @@ _ROOMY: Final = 2
 """Boxes of so many times the area of another hold more than its text."""
 _MARGIN_PX: Final = 2
 """What is left blank at the ends of a filled line."""
+_SURE_MARGIN: Final = 0.1
+"""Heights that are left at ends of which detectors are sure: as above and below the line."""
 _SAME: Final = 0.8
 """A word of this share of a line's area is the line."""
 
@@ -262,11 +264,12 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     return boxes[np.sort(np.array(kept, np.intp))]
 
 
-def filled(lines: Boxes, strokes: Strokes) -> Boxes:
+def filled(lines: Boxes, strokes: Strokes, sure_ends: npt.NDArray[np.bool_] | None = None) -> Boxes:
     """Return what is filled where lines go: grown by the redaction margin.
 
-    The margin is for ends of lines that a detector cut off. On a plain screen one can see whether
-    there is anything, and where there is not, the line keeps its end.
+    The margin is for ends of lines that a detector cut off. Where several detectors end a line
+    alike it ends there. On a plain screen one can see whether there is anything, and where there is
+    not, the line keeps its end.
 
     Parameters
     ----------
@@ -274,17 +277,35 @@ def filled(lines: Boxes, strokes: Strokes) -> Boxes:
         Inside of the frame.
     strokes : Strokes
         Of the frame.
+    sure_ends : (n, 2) bool array, optional
+        As `Words.sure_ends` gives them; default: no end is sure.
 
     Returns
     -------
     (n, 4) int32 array
         In the order of the lines.
     """
+    if sure_ends is None:
+        sure_ends = np.zeros((len(lines), 2), np.bool_)
     rows, columns = strokes.size
     grown = [masks.padded(line[None], rows=rows, columns=columns)[0] for line in lines]
+    for place, line, sure in zip(grown, lines, sure_ends, strict=True):
+        _end(place, line, sure)
     return geometry.as_boxes(
         [_without_blank_ends(g, line, strokes) for g, line in zip(grown, lines, strict=True)]
     )
+
+
+def _end(
+    place: npt.NDArray[np.int32], line: npt.NDArray[np.int32], sure: npt.NDArray[np.bool_]
+) -> None:
+    """Take the margin back in place at the ends of a line that are sure."""
+    along = int(line[3] - line[1] > line[2] - line[0])
+    margin = max(_MARGIN_PX, int(np.ceil(_SURE_MARGIN * (line[2:] - line[:2]).min())))
+    if sure[0]:
+        place[along] = max(place[along], line[along] - margin)
+    if sure[1]:
+        place[along + 2] = min(place[along + 2], line[along + 2] + margin)
 
 
 def spared(
