@@ -37,6 +37,10 @@ class FrameLines:
         keys = [key for key, one in zip(self.keys, held, strict=True) if one]
         return FrameLines(self.boxes[held], keys, self.fresh[held], self.was_read[held])
 
+    def without_readings(self, marked: npt.NDArray[np.bool_]) -> FrameLines:
+        """Return the same lines; of those that are marked, `(n,)` bool, all is known, unread."""
+        return FrameLines(self.boxes, self.keys, self.fresh & ~marked, self.was_read & ~marked)
+
     @staticmethod
     def joined(parts: Sequence[FrameLines]) -> FrameLines:
         """Return all lines of several parts, in their order."""

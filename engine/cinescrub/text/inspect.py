@@ -25,8 +25,6 @@ from cinescrub.text.ink import unexplained_ink
 from cinescrub.text.judge import Judge, Reader, Scorer
 from cinescrub.text.lines import (
     LEGIBLE_PX,
-    crosses_rows,
-    echoes,
     filled,
     hidden_words,
     is_text,
@@ -36,7 +34,8 @@ from cinescrub.text.lines import (
 )
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
-from cinescrub.text.places import KeptPlaces, crop_key
+from cinescrub.text.overlaps import consisting, crossing, echoing
+from cinescrub.text.places import ReadPlaces, crop_key
 from cinescrub.text.recognizer import crop_lines
 from cinescrub.text.sector import near
 from cinescrub.text.sightings import Sightings
@@ -158,7 +157,8 @@ class CineInspection:
         self._near_sector = None if sector is None else near(sector)
         self._seen = SeenFrames()
         self._sightings = Sightings()
-        self._kept = KeptPlaces()
+        self._kept = ReadPlaces()
+        self._doubtful = ReadPlaces()  # where what settles is whether they go
         self._kept_in: dict[int, Boxes] = {}
         self._held: Boxes = geometry.as_boxes()
         self._frame_size = (0, 0)
@@ -279,7 +279,8 @@ class CineInspection:
         told = lines.told
         decisions = self._decide(lines, told)
         kept = [i for i, why in zip(told, decisions, strict=True) if not why.redacts]
-        places = filled(lines.boxes, strokes)
+        detectors = self._inspector.eyes.detectors(look)
+        places = filled(lines.boxes, strokes, words.sure_ends(lines.boxes, detectors, parts))
         beside = np.array([self._judge.is_beside_sector(box) for box in lines.boxes], np.bool_)
         # What stays is filled itself if it goes after all.
         places[beside] = spared(places[beside], lines.boxes[beside], lines.boxes[kept], strokes)
@@ -290,8 +291,9 @@ class CineInspection:
             if why in _CERTAIN and not self._judge.may_count(lines.keys[i])
         ]
         for i, why in zip(told, decisions, strict=True):
-            if lines.fresh[i] and not why.redacts:
-                self._kept.remember(frame, lines.boxes[i])
+            if lines.fresh[i]:
+                places_of = self._doubtful if why.redacts else self._kept
+                places_of.remember(frame, lines.boxes[i])
         self._hold(lines.boxes[certain], places[certain])
         codes = self._codes(frame, parts, lines.boxes[kept])
         self.reasons.update([Reason.CODE] * len(codes))
@@ -309,16 +311,12 @@ class CineInspection:
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame, self._held)
         lines = self._read_words(frame, strokes, words, look, number)
-        decisions = self._decide(lines, lines.told)
-        gone = [
-            i
-            for i, why in zip(lines.told, decisions, strict=True)
-            if lines.fresh[i] and why.redacts
-        ]
-        codes = self._codes(frame, parts, self._kept_in.get(number, geometry.as_boxes()))
-        self.reasons[Reason.RESIDUAL] += len(gone) + len(codes)
+        decided = zip(lines.told, self._decide(lines, lines.told), strict=True)
+        gone = [i for i, why in decided if lines.fresh[i] and why.redacts]
         self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
+        codes = self._codes(frame, parts, self._kept_in.get(number, geometry.as_boxes()))
         self._hold(codes, codes)
+        self.reasons[Reason.RESIDUAL] += len(gone) + len(codes)
 
     def _codes(self, frame: Frame, parts: Boxes | None, kept: Boxes) -> Boxes:
         """Return bar codes and the like that no line of text explains, read now or before."""
@@ -358,9 +356,17 @@ class CineInspection:
             hidden = [hidden_words(box, words.xyxy) for box in lines.boxes[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
         lines = FrameLines.joined(found)
-        lines = lines.only(~self._echo(lines))
-        lines = lines.only(~self._crosses(lines, strokes))
+        lines = lines.only(~echoing(lines, self._judge))
+        lines = lines.only(~crossing(lines, self._judge, strokes))
+        lines = lines.without_readings(
+            consisting(lines, self._judge, strokes, lambda box: self._judged(frame, box))
+        )
         return self._with_coloured(frame, lines, FrameLines.joined(coloured))
+
+    def _judged(self, frame: Frame, box: npt.NDArray[np.int32]) -> Boxes:
+        """Return the places in and around a box that are judged whatever is found there."""
+        same = [places.unchanged(frame, box) for places in (self._kept, self._doubtful)]
+        return np.concatenate([*same, self._held])
 
     def _with_measures_apart(self, frame: Frame, strokes: Strokes, lines: FrameLines) -> FrameLines:
         """Return lines of which measurements that stand apart in them are lines of their own.
@@ -399,29 +405,6 @@ class CineInspection:
         )
         self.reasons.subtract([Reason.NO_TEXT] * int(alone.sum()))  # they were counted so
         return FrameLines.joined([lines, coloured.only(alone)])
-
-    def _echo(self, lines: FrameLines) -> npt.NDArray[np.bool_]:
-        """Return which lines say what another inside of them says, and no more."""
-        echo = np.zeros(len(lines.boxes), np.bool_)
-        for i in lines.told:
-            inner = geometry.covered_share(lines.boxes, lines.boxes[i : i + 1]) >= 1.0
-            echo[i] = any(
-                echoes(self._judge.readings(lines.keys[i]), self._judge.readings(lines.keys[j]))
-                for j in lines.told
-                if inner[j] and not (lines.boxes[j] == lines.boxes[i]).all()
-            )
-        return echo
-
-    def _crosses(self, lines: FrameLines, strokes: Strokes) -> npt.NDArray[np.bool_]:
-        """Return which lines only cut through rows of others, which are judged by themselves."""
-        known = np.array([self._judge.is_legible(key) for key in lines.keys], np.bool_)
-        legible = known | ~lines.fresh
-        crossing = np.zeros(len(lines.boxes), np.bool_)
-        for i in lines.told:
-            others = legible.copy()
-            others[i] = False
-            crossing[i] = crosses_rows(lines.boxes[i], lines.boxes[others], strokes)
-        return crossing
 
     def _empty(
         self,

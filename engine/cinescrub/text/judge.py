@@ -7,7 +7,7 @@ and boxes, never frames; where lines are, and what becomes of them, is for `insp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ from cinescrub.policy.decide import Line, Reading, decide, is_measurement
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
-from cinescrub.text.lines import is_read
-from cinescrub.text.recognizer import Crop
+from cinescrub.text.lines import glyphs_of, is_read
+from cinescrub.text.recognizer import Crop, is_high, lying
 from cinescrub.types import Boxes, Reason, Transcripts
 
 __all__ = ["Judge", "Reader", "Scorer"]
@@ -95,6 +95,7 @@ class Judge:
             return
         lines = list(fresh.values())
         by_reader = [self._readings_of(reader, lines) for reader in self._readers]
+        self._read_lying(lines, by_reader)
         for key, readings in zip(fresh, zip(*by_reader, strict=True), strict=True):
             self._readings[key] = tuple(readings)
 
@@ -190,6 +191,27 @@ class Judge:
             vocabulary=self._vocabulary,
         ).reasons
 
+    def _read_lying(self, lines: Sequence[Crop], by_reader: Sequence[list[Reading]]) -> None:
+        """Replace in place what is one glyph to one reader and a line on its end to another.
+
+        A line that stands on its end looks like one glyph: `1`, read surely. Whoever read it so
+        reads it turned, however unsure.
+        """
+        for reader, readings in zip(self._readers, by_reader, strict=True):
+            others = [other for other in by_reader if other is not readings]
+            upright = [
+                i
+                for i, crop in enumerate(lines)
+                if is_high(crop)
+                and glyphs_of(readings[i]) == 1
+                and any(_is_line(other[i]) for other in others)
+            ]
+            if not upright:
+                continue
+            turned = self._readings_of(reader, [way for i in upright for way in lying(lines[i])])
+            for i, ways in zip(upright, zip(turned[::2], turned[1::2], strict=True), strict=True):
+                readings[i] = max(ways, key=lambda way: way.confidence)
+
     def _readings_of(self, reader: Reader, lines: Sequence[Crop]) -> list[Reading]:
         transcripts = reader.read(lines)
         scores = self._scorer.score(transcripts.texts)
@@ -199,6 +221,16 @@ class Judge:
                 transcripts.texts, transcripts.confidences, scores, strict=True
             )
         ]
+
+
+def _is_line(reading: Reading) -> bool:
+    """Tell whether a high crop that was read so holds a line on its end."""
+    return glyphs_of(reading) >= _LINE_GLYPHS and reading.confidence >= _LINE_FROM
+
+
+_LINE_GLYPHS: Final = 3
+_LINE_FROM: Final = 0.3
+"""As a recogniser has it, of which one reading is turned (`RecognizerSettings`)."""
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

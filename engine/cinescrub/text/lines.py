@@ -24,9 +24,11 @@ from cinescrub.types import Boxes
 __all__ = [
     "LEGIBLE_PX",
     "LineSettings",
+    "consists_of",
     "crosses_rows",
     "echoes",
     "filled",
+    "glyphs_of",
     "hidden_words",
     "is_read",
     "is_text",
@@ -80,6 +82,8 @@ _ROOMY: Final = 2
 """Boxes of so many times the area of another hold more than its text."""
 _MARGIN_PX: Final = 2
 """What is left blank at the ends of a filled line."""
+_SURE_MARGIN: Final = 0.1
+"""Heights that are left at ends of which detectors are sure: as above and below the line."""
 _SAME: Final = 0.8
 """A word of this share of a line's area is the line."""
 
@@ -151,7 +155,7 @@ def is_text(
     said = [reading for reading in readings if not reading.confidence < settings.read_from]
     large = strokes.height(box) > LEGIBLE_PX
     worded = [
-        one for one in said if _glyphs(one) > 1 + (large and one.confidence < settings.pair_from)
+        one for one in said if glyphs_of(one) > 1 + (large and one.confidence < settings.pair_from)
     ]
     if strokes.is_trace(box):
         return any(not each.confidence < settings.trace_from for each in worded)
@@ -159,10 +163,10 @@ def is_text(
         return True
     if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
         return False
-    if large and not any(_glyphs(one) and one.confidence >= settings.letter_from for one in said):
+    if large and not any(glyphs_of(one) and one.confidence >= settings.letter_from for one in said):
         return False
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
-    return not symbols or any(map(_glyphs, said))
+    return not symbols or any(map(glyphs_of, said))
 
 
 def is_written_in_colour(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
@@ -172,10 +176,10 @@ def is_written_in_colour(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
 
 def is_read(reading: Reading, settings: LineSettings = _DEFAULTS) -> bool:
     """Return whether a reading is of two glyphs and more, with some confidence."""
-    return not reading.confidence < settings.read_from and _glyphs(reading) > 1
+    return not reading.confidence < settings.read_from and glyphs_of(reading) > 1
 
 
-def _glyphs(reading: Reading) -> int:
+def glyphs_of(reading: Reading) -> int:
     """Return how many letters and digits a reading has."""
     return sum(map(str.isalnum, reading.text))
 
@@ -247,6 +251,31 @@ def crosses_rows(
     return bool(ink.any() and rest.sum() <= (1 - settings.of_others) * ink.sum())
 
 
+def consists_of(box: npt.NDArray[np.int32], known: Boxes, strokes: Strokes) -> bool:
+    """Return whether a box has ink, and all of it lies in known places.
+
+    Over texture, where ink can't be told, none does.
+
+    Parameters
+    ----------
+    box : (4,) int32 array
+        Inside of the frame.
+    known : (n, 4) int32 array
+        Places; ink may stick out of them by its soft edges.
+    strokes : Strokes
+        Of the frame.
+    """
+    met = known[(known[:, :2] < box[2:]).all(axis=1) & (known[:, 2:] > box[:2]).all(axis=1)]
+    if not len(met) or is_uncut(box, strokes):
+        return False
+    rest = strokes.ink(box)
+    inked = bool(rest.any())
+    x0, y0 = (int(v) for v in box[:2])
+    for a0, b0, a1, b1 in met + np.array([-1, -1, 1, 1], np.int32) * _MARGIN_PX:
+        rest[max(0, b0 - y0) : max(0, b1 - y0), max(0, a0 - x0) : max(0, a1 - x0)] = False
+    return inked and not rest.any()
+
+
 def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     """Return boxes without those inside of another that is as good to read."""
     area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1)
@@ -262,11 +291,12 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     return boxes[np.sort(np.array(kept, np.intp))]
 
 
-def filled(lines: Boxes, strokes: Strokes) -> Boxes:
+def filled(lines: Boxes, strokes: Strokes, sure_ends: npt.NDArray[np.bool_] | None = None) -> Boxes:
     """Return what is filled where lines go: grown by the redaction margin.
 
-    The margin is for ends of lines that a detector cut off. On a plain screen one can see whether
-    there is anything, and where there is not, the line keeps its end.
+    The margin is for ends of lines that a detector cut off. Where several detectors end a line
+    alike it ends there. On a plain screen one can see whether there is anything, and where there is
+    not, the line keeps its end, and two pixels around its ink are enough above and below.
 
     Parameters
     ----------
@@ -274,17 +304,35 @@ def filled(lines: Boxes, strokes: Strokes) -> Boxes:
         Inside of the frame.
     strokes : Strokes
         Of the frame.
+    sure_ends : (n, 2) bool array, optional
+        As `Words.sure_ends` gives them; default: no end is sure.
 
     Returns
     -------
     (n, 4) int32 array
         In the order of the lines.
     """
+    if sure_ends is None:
+        sure_ends = np.zeros((len(lines), 2), np.bool_)
     rows, columns = strokes.size
     grown = [masks.padded(line[None], rows=rows, columns=columns)[0] for line in lines]
+    for place, line, sure in zip(grown, lines, sure_ends, strict=True):
+        _end(place, line, sure)
     return geometry.as_boxes(
-        [_without_blank_ends(g, line, strokes) for g, line in zip(grown, lines, strict=True)]
+        [_without_blanks(g, line, strokes) for g, line in zip(grown, lines, strict=True)]
     )
+
+
+def _end(
+    place: npt.NDArray[np.int32], line: npt.NDArray[np.int32], sure: npt.NDArray[np.bool_]
+) -> None:
+    """Take the margin back in place at the ends of a line that are sure."""
+    along = int(line[3] - line[1] > line[2] - line[0])
+    margin = max(_MARGIN_PX, int(np.ceil(_SURE_MARGIN * (line[2:] - line[:2]).min())))
+    if sure[0]:
+        place[along] = max(place[along], line[along] - margin)
+    if sure[1]:
+        place[along + 2] = min(place[along + 2], line[along + 2] + margin)
 
 
 def spared(
@@ -341,16 +389,20 @@ def _hold_off(
             return
 
 
-def _without_blank_ends(
+def _without_blanks(
     grown: npt.NDArray[np.int32], line: npt.NDArray[np.int32], strokes: Strokes
 ) -> npt.NDArray[np.int32]:
+    """Return what is filled without blank margins; never less than the line."""
     if is_uncut(line, strokes):
         return grown
     along = int(line[3] - line[1] > line[2] - line[0])  # 1: the line is turned
-    low, high = int(grown[along]), int(grown[along + 2])
-    inked = low + np.flatnonzero(strokes.ink(grown).any(axis=along))
-    first = min(line[along], inked.min(initial=high)) - _MARGIN_PX
-    last = max(line[along + 2], inked.max(initial=low) + 1) + _MARGIN_PX
-    ends = grown.copy()
-    ends[along], ends[along + 2] = max(low, first), min(high, last)
-    return ends
+    ink = strokes.ink(grown)
+    place = grown.copy()
+    for axis in (0, 1):
+        low, high = int(grown[axis]), int(grown[axis + 2])
+        inked = low + np.flatnonzero(ink.any(axis=axis))
+        room = _MARGIN_PX * (axis == along)
+        first = min(line[axis] - room, inked.min(initial=high) - _MARGIN_PX)
+        last = max(line[axis + 2] + room, inked.max(initial=low) + 1 + _MARGIN_PX)
+        place[axis], place[axis + 2] = max(low, first), min(high, last)
+    return place

@@ -56,9 +56,66 @@ class Words:
             for finder in range(detectors)
         )
 
+    def sure_ends(
+        self, lines: Boxes, detectors: int, cuts: Boxes | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """Return at which of their ends lines end for every detector, of two at least.
+
+        Parameters
+        ----------
+        lines : (n, 4) int32 array
+            Lines of these words.
+        detectors : int
+            How many looked.
+        cuts : (m, 4) int32 array, optional
+            The parts of the frame that were looked at: at their edges a line may be cut off.
+
+        Returns
+        -------
+        (n, 2) bool array
+            The left end and the right one, of a turned line the upper and the lower.
+        """
+        sure = np.zeros((len(lines), 2), np.bool_)
+        if detectors < 2:
+            return sure
+        for line, ends in zip(lines, sure, strict=True):
+            along = int(line[3] - line[1] > line[2] - line[0])
+            reach = _SAME_END * int((line[2:] - line[:2]).min())
+            members = self._in_row(line, along)
+            of_each = [self.xyxy[members & (self.finders == k)] for k in range(detectors)]
+            if not all(map(len, of_each)):
+                continue
+            low = np.array([words[:, along].min() for words in of_each])
+            high = np.array([words[:, along + 2].max() for words in of_each])
+            ends[0] = (np.abs(low - line[along]) <= reach).all()
+            ends[1] = (np.abs(high - line[along + 2]) <= reach).all()
+            if cuts is not None:
+                ends[0] &= (np.abs(cuts[:, along] - line[along]) > reach).all()
+                ends[1] &= (np.abs(cuts[:, along + 2] - line[along + 2]) > reach).all()
+        return sure
+
+    def _in_row(self, line: npt.NDArray[np.int32], along: int) -> npt.NDArray[np.bool_]:
+        """Return which words lie in the row of a line and meet it."""
+        across = 1 - along
+        low = np.maximum(self.xyxy[:, :2], line[:2])
+        shared = np.minimum(self.xyxy[:, 2:], line[2:]) - low
+        heights = np.minimum(
+            self.xyxy[:, across + 2] - self.xyxy[:, across], line[across + 2] - line[across]
+        )
+        members: npt.NDArray[np.bool_] = (shared[:, along] > 0) & (
+            shared[:, across] >= _IN_ROW * heights
+        )
+        return members
+
 
 _SEEN = 0.2
 """Share of a line that a detector's words cover where it saw it too."""
+_IN_ROW = 0.5
+"""Share of the height of a word or its line, whichever is less, that they have in common."""
+_SAME_END = 0.3
+"""Heights within which two detectors end a line where they agree on its end. Measured on 54 cines
+with other fonts and real tissue: of 3526 such ends no glyph sticks out; of 26 that one alone saw
+four do, by a quarter of the height and more."""
 
 
 class Look(Enum):

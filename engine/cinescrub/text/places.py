@@ -1,4 +1,4 @@
-"""Places of a cine whose text was read and kept, and whether their pixels are still the same."""
+"""Places of a cine whose text was read, and whether their pixels are still the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cinescrub import geometry
 from cinescrub.text.recognizer import Crop, crop_boxes
 from cinescrub.types import Boxes, Frame
 
-__all__ = ["KeptPlaces", "crop_key"]
+__all__ = ["ReadPlaces", "crop_key"]
 
 
 def crop_key(crop: Crop) -> bytes:
@@ -20,8 +20,8 @@ def crop_key(crop: Crop) -> bytes:
     return hashlib.blake2b(shape + crop.tobytes(), digest_size=16).digest()
 
 
-class KeptPlaces:
-    """Places whose pixels were read as clinical, whole line by whole line.
+class ReadPlaces:
+    """Places whose pixels were read, whole line by whole line: as clinical, or as anything.
 
     Detections of one line differ by a pixel or two from frame to frame and from look to look.
     Where the pixels that were read have not changed, what was read there has not either, and a
@@ -37,7 +37,7 @@ class KeptPlaces:
         self._digests: list[bytes] = []
 
     def remember(self, frame: Frame, box: npt.NDArray[np.int32]) -> None:
-        """Remember that this line of this frame was kept."""
+        """Remember that this line of this frame was read."""
         place = crop_boxes(geometry.as_boxes([box]), frame.shape[0], frame.shape[1])
         digest = _digest(frame, place[0])
         if not any(
@@ -47,17 +47,23 @@ class KeptPlaces:
             self._boxes = np.concatenate([self._boxes, place])
             self._digests.append(digest)
 
-    def unchanged(self, frame: Frame) -> Boxes:
-        """Return the places whose pixels in this frame are those that were read, `(n, 4)`."""
+    def unchanged(self, frame: Frame, near: npt.NDArray[np.int32] | None = None) -> Boxes:
+        """Return the places whose pixels in this frame are those that were read, `(n, 4)`.
+
+        `near`, `(4,)`: only those that meet this box.
+        """
+        asked = np.ones(len(self._boxes), np.bool_)
+        if near is not None:
+            asked &= (self._boxes[:, :2] < near[2:]).all(axis=1)
+            asked &= (self._boxes[:, 2:] > near[:2]).all(axis=1)
         same = [
-            _digest(frame, box) == digest
-            for box, digest in zip(self._boxes, self._digests, strict=True)
+            i for i in np.flatnonzero(asked) if _digest(frame, self._boxes[i]) == self._digests[i]
         ]
-        places: Boxes = self._boxes[np.array(same, dtype=np.bool_)]
+        places: Boxes = self._boxes[same]
         return places
 
     def holds(self, frame: Frame, lines: Boxes) -> npt.NDArray[np.bool_]:
-        """Return which lines lie in a kept place whose pixels are what they were."""
+        """Return which lines lie in a place whose pixels are what they were."""
         places = self.unchanged(frame)
         slack = np.rint((lines[:, 3] - lines[:, 1]) * self._SLACK).astype(np.int32)[:, None, None]
         inside = (lines[:, None, :2] >= places[None, :, :2] - slack).all(axis=2) & (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -20,10 +21,21 @@ from cinescrub.bundle import Contract
 from cinescrub.runtime.session import Model
 from cinescrub.types import Boxes, Frame, Transcripts
 
-__all__ = ["Crop", "Recognizer", "RecognizerSettings", "crop_boxes", "crop_lines"]
+__all__ = [
+    "Crop",
+    "Recognizer",
+    "RecognizerSettings",
+    "crop_boxes",
+    "crop_lines",
+    "is_high",
+    "lying",
+]
 
 Crop = npt.NDArray[np.uint8]
 """(h, w) uint8 of one line, owned: its luma, or a colour channel (`crop_lines`)."""
+
+
+_HIGH: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class RecognizerSettings:
     widest: float = 24.0
     """Longest line in units of its height: a longer one is squeezed, which costs reading quality,
     not safety."""
-    turned_above: float = 1.5
+    turned_above: float = _HIGH
     """A crop taller than this many widths is also read turned, by 90 and by 270 degrees, as text
     along the side of a frame is; the best reading counts, but a turned one of `line_glyphs`
     and more before what is read upright."""
@@ -118,13 +130,13 @@ class Recognizer:
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops, in their order."""
         upright = self._read_ways(crops)
-        high = [i for i, crop in enumerate(crops) if self._may_be_turned(crop)]
+        high = [i for i, crop in enumerate(crops) if is_high(crop, self._settings.turned_above)]
         if not high:
             return upright
-        turned = self._read_ways([way for i in high for way in _turned(crops[i])])
-        lying = _best_of(turned, [k // 2 for k in range(2 * len(high))], len(high))
+        turned = self._read_ways([way for i in high for way in lying(crops[i])])
+        best = _best_of(turned, [k // 2 for k in range(2 * len(high))], len(high))
         texts, confidences = [*upright.texts], upright.confidences.copy()
-        for i, text, confidence in zip(high, lying.texts, lying.confidences, strict=True):
+        for i, text, confidence in zip(high, best.texts, best.confidences, strict=True):
             if confidence > confidences[i] or self._is_line(text, confidence):
                 texts[i], confidences[i] = text, confidence
         return Transcripts(tuple(texts), confidences)
@@ -137,9 +149,6 @@ class Recognizer:
         """
         glyphs = sum(map(str.isalnum, turned))
         return glyphs >= self._settings.line_glyphs and confidence >= self._settings.retry_below
-
-    def _may_be_turned(self, crop: Crop) -> bool:
-        return bool(crop.shape[0] > self._settings.turned_above * crop.shape[1])
 
     def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops as they are, and where that is doubtful with stretched contrast."""
@@ -232,7 +241,12 @@ def _best_of(read: Transcripts, owner: Sequence[int], count: int) -> Transcripts
     return Transcripts(tuple(texts), confidences)
 
 
-def _turned(crop: Crop) -> tuple[Crop, Crop]:
+def is_high(crop: Crop, above: float = _HIGH) -> bool:
+    """Tell whether a crop is so many times as high as wide that its line may stand on its end."""
+    return bool(crop.shape[0] > above * crop.shape[1])
+
+
+def lying(crop: Crop) -> tuple[Crop, Crop]:
     """Return the crop turned by 90 degrees, both ways."""
     return (
         np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_CLOCKWISE), dtype=np.uint8),

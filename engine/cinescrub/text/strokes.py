@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.text.ground import brighter, surroundings
 from cinescrub.types import Boxes, Frame
 
 __all__ = ["GREATEST_PX", "STRONG", "Shape", "Strokes", "bends", "is_long", "stroke_levels"]
@@ -58,7 +59,6 @@ tissue or noise. Measured on 39 made cines and 24 real stills: 0 on the screens 
 over tissue."""
 _FURTHER_PX: Final = 80
 """How far what a box cuts off is followed: more than the longest letter."""
-_AROUND_PX: Final = 10
 STRONG: Final = 0.3
 """Share of the strongest ink in a box from which ink is sure to be drawn."""
 _SHARP: Final = 0.83
@@ -159,8 +159,8 @@ class Strokes:
         if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX:
             return self._shape_of_large(box)
         found = Shape.NOTHING
-        for levels, around in zip(self.levels, self._around(box), strict=True):
-            part = _cut(levels, box)
+        both = zip(self.levels, self._inside(box, box), self._around(box), strict=True)
+        for levels, part, around in both:
             top = float(np.percentile(part, 99)) if part.size else 0.0
             strong = part >= max(around.threshold, STRONG * top)
             for share in _TOP_SHARES:
@@ -206,8 +206,11 @@ class Strokes:
         """
         if self.is_textured(box):
             return False
-        both = zip(self.levels, self._around(box), strict=True)
-        return any(len(_letters(levels, box, around, sharp=_SHARP)) > 1 for levels, around in both)
+        both = zip(self.levels, self._inside(box, box), self._around(box), strict=True)
+        return any(
+            len(_letters(levels, part, box, around, sharp=_SHARP)) > 1
+            for levels, part, around in both
+        )
 
     def is_coloured(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a box `(4,)` is about two letters or more of one colour, and else gray.
@@ -221,13 +224,13 @@ class Strokes:
             most = self._frame.max(axis=2) - self._frame.min(axis=2)
             self._colours = stroke_levels(most[..., None])[0]
         around = _measure(self._colours, box, self._shown)
-        letters = _letters(self._colours, box, around, sharp=0.0)
+        part = _cut(self._colours, box)
+        letters = _letters(self._colours, part, box, around, sharp=0.0)
         if around.deviation >= _TEXTURE or len(letters) < 2:
             return False
         low, high = np.min(letters, axis=0)[:2], np.max(letters, axis=0)[2:]
         if (high - low).prod() < _FILLED * sides.prod():
             return False
-        part = _cut(self._colours, box)
         inner = _cut(self._frame, box)[part >= _INNER * np.percentile(part, 99)]
         varies = np.median(np.abs(inner - np.median(inner, axis=0)), axis=0)
         return bool(varies.max() <= _ONE_COLOUR)
@@ -248,12 +251,12 @@ class Strokes:
             Rows over and under the box that are returned as well, inside of the frame. What stands
             out there is told by the box.
         """
-        parts = [_cut(levels, box) for levels in self.levels]
+        parts = self._inside(box, box)
         top = max((float(np.percentile(part, 99)) for part in parts if part.size), default=0.0)
         wide = box + np.array([0, -above, 0, below], np.int32)
         both = [
-            _cut(levels, wide) >= max(around.threshold, share * top)
-            for levels, around in zip(self.levels, self._around(box), strict=True)
+            part >= max(around.threshold, share * top)
+            for part, around in zip(self._inside(box, wide), self._around(box), strict=True)
         ]
         return both[0] | both[1]
 
@@ -286,6 +289,17 @@ class Strokes:
             [size[0] / part.shape[1], size[1] / part.shape[0]] * 2
         )
         return Strokes(small.reshape(size[1], size[0], -1)).shape(np.rint(inside).astype(np.int32))
+
+    def _inside(
+        self, box: npt.NDArray[np.int32], wide: npt.NDArray[np.int32]
+    ) -> tuple[Levels, Levels]:
+        """Return the stroke levels of a box and its surroundings: bright ones above the ground."""
+        bright, dark = (_cut(levels, wide) for levels in self.levels)
+        inked = dark >= self._around(box)[1].threshold
+        if not inked.any():
+            return bright, dark
+        seen = brighter(self._frame, box, wide, inked, least=_STANDS_OUT_LEVELS)
+        return bright * seen, dark
 
     def _around(self, box: npt.NDArray[np.int32]) -> tuple[_Around, ...]:
         """Return the surroundings of a box in both levels: measured once, asked for many times."""
@@ -359,10 +373,12 @@ def bends(piece: Mask, area: int) -> bool:
 
 
 def _letters(
-    levels: Levels, box: npt.NDArray[np.int32], around: _Around, *, sharp: float
+    levels: Levels, part: Levels, box: npt.NDArray[np.int32], around: _Around, *, sharp: float
 ) -> list[tuple[int, int, int, int]]:
-    """Return what has a letter's form in a box, is strongly inked and as sharp as that."""
-    part = _cut(levels, box)
+    """Return what has a letter's form in a box, is strongly inked and as sharp as that.
+
+    `part` is what of the levels is the box's.
+    """
     top = float(np.percentile(part, 99)) if part.size else 0.0
     if top < _PLAIN * around.threshold:
         return []  # of few levels every step is sharp, and a little colour is compression's
@@ -473,19 +489,10 @@ def _cut(levels: Levels, box: npt.NDArray[np.int32]) -> Levels:
 
 
 def _measure(levels: Levels, box: npt.NDArray[np.int32], shown: Mask | None) -> _Around:
-    """Measure what is around a box, as far as it is high, or wide where that is less.
+    """Measure what is around a box.
 
     Only what is `shown` counts, if any of it is.
     """
-    x0, y0, x1, y1 = (int(v) for v in box)
-    reach = max(_AROUND_PX, min(x1 - x0, y1 - y0))
-    left, top = max(0, x0 - reach), max(0, y0 - reach)
-    wide = levels[top : y1 + reach, left : x1 + reach]
-    outside = np.ones(wide.shape, np.bool_)
-    outside[y0 - top : y1 - top, x0 - left : x1 - left] = False
-    if shown is not None:
-        unfilled = outside & shown[top : y1 + reach, left : x1 + reach]
-        outside = unfilled if unfilled.any() else outside
-    around = wide[outside] if outside.any() else wide.ravel()
+    around = surroundings(levels, box, shown)
     median = float(np.median(around))
     return _Around(median, float(np.median(np.abs(around - median))))

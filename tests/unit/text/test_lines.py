@@ -13,6 +13,7 @@ from cinescrub.testing.speckle import Probe, Scene, scene_frames
 from cinescrub.text.cuts import pieces_of, split_boxes
 from cinescrub.text.lines import (
     LEGIBLE_PX,
+    consists_of,
     crosses_rows,
     echoes,
     filled,
@@ -88,6 +89,28 @@ def test_a_box_around_two_columns_is_two_lines() -> None:
     assert len(lines) == 2
     shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
     assert shares.min() == 1.0
+
+
+def test_between_rows_of_dark_letters_on_white_there_is_no_ink() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 118))
+    both = around(*boxes.values())
+
+    rows = split_boxes(both, Strokes(255 - frame))
+
+    assert len(rows) == 2
+    assert rows.tolist() == split_boxes(both, Strokes(frame)).tolist()
+
+
+def test_bright_letters_on_a_dark_panel_of_a_white_screen_are_ink() -> None:
+    frame, boxes = screen(ANNA=(40, 100))
+    x0, y0, x1, y1 = boxes["ANNA"]
+    page = np.full_like(frame, 255)
+    page[y0 - 6 : y1 + 6, x0 - 6 : x1 + 6] = frame[y0 - 6 : y1 + 6, x0 - 6 : x1 + 6]
+    box = np.array(boxes["ANNA"], np.int32)
+
+    ink = Strokes(page).ink(box)
+
+    assert ink[frame[y0:y1, x0:x1, 0] > 128].all()
 
 
 def test_a_slice_of_letters_is_given_back_whole() -> None:
@@ -167,6 +190,41 @@ def test_a_box_across_rows_with_ink_of_its_own_is_judged() -> None:
     across = np.array([4, boxes["GAIN"][1], 60, boxes["COMP"][3]], np.int32)
 
     assert not crosses_rows(across, lines, Strokes(frame))
+
+
+def test_a_box_around_known_places_holds_nothing_new() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 124))
+    known = geometry.as_boxes([*boxes.values()])
+    (box,) = around(*boxes.values())
+
+    assert consists_of(box, known, Strokes(frame))
+    assert not consists_of(box, known[:1], Strokes(frame)), "HR72 is not known"
+
+
+def test_a_dot_beside_known_places_is_new() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 124))
+    known = geometry.as_boxes([*boxes.values()])
+    (box,) = around(*boxes.values()) + np.array([0, 0, 20, 0], np.int32)
+    frame[110:113, box[2] - 8 : box[2] - 5] = 255
+
+    assert not consists_of(box, known, Strokes(frame))
+
+
+def test_where_there_is_no_ink_nothing_is_known() -> None:
+    frame, boxes = screen(ANNA=(40, 100))
+    blank = np.array([140, 90, 180, 110], np.int32)
+
+    assert not consists_of(
+        blank, geometry.as_boxes([boxes["ANNA"], blank.tolist()]), Strokes(frame)
+    )
+
+
+def test_over_tissue_nothing_is_known() -> None:
+    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
+    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+    box = np.array([100, 80, 160, 100], np.int32)
+
+    assert not consists_of(box, box[None], Strokes(frame))
 
 
 def test_a_turned_line_crosses_no_rows() -> None:
@@ -270,6 +328,16 @@ def test_over_tissue_the_margin_is_whole() -> None:
     ((left, _, right, _),) = filled(box, Strokes(frame))
 
     assert (left, right) == (90, 170)
+
+
+def test_over_tissue_the_margin_ends_where_detectors_are_sure() -> None:
+    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
+    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+    box = geometry.as_boxes([[100, 80, 160, 100]])
+
+    ((left, _, right, _),) = filled(box, Strokes(frame), np.array([[False, True]]))
+
+    assert (left, right) == (90, 162)
 
 
 def test_the_letters_of_a_turned_line_are_no_rows() -> None:

@@ -1,0 +1,96 @@
+"""Lines that are none of their own: boxes that only hold what is judged by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cinescrub import geometry
+from cinescrub.config import Policy
+from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.text.frame_lines import FrameLines
+from cinescrub.text.judge import Judge
+from cinescrub.text.overlaps import consisting
+from cinescrub.text.places import ReadPlaces
+from cinescrub.text.strokes import Strokes
+from cinescrub.types import Boxes, Frame, Transcripts
+
+ROWS = geometry.as_boxes([[38, 60, 92, 78], [38, 84, 92, 102]])
+BOTH = geometry.as_boxes([[36, 58, 94, 104]])
+
+
+class ReadsLow:
+    """Reads lines that are less than 30 px high, and no box around two of them."""
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        texts = tuple("HR 72bpm" if len(crop) < 30 else "" for crop in crops)
+        return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
+
+
+class NoVotes:
+    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.zeros(len(texts), np.float32)
+
+
+@pytest.fixture
+def frame() -> Frame:
+    picture = np.zeros((160, 200, 3), np.uint8)
+    for text, y in (("ANNA", 75), ("HR72", 99)):
+        cv2.putText(picture, text, (40, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255))
+    return picture
+
+
+def none_new(frame: Frame, boxes: Boxes, known: Boxes) -> list[bool]:
+    judge = Judge(
+        [ReadsLow()], NoVotes(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY
+    )
+    keys = [str(box.tolist()).encode() for box in boxes]
+    judge.read(
+        {key: np.zeros((b[3] - b[1], 9), np.uint8) for key, b in zip(keys, boxes, strict=True)}
+    )
+    every = np.ones(len(boxes), np.bool_)
+    lines = FrameLines(boxes, keys, every, every)
+    found = consisting(lines, judge, Strokes(frame), lambda box: known)
+    return [bool(one) for one in found]
+
+
+def test_a_box_around_lines_of_other_looks_is_none(frame: Frame) -> None:
+    assert none_new(frame, BOTH, ROWS) == [True]
+
+
+def test_a_box_with_a_line_that_is_not_known_is_one(frame: Frame) -> None:
+    assert none_new(frame, BOTH, ROWS[:1]) == [False]
+
+
+def test_a_box_around_lines_of_its_look_is_none_and_they_are(frame: Frame) -> None:
+    assert none_new(frame, np.concatenate([BOTH, ROWS]), geometry.as_boxes()) == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_what_is_read_is_a_line_wherever_it_lies(frame: Frame) -> None:
+    assert none_new(frame, ROWS[:1], ROWS) == [False]
+
+
+def test_two_boxes_that_nobody_reads_do_not_explain_each_other(frame: Frame) -> None:
+    jittered = np.concatenate([BOTH, BOTH + np.int32(1)])
+
+    assert none_new(frame, jittered, geometry.as_boxes()) == [False, False]
+
+
+def test_places_whose_pixels_changed_explain_nothing(frame: Frame) -> None:
+    places = ReadPlaces()
+    for box in ROWS:
+        places.remember(frame, box)
+    other = frame.copy()
+    other[90, 60] ^= 1
+
+    assert len(places.unchanged(frame, BOTH[0])) == 2
+    assert len(places.unchanged(other, BOTH[0])) == 1
+    assert len(places.unchanged(frame, np.array([120, 0, 160, 40], np.int32))) == 0
