@@ -100,6 +100,7 @@ def inspect_text(
         config.policy,
         vocabulary=vocabulary,
         sector=scene.sector.hull() if scene.sector.mask.any() else None,
+        moving=scene.novelty.moving,
         ink_rule=config.ink_rule and config.policy is not Policy.PHI_ONLY,
         rate=info.rate,
     )

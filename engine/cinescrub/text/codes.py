@@ -55,8 +55,8 @@ _MATRIX_PX: Final = 32
 """Side of the box of a matrix: the smallest has 10 modules of 2 px, or nobody reads it."""
 _MORE_PX: Final = 12
 """How much larger than the window its box is: one window alone fits into a large letter."""
-_INSIDE: Final = 0.5
-"""What lies over the sector with more of it is none."""
+_MOVES: Final = 0.5
+"""What moves with more of it is none."""
 
 
 _EXPLAINED: Final = 0.5
@@ -93,7 +93,7 @@ def find_codes(
     *,
     parts: Boxes | None = None,
     explained: Boxes | None = None,
-    sector_mask: _Mask | None = None,
+    moving: _Mask | None = None,
 ) -> Boxes:
     """Find bar codes and matrix codes, upright or turned by a quarter.
 
@@ -105,8 +105,8 @@ def find_codes(
         Where to look; default: everywhere.
     explained : (n, 4) int32 array, optional
         Lines that were read and stay, and what is filled: that is no code.
-    sector_mask : (H, W) bool array, optional
-        The insonified part: nobody shows a code there, and colour flow and M-mode look like one.
+    moving : (H, W) bool array, optional
+        Where the picture moves: no code does, and colour flow and M-mode look like one.
 
     Returns
     -------
@@ -118,8 +118,8 @@ def find_codes(
     for x0, y0, x1, y1 in (whole_frame(rows, columns) if parts is None else parts).tolist():
         part = frame[y0:y1, x0:x1]
         luma = part[..., 0] if frame.shape[2] == 1 else cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-        sector = None if sector_mask is None else sector_mask[y0:y1, x0:x1]
-        codes = _codes(np.asarray(luma), sector, min(rows, columns) // _LARGEST)
+        moves = None if moving is None else moving[y0:y1, x0:x1]
+        codes = _codes(np.asarray(luma), moves, min(rows, columns) // _LARGEST)
         found.append(codes + np.array([x0, y0, x0, y0], np.int32))
     codes = geometry.as_boxes(np.concatenate(found))
     if explained is None:
@@ -128,7 +128,7 @@ def find_codes(
     return open_
 
 
-def _codes(luma: npt.NDArray[np.uint8], sector_mask: _Mask | None, largest: int) -> Boxes:
+def _codes(luma: npt.NDArray[np.uint8], moving: _Mask | None, largest: int) -> Boxes:
     picture = _Picture.of(luma)
     found = [geometry.as_boxes()]
     for window in _WINDOWS:
@@ -136,9 +136,9 @@ def _codes(luma: npt.NDArray[np.uint8], sector_mask: _Mask | None, largest: int)
             view = _View.of(picture, window)
             found += [_matrices(view), _bars(view, luma)]
     boxes = geometry.clip(np.concatenate(found), *luma.shape)
-    if sector_mask is not None:
-        inside = [sector_mask[y0:y1, x0:x1].mean() > _INSIDE for x0, y0, x1, y1 in boxes.tolist()]
-        boxes = boxes[~np.array(inside, np.bool_)]
+    if moving is not None:
+        moves = [moving[y0:y1, x0:x1].mean() > _MOVES for x0, y0, x1, y1 in boxes.tolist()]
+        boxes = boxes[~np.array(moves, np.bool_)]
     return geometry.disjoint(boxes)
 
 

@@ -100,6 +100,7 @@ class Inspector:
         *,
         vocabulary: Vocabulary | None = None,
         sector: npt.NDArray[np.bool_] | None = None,
+        moving: npt.NDArray[np.bool_] | None = None,
         ink_rule: bool = True,
         rate: float | None = None,
     ) -> CineInspection:
@@ -115,12 +116,15 @@ class Inspector:
             Clinical terms; default: the project's own.
         sector : (H, W) bool array, optional
             The insonified part; over it detections are doubted. None: it isn't known.
+        moving : (H, W) bool array, optional
+            Where the picture moves: no codes are looked for there.
         ink_rule : bool
-            Whether outside of the sector, where one is known, text-sized ink counts as text.
+            Whether outside of the sector, where one is known, text-sized ink counts as text, and
+            bar codes and the like go.
         rate : float, optional
             Frames a second; without it no line is known to count the cine's time.
         """
-        return CineInspection(self, matcher, policy, vocabulary, sector, ink_rule, rate)
+        return CineInspection(self, matcher, policy, vocabulary, sector, moving, ink_rule, rate)
 
 
 class CineInspection:
@@ -138,6 +142,7 @@ class CineInspection:
         policy: Policy,
         vocabulary: Vocabulary | None,
         sector: npt.NDArray[np.bool_] | None,
+        moving: npt.NDArray[np.bool_] | None,
         ink_rule: bool,
         rate: float | None,
     ) -> None:
@@ -153,6 +158,7 @@ class CineInspection:
             rate=rate,
         )
         self._sector = sector
+        self._moving = moving
         self._ink_rule = ink_rule
         self._near_sector = None if sector is None else near(sector)
         self._seen = SeenFrames()
@@ -323,7 +329,7 @@ class CineInspection:
         if not self._ink_rule:
             return geometry.as_boxes()
         explained = np.concatenate([kept, self._kept.unchanged(frame), self._held])
-        return find_codes(frame, parts=parts, explained=explained, sector_mask=self._sector)
+        return find_codes(frame, parts=parts, explained=explained, moving=self._moving)
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None

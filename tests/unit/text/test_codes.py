@@ -118,14 +118,14 @@ def test_what_is_explained_is_no_code() -> None:
 
 
 @pytest.mark.parametrize("kind", [bars, matrix])
-def test_over_the_sector_there_are_none(
+def test_what_moves_is_none(
     kind: Callable[[np.random.Generator, int], Pattern],
 ) -> None:
     frame = label(kind(np.random.default_rng(4), 20), 2)
-    sector = np.zeros(frame.shape[:2], np.bool_)
-    assert len(find_codes(frame, sector_mask=sector)) == 1
-    sector[30:] = True
-    assert not len(find_codes(frame, sector_mask=sector))
+    moving = np.zeros(frame.shape[:2], np.bool_)
+    assert len(find_codes(frame, moving=moving)) == 1
+    moving[30:] = True
+    assert not len(find_codes(frame, moving=moving))
 
 
 @pytest.mark.parametrize("face", ["sans", "italic", "bitmap"])
