@@ -8,6 +8,7 @@ import numpy.typing as npt
 from cinescrub.types import Boxes
 
 __all__ = [
+    "areas",
     "as_boxes",
     "clip",
     "covered_share",
@@ -86,17 +87,22 @@ def overlap(box: npt.NDArray[np.int32], others: Boxes) -> npt.NDArray[np.float64
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[2:], others[:, 2:])
     common = np.clip(high - low, 0, None).astype(np.int64).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).astype(np.int64).prod(axis=1)
-    both = int((box[2:] - box[:2]).astype(np.int64).prod()) + areas - common
+    both = areas(box[None])[0] + areas(others) - common
     shares: npt.NDArray[np.float64] = common / np.maximum(both, 1)
     return shares
+
+
+def areas(xyxy: Boxes) -> npt.NDArray[np.int64]:
+    """Return how many pixels each box has, `(n,)`."""
+    sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.int64)
+    return sides[:, 0] * sides[:, 1]
 
 
 def merge_overlapping(xyxy: Boxes) -> Boxes:
     """Return fewer boxes that cover the same: those that lie inside of another are dropped."""
     if len(xyxy) < 2:
         return xyxy.copy()
-    area = (xyxy[:, 2] - xyxy[:, 0]).astype(np.int64) * (xyxy[:, 3] - xyxy[:, 1])
+    area = areas(xyxy)
     order = np.argsort(-area, kind="stable")
     kept: list[int] = []
     for i in order:

@@ -46,6 +46,8 @@ __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
 
 _CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT})
 """Reasons that no later reading takes back, so that a line goes at first sight."""
+_INSET = np.array([4, 4, -4, -4], np.int32)
+"""A code is known where all but its margin is filled: from look to look it is found a pixel off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ class CineInspection:
         if not len(unknown):
             return
         found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
-        self._count(1, _area(unknown))
+        self._count(1, int(geometry.areas(unknown).sum()))
         self._meet(frame, number, Words.joined(found), look, unknown)
 
     def settle(self) -> None:
@@ -266,8 +268,7 @@ class CineInspection:
 
     def _unknown(self, parts: Boxes) -> Boxes:
         """Return the parts that are not redacted as a whole already."""
-        unknown: Boxes = parts[geometry.covered_share(parts, self._held) < 1.0]
-        return unknown
+        return geometry.as_boxes(parts[geometry.covered_share(parts, self._held) < 1.0])
 
     def _count(self, frames: int, pixels: int) -> None:
         self.frames_inspected += frames
@@ -281,10 +282,11 @@ class CineInspection:
         strokes = Strokes(frame)
         lines = self._read_words(frame, strokes, words, look)
         lines = self._with_ink(frame, strokes, lines, parts)
-        self.looks.append((number, parts, lines.boxes))
         told = lines.told
         decisions = self._decide(lines, told)
         kept = [i for i, why in zip(told, decisions, strict=True) if not why.redacts]
+        codes = self._codes(frame, parts, lines.boxes[kept])
+        self.looks.append((number, parts, np.concatenate([lines.boxes, codes])))
         detectors = self._inspector.eyes.detectors(look)
         places = filled(lines.boxes, strokes, words.sure_ends(lines.boxes, detectors, parts))
         beside = np.array([self._judge.is_beside_sector(box) for box in lines.boxes], np.bool_)
@@ -301,9 +303,7 @@ class CineInspection:
                 places_of = self._doubtful if why.redacts else self._kept
                 places_of.remember(frame, lines.boxes[i])
         self._hold(lines.boxes[certain], places[certain])
-        codes = self._codes(frame, parts, lines.boxes[kept])
-        self.reasons.update([Reason.CODE] * len(codes))
-        self._hold(codes, codes)
+        self.reasons.update([Reason.CODE] * self._hold(codes + _INSET, codes))
         left = padded(
             np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
         )
@@ -321,14 +321,13 @@ class CineInspection:
         gone = [i for i, why in decided if lines.fresh[i] and why.redacts]
         self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
         codes = self._codes(frame, parts, self._kept_in.get(number, geometry.as_boxes()))
-        self._hold(codes, codes)
-        self.reasons[Reason.RESIDUAL] += len(gone) + len(codes)
+        self.reasons[Reason.RESIDUAL] += len(gone) + self._hold(codes + _INSET, codes)
 
     def _codes(self, frame: Frame, parts: Boxes | None, kept: Boxes) -> Boxes:
         """Return bar codes and the like that no line of text explains, read now or before."""
         if not self._ink_rule:
             return geometry.as_boxes()
-        explained = np.concatenate([kept, self._kept.unchanged(frame), self._held])
+        explained = np.concatenate([kept, self._kept.unchanged(frame)])
         return find_codes(frame, parts=parts, explained=explained, moving=self._moving)
 
     def _read_words(
@@ -454,9 +453,11 @@ class CineInspection:
         keys = [lines.keys[i] for i in which]
         return self._judge.decide(keys, lines.boxes[list(which)], self._frame_size)
 
-    def _hold(self, boxes: Boxes, places: Boxes) -> None:
+    def _hold(self, boxes: Boxes, places: Boxes) -> int:
+        """Fill places, unless their boxes are filled; return how many that were not."""
         fresh = places[geometry.covered_share(boxes, self._held) < 1.0]
         self._held = np.concatenate([self._held, fresh])
+        return len(fresh)
 
     def _with_ink(
         self, frame: Frame, strokes: Strokes, lines: FrameLines, parts: Boxes | None
@@ -497,7 +498,3 @@ class CineInspection:
         kept = self._kept.holds(frame, boxes)
         fresh: npt.NDArray[np.bool_] = ~(redacted | kept)
         return fresh
-
-
-def _area(boxes: Boxes) -> int:
-    return int((boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum())

@@ -190,7 +190,7 @@ def hidden_words(line: npt.NDArray[np.int32], words: Boxes) -> Boxes:
     Each is smaller than the line, so that to look for words hidden in these in turn comes to an
     end; where several lie inside of one another, the largest first.
     """
-    area = (words[:, 2:] - words[:, :2]).astype(np.int64).prod(axis=1)
+    area = geometry.areas(words)
     smaller = area < _SAME * int((line[2:] - line[:2]).astype(np.int64).prod())
     inside = geometry.covered_share(words, line[None]) >= _DEFAULTS.inside
     return geometry.merge_overlapping(words[smaller & inside])
@@ -278,7 +278,7 @@ def consists_of(box: npt.NDArray[np.int32], known: Boxes, strokes: Strokes) -> b
 
 def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     """Return boxes without those inside of another that is as good to read."""
-    area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1)
+    area = geometry.areas(boxes)
     kept: list[int] = []
     for i in np.argsort(-area, kind="stable"):
         around = (

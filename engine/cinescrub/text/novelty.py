@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub import geometry
 from cinescrub.text.parts import differing, parts_around, whole_frame
 from cinescrub.text.tilemaps import (
     TILE_PX,
@@ -81,10 +82,7 @@ class Novelty:
         """Pixels that are looked at, those of the composites and the opening among them."""
         looks = [boxes for _, boxes in (*self.looks, *self.composites)]
         looks += [self.opening] * bool(self.composites)
-        return sum(
-            int((boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum())
-            for boxes in looks
-        )
+        return sum(int(geometry.areas(boxes).sum()) for boxes in looks)
 
 
 class SeenFrames:

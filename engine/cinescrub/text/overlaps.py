@@ -60,7 +60,7 @@ def consisting(
     may be what its reading missed.
     """
     legible = np.array([judge.is_legible(key) for key in lines.keys], np.bool_)
-    area = (lines.boxes[:, 2:] - lines.boxes[:, :2]).astype(np.int64).prod(axis=1)
+    area = geometry.areas(lines.boxes)
     none_new = np.zeros(len(lines.boxes), np.bool_)
     for i in lines.told:
         if legible[i]:

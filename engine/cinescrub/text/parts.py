@@ -67,7 +67,7 @@ def parts_around(new: npt.NDArray[np.bool_], rows: int, columns: int) -> Boxes:
     boxes = rectangles(new) * np.int32(TILE_PX)
     boxes += np.array([-_CONTEXT_PX, -_CONTEXT_PX, _CONTEXT_PX, _CONTEXT_PX], np.int32)
     boxes = geometry.disjoint(geometry.clip(boxes, rows, columns))
-    area = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64).prod(axis=1).sum()
+    area = geometry.areas(boxes).sum()
     return whole_frame(rows, columns) if area > _WHOLE_SHARE * rows * columns else boxes
 
 

@@ -451,6 +451,15 @@ def test_a_bar_code_goes_and_is_counted_as_such(cine: CineInspection) -> None:
     assert geometry.covered_share(geometry.as_boxes([[44, 62, 180, 98]]), cine.rectangles)[0] == 1
 
 
+def test_a_bar_code_is_on_record_in_each_look_at_it(cine: CineInspection) -> None:
+    """Else an interval would open its place in a frame that shows another."""
+    cine.see(_bar_code(), [0], Look.DETAIL)
+    cine.see(_bar_code() // 2, [1], Look.DETAIL)
+
+    assert [len(lines) for _, _, lines in cine.looks] == [1, 1]
+    assert cine.reasons[Reason.CODE] == 1
+
+
 def test_a_bar_code_that_the_check_meets_is_a_residual(cine: CineInspection) -> None:
     cine.settle()
     cine.check(_bar_code(), [0])
