@@ -93,3 +93,19 @@ def test_every_word_is_in_exactly_one_line() -> None:
     lines = geometry.group_lines(words, gap=1.0)
 
     assert sorted(np.concatenate(lines).tolist()) == list(range(60))
+
+
+def test_areas_of_boxes_are_whole_numbers_of_pixels() -> None:
+    boxes = geometry.as_boxes([[0, 0, 3, 4], [5, 5, 5, 9], [0, 0, 60_000, 60_000]])
+    assert geometry.areas(boxes).tolist() == [12, 0, 3_600_000_000]
+
+
+def test_boxes_that_overlap_become_the_box_around_them_until_none_do() -> None:
+    """Around the first two lies one that meets the third."""
+    boxes = geometry.as_boxes([[0, 0, 10, 10], [8, 8, 30, 30], [0, 20, 5, 25], [50, 0, 60, 9]])
+    assert geometry.disjoint(boxes).tolist() == [[0, 0, 30, 30], [50, 0, 60, 9]]
+
+
+def test_boxes_that_only_touch_stay_apart() -> None:
+    boxes = geometry.as_boxes([[0, 0, 10, 10], [10, 0, 20, 10]])
+    assert len(geometry.disjoint(boxes)) == 2
