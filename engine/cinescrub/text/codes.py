@@ -19,13 +19,15 @@ from cinescrub import geometry
 from cinescrub.text.parts import whole_frame
 from cinescrub.types import Boxes, Frame
 
-__all__ = ["find_codes"]
+__all__ = ["MARGIN_PX", "find_codes"]
 
 _Map: TypeAlias = npt.NDArray[np.float32]
 _Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _GRID_PX: Final = 4
 """Windows are measured around each fourth row and column."""
+MARGIN_PX: Final = _GRID_PX
+"""What is around a code in its box: it may reach on to the next point of the grid."""
 _CONTRAST: Final = 48.0
 """Levels between dark and bright: paper on a screen has 150 and more."""
 _SCATTER: Final = 0.18
@@ -171,8 +173,9 @@ class _Picture:
     bright: _Map
     """Share of bright pixels."""
     sums: tuple[_Map, _Map]
-    squares: tuple[_Map, _Map]
     """Of the levels of bright and of dark pixels, divided by the number of all."""
+    squares: _Map
+    """Of the levels of all."""
     across: _Edges
     down: _Edges
     """In the transposed picture."""
@@ -185,12 +188,9 @@ class _Picture:
         )
         levels = np.asarray(whole, np.float32)
         bright = levels > np.asarray(cv2.blur(levels, (_AROUND_PX, _AROUND_PX)))
-        light = levels * bright
-        both = [_pooled(values, _GRID_PX, _GRID_PX) for values in (levels, levels * levels)]
-        of_light = [_pooled(values, _GRID_PX, _GRID_PX) for values in (light, light * levels)]
-        (sums, squares) = (
-            (light, all_ - light) for all_, light in zip(both, of_light, strict=True)
-        )
+        light = _pooled(levels * bright, _GRID_PX, _GRID_PX)
+        sums = light, _pooled(levels, _GRID_PX, _GRID_PX) - light
+        squares = _pooled(levels * levels, _GRID_PX, _GRID_PX)
         share = _pooled(bright.astype(np.float32), _GRID_PX, _GRID_PX)
         around = _AROUND_PX // _GRID_PX
         high, low = _levels(_mean(share, around), *(_mean(each, around) for each in sums))
@@ -244,8 +244,7 @@ class _View:
         side = window.side // _GRID_PX
         share = _mean(picture.bright, side)
         high, low = _levels(share, *(_mean(each, side) for each in picture.sums))
-        squares = _mean(picture.squares[0], side) + _mean(picture.squares[1], side)
-        scatter = squares - share * high**2 - (1 - share) * low**2
+        scatter = _mean(picture.squares, side) - share * high**2 - (1 - share) * low**2
         apart = high - low
         two_level = (apart >= _CONTRAST) & (scatter <= (_SCATTER * apart) ** 2)
         two_level &= (share >= _BALANCE[0]) & (share <= _BALANCE[1])
@@ -317,7 +316,7 @@ def _around(held: _Mask, count: _Map, window: _Window) -> tuple[Boxes, npt.NDArr
     # A window of an even number of points reaches one less after its own; one more on each side for
     # what lies between them.
     after = window.side // 2
-    before = after + _GRID_PX
+    before = after + MARGIN_PX
     boxes = np.stack([x - before, y - before, x + width + after, y + height + after], axis=1)
     inside = np.asarray(labels)[held]
     sums = np.bincount(inside, weights=count[held], minlength=len(stats))

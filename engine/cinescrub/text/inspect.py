@@ -18,7 +18,7 @@ from cinescrub.config import Policy
 from cinescrub.masks import padded
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
-from cinescrub.text.codes import find_codes
+from cinescrub.text.codes import MARGIN_PX, find_codes
 from cinescrub.text.cuts import pieces_of, runs_between
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
@@ -46,7 +46,7 @@ __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
 
 _CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT})
 """Reasons that no later reading takes back, so that a line goes at first sight."""
-_INSET = np.array([4, 4, -4, -4], np.int32)
+_INSET = np.array([1, 1, -1, -1], np.int32) * np.int32(MARGIN_PX)
 """A code is known where all but its margin is filled: from look to look it is found a pixel off."""
 
 

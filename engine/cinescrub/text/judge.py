@@ -19,10 +19,13 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
 from cinescrub.text.lines import glyphs_of, is_read
-from cinescrub.text.recognizer import Crop, is_high, lying
+from cinescrub.text.recognizer import Crop, RecognizerSettings, is_high, lying
 from cinescrub.types import Boxes, Reason, Transcripts
 
 __all__ = ["Judge", "Reader", "Scorer"]
+
+_TURNED: Final = RecognizerSettings()
+"""When a reading tells that a high crop holds a line on its end."""
 
 
 class Reader(Protocol):
@@ -204,7 +207,7 @@ class Judge:
                 for i, crop in enumerate(lines)
                 if is_high(crop)
                 and glyphs_of(readings[i]) == 1
-                and any(_is_line(other[i]) for other in others)
+                and any(_TURNED.is_line(other[i].text, other[i].confidence) for other in others)
             ]
             if not upright:
                 continue
@@ -221,16 +224,6 @@ class Judge:
                 transcripts.texts, transcripts.confidences, scores, strict=True
             )
         ]
-
-
-def _is_line(reading: Reading) -> bool:
-    """Tell whether a high crop that was read so holds a line on its end."""
-    return glyphs_of(reading) >= _LINE_GLYPHS and reading.confidence >= _LINE_FROM
-
-
-_LINE_GLYPHS: Final = 3
-_LINE_FROM: Final = 0.3
-"""As a recogniser has it, of which one reading is turned (`RecognizerSettings`)."""
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

@@ -59,6 +59,15 @@ class RecognizerSettings:
     line_glyphs: int = 3
     """Echoes that are high are read as two."""
 
+    def is_line(self, turned: str, confidence: float) -> bool:
+        """Return whether a turned reading of a high crop counts whatever was read upright.
+
+        A high crop holds one glyph upright, or two narrow ones, and a line that stands on its end
+        looks like one: `1`, read surely.
+        """
+        glyphs = sum(map(str.isalnum, turned))
+        return glyphs >= self.line_glyphs and confidence >= self.retry_below
+
 
 def crop_boxes(xyxy: Boxes, rows: int, columns: int) -> Boxes:
     """Return what is cut out for each line: its box and a tenth of its height around it."""
@@ -137,18 +146,9 @@ class Recognizer:
         best = _best_of(turned, [k // 2 for k in range(2 * len(high))], len(high))
         texts, confidences = [*upright.texts], upright.confidences.copy()
         for i, text, confidence in zip(high, best.texts, best.confidences, strict=True):
-            if confidence > confidences[i] or self._is_line(text, confidence):
+            if confidence > confidences[i] or self._settings.is_line(text, confidence):
                 texts[i], confidences[i] = text, confidence
         return Transcripts(tuple(texts), confidences)
-
-    def _is_line(self, turned: str, confidence: float) -> bool:
-        """Return whether a turned reading counts whatever was read upright.
-
-        A high crop holds one glyph upright, or two narrow ones, and a line that stands on its end
-        looks like one: `1`, read surely.
-        """
-        glyphs = sum(map(str.isalnum, turned))
-        return glyphs >= self._settings.line_glyphs and confidence >= self._settings.retry_below
 
     def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops as they are, and where that is doubtful with stretched contrast."""
