@@ -65,7 +65,7 @@ def counts(observed: Sequence[Observation], *, rate: float | None = None) -> boo
         return False
     exact = Fraction(rate)
     return any(
-        _fits(known, partial(_starts, rate=exact, read=read))
+        _fits(known, partial(_starts, rate=exact, read=read)) and _runs(known, exact, read)
         for read in (_clock, _clock_of_parts, _seconds)
     )
 
@@ -105,6 +105,21 @@ def _starts(frame: int, text: str, *, rate: Fraction, read: _Reading) -> Iterabl
     shown, step = meant
     passed = frame / rate
     return ("start",) if abs(shown - passed) <= step + _DRIFT * passed else ()
+
+
+def _runs(observed: Sequence[Observation], rate: Fraction, read: _Reading) -> bool:
+    """Tell whether the last of the times that are their frames' own is as late as it has to be.
+
+    Else 00:10:57 and 00:11:00, a clock's, may be 10.57 and 11.00 seconds, in frames of about then.
+    """
+    fitting = [
+        (frame, *meant)
+        for frame, text in observed
+        if (meant := read(text)) is not None and any(_starts(frame, text, rate=rate, read=read))
+    ]
+    first, last = min(fitting), max(fitting)
+    passed = (last[0] - first[0]) / rate
+    return abs(last[1] - first[1] - passed) <= 2 * last[2] + _DRIFT * passed
 
 
 def _clock(text: str) -> tuple[Fraction, Fraction] | None:

@@ -29,7 +29,7 @@ from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
-__all__ = ["Line", "Policy", "Reading", "decide", "is_measurement"]
+__all__ = ["Line", "Policy", "Reading", "decide", "is_measurement", "is_plainly_clinical"]
 
 
 _DEFAULTS: Final = DecisionSettings()
@@ -105,6 +105,25 @@ def is_measurement(
     """
     seen = look(line, vocabulary, settings)
     return seen.measures and seen.sure > 1 and _evidence(seen, matcher, settings) is None
+
+
+def is_plainly_clinical(
+    line: Line,
+    *,
+    matcher: IdentifierMatcher,
+    vocabulary: Vocabulary | None = None,
+    settings: DecisionSettings = _DEFAULTS,
+) -> bool:
+    """Tell whether what one recogniser read is clinical, and longer than initials are.
+
+    Parameters
+    ----------
+    line : Line
+        Of that one reading; the rest as for `decide`.
+    """
+    seen = look(line, vocabulary, settings)
+    clear = any(reading.confidence >= settings.clear for reading in seen.vouchers)
+    return clear and not seen.slight and _evidence(seen, matcher, settings) is None
 
 
 def _evidence(seen: Seen, matcher: IdentifierMatcher, settings: DecisionSettings) -> Reason | None:

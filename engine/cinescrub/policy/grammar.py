@@ -63,6 +63,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         _MEASURE,
         rf"(?:{_LABELS})(?:\s?[:=<>\s]\s?[+-]?\d{{1,3}}(?:[.,]\d{{1,3}})?|\d{{2,3}}|\d[.,]\d{{1,2}})",
     ),
+    # RI, PI: an I is read as a 1.
+    (_MEASURE, r"[rp][il1|]\s?[:=]?\s?\d[.,]\d{1,2}"),
     # E/A: to a recogniser the stroke is a letter.
     (_MEASURE, r"e[/il1|]a\s*[:=]?\s*\d[.,]\d{1,2}"),
     (_MEASURE, rf"(?:pat|tee)\s?t\s?:?\s?{_NUMBER}\s?°?[cf]"),

@@ -101,7 +101,8 @@ _AGE: Final = re.compile(
 _PERSON: Final = re.compile(
     "|".join(
         (
-            r"[^\W_]\s?\^|\^\s?[^\W_]",
+            # A caret between blanks is a misread sign, unless the line begins with it.
+            r"[^\W_]\s?\^|\^[^\W_]|^\W*\^\s?[^\W_]",
             r"\b(?:name|surname|forename|vorname|nachname|prenom|nombre|apellido|cognome|naam)\b",
             r"\bpatient|\bpaciente|\bpaziente|\bpt\.?\s?(?:name|id|no|[:#])|\bpid\b",
             r"\bssn\s?[:#\d]|\b(?:mrn|dob|d\.o\.b|nhs|birth|born|geb|sex|gender)\b|\bmrn|\bdob\d",

@@ -108,7 +108,10 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
             for reading, clinical in zip(line.readings, found, strict=True)
             if clinical is None and not reading.outvoted and ocr.glyphs(reading.text) not in glyphs
         ]
-        if max(doubts, default=0.0) > max(reading.confidence for _, reading in vouching):
+        limit = max(reading.confidence for _, reading in vouching)
+        if any(clinical.bare for clinical, _ in vouching):
+            limit = min(limit, settings.clear)  # a letter with a dot is read as a digit: Z. as 2
+        if max(doubts, default=0.0) > limit:
             vouching = []
     return Seen(
         line,

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import geometry
-from cinescrub.text.strokes import GREATEST_PX, STRONG, Strokes
+from cinescrub.text.pieces import GREATEST_PX
+from cinescrub.text.strokes import STRONG, Strokes
 from cinescrub.types import Boxes
 
 __all__ = ["CutSettings", "is_uncut", "pieces_of", "runs_between", "split_boxes"]
@@ -30,6 +31,8 @@ class CutSettings:
     piece_gap: float = 1.2
     """So far apart, ink of one line may be of two fields. More than a blank is, in print of one
     width as well: there it is a glyph's width and the room beside two."""
+    cell_gap: float = 0.4
+    """So far apart where a rule stands between."""
     row_ratio: float = 2.0
     """A box is cut into rows only if one of them is this many times as long as it is high, in a
     high box of uneven rows the highest: else they may be the letters of a turned line."""
@@ -38,9 +41,14 @@ class CutSettings:
 _DEFAULTS: Final = CutSettings()
 _LEAST_ROW_PX: Final = 4
 """Lower runs of ink are accents, dots or rules, and belong to the row that is nearest."""
+_FAINT: Final = 0.15
+"""Share of the strongest ink in a box below which ink is compression's: a dim line of 40 levels
+beside a white one has more."""
 _RULE_PX: Final = 3
 """Width of a rule between columns, at most. It crosses all of a row, margins included, which no
 letter does."""
+_RULED: Final = 0.85
+"""Share of the rows that it has after compression."""
 _CUT_SHARE: Final = 0.25
 """Share of a box's inked columns that its edge cuts through where it cuts a row of letters."""
 _ROW_SHARE: Final = 0.4
@@ -137,7 +145,7 @@ def _parts(
         return
     reach = int(box[3] - box[1])
     above, below = min(reach, int(box[1])), min(reach, strokes.size[0] - int(box[3]))
-    ink = strokes.ink(box, above=above, below=below)
+    ink = strokes.ink(box, share=_FAINT, above=above, below=below)
     strong = strokes.ink(box, share=STRONG, above=above, below=below)
     inside = (above, above + reach)
     for top, bottom in _rows(ink, strong, inside, settings):
@@ -174,9 +182,14 @@ def _rows(
     inked = [
         (first + a, first + b) for a, b in geometry.runs(np.asarray(ink[first:last].any(axis=1)))
     ]
-    # With the faint edges of what is strong.
+    # With the faint edges of what is strong, half-way to what is another box's at most: under JPEG
+    # there is faint ink in each row.
     top = max(first, max(start for start, _ in inked if start <= own[0][0]) - _MARGIN_PX)
     bottom = min(last, min(end for _, end in inked if end >= own[-1][1]) + _MARGIN_PX)
+    top = max([top, *((end + own[0][0]) // 2 for _, end in runs if end < own[0][0])])
+    bottom = min(
+        [bottom, *((own[-1][1] + start + 1) // 2 for start, _ in runs if start > own[-1][1])]
+    )
     cuts = [top]
     if len(rows) > 1 and _are_long(rows, strong, last - first, settings):
         cuts += [(end + start) // 2 for (_, end), (start, _) in itertools.pairwise(rows)]
@@ -243,7 +256,7 @@ def _columns(
     ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], settings: CutSettings
 ) -> list[tuple[int, int]]:
     """Return the pieces of a row that stand apart, `(left, right)` each, without blank ends."""
-    rules = _narrow(np.asarray(strong.all(axis=0)))
+    rules = _rules(ink, strong)
     runs = geometry.runs(strong.any(axis=0) & ~rules)
     if not runs:
         return [(0, ink.shape[1])]
@@ -253,17 +266,28 @@ def _columns(
     inked = np.flatnonzero(ink.any(axis=0))  # with the faint edges of what is strong
     pieces, left = [], max(0, int(inked[0]) - margin)
     for (_, end), (start, _) in itertools.pairwise(runs):
-        if start - end > settings.column_gap * height:
-            pieces.append((left, end + margin))
-            left = start - margin
+        ruled = end + np.flatnonzero(rules[end:start])
+        least = settings.cell_gap if len(ruled) else settings.column_gap
+        if start - end > least * height:
+            pieces.append((left, min([end + margin, *ruled[:1]])))
+            left = max([start - margin, *(ruled[-1:] + 1)])
     return [*pieces, (left, min(ink.shape[1], int(inked[-1]) + 1 + margin))]
 
 
-def _narrow(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the runs of marks that are as narrow as a rule between columns, `(n,)` bool."""
-    rules = np.zeros(len(marked), np.bool_)
-    for start, end in geometry.runs(marked):
+def _rules(ink: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the columns of a rule between the columns of a row, `(n,)` bool.
+
+    It is narrow and reaches over and under all that is written. A dim one is faint beside letters,
+    and has gaps after compression.
+    """
+    rules = np.zeros(ink.shape[1], np.bool_)
+    for start, end in geometry.runs(np.asarray(ink.mean(axis=0) >= _RULED)):
         rules[start:end] = end - start <= _RULE_PX
+    written = np.flatnonzero((strong & ~rules).any(axis=1))
+    if len(written):
+        over = ink[: written[0]].sum(axis=0) >= min(_MARGIN_PX, written[0])
+        under = ink[written[-1] + 1 :].sum(axis=0) >= min(_MARGIN_PX, len(ink) - 1 - written[-1])
+        rules &= over & under
     return rules
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import geometry
-from cinescrub.text.strokes import GREATEST_PX, Strokes, bends, is_long
+from cinescrub.text.pieces import GREATEST_PX, bends, is_long
+from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes
 
 __all__ = ["unexplained_ink"]

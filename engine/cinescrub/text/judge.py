@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.config import Policy
-from cinescrub.policy import counters
-from cinescrub.policy.decide import Line, Reading, decide, is_measurement
+from cinescrub.policy import counters, ocr
+from cinescrub.policy.decide import Line, Reading, decide, is_measurement, is_plainly_clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
 from cinescrub.text.lines import glyphs_of, is_read
-from cinescrub.text.recognizer import Crop, RecognizerSettings, is_high, lying
+from cinescrub.text.recognizer import Crop, RecognizerSettings, is_high, lying, views
 from cinescrub.types import Boxes, Reason, Transcripts
 
 __all__ = ["Judge", "Reader", "Scorer"]
@@ -99,6 +99,7 @@ class Judge:
         lines = list(fresh.values())
         by_reader = [self._readings_of(reader, lines) for reader in self._readers]
         self._read_lying(lines, by_reader)
+        self._read_disputed(lines, by_reader)
         for key, readings in zip(fresh, zip(*by_reader, strict=True), strict=True):
             self._readings[key] = tuple(readings)
 
@@ -214,6 +215,34 @@ class Judge:
             turned = self._readings_of(reader, [way for i in upright for way in lying(lines[i])])
             for i, ways in zip(upright, zip(turned[::2], turned[1::2], strict=True), strict=True):
                 readings[i] = max(ways, key=lambda way: way.confidence)
+
+    def _read_disputed(self, lines: Sequence[Crop], by_reader: Sequence[list[Reading]]) -> None:
+        """Replace in place what one reader sees as the other does when it looks again.
+
+        Where one reads a clinical line, of more than a few letters, and another something else,
+        that one reads it inverted and sharpened. What it reads as the first did, to the last glyph,
+        counts in the place of what nobody else read.
+        """
+        plain = [
+            [self._is_plain(reading, crop) for reading, crop in zip(readings, lines, strict=True)]
+            for readings in by_reader
+        ]
+        for j, (reader, readings) in enumerate(zip(self._readers, by_reader, strict=True)):
+            meant = {
+                i: {ocr.glyphs(by_reader[k][i].text) for k in range(len(plain)) if plain[k][i]}
+                for i in range(len(lines))
+                if not plain[j][i] and any(said[i] for said in plain)
+            }
+            looks = [(i, view) for i in meant for view in views(lines[i])]
+            again = self._readings_of(reader, [view for _, view in looks]) if looks else []
+            for (i, _), reading in zip(looks, again, strict=True):
+                if ocr.glyphs(reading.text) in meant[i]:
+                    readings[i] = reading
+                    meant[i] = set()
+
+    def _is_plain(self, reading: Reading, crop: Crop) -> bool:
+        line = Line((reading,), (0, 0, crop.shape[1], crop.shape[0]))
+        return is_plainly_clinical(line, matcher=self._matcher, vocabulary=self._vocabulary)
 
     def _readings_of(self, reader: Reader, lines: Sequence[Crop]) -> list[Reading]:
         transcripts = reader.read(lines)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from cinescrub import geometry, masks
 from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.text.cuts import is_uncut, split_boxes
+from cinescrub.text.pieces import GREATEST_PX
 from cinescrub.text.strokes import Shape, Strokes
 from cinescrub.types import Boxes
 
@@ -68,6 +69,8 @@ class LineSettings:
     """Share of a line's height by which its box may be larger than its ink, on each side."""
     several_rows: float = 1.5
     """What is so many times as high as each of the lines in it has several of their rows."""
+    row_ratio: float = 2.0
+    """What is so many times as long as it is high is a row, and no letter of a turned line."""
     of_others: float = 0.98
     """Share of its ink in the boxes of lines from which a box is theirs alone: a dot of an `i` in a
     box of three letters is more than the rest."""
@@ -84,6 +87,11 @@ _MARGIN_PX: Final = 2
 """What is left blank at the ends of a filled line."""
 _SURE_MARGIN: Final = 0.1
 """Heights that are left at ends of which detectors are sure: as above and below the line."""
+_SHARED_ROWS: Final = 0.4
+"""Share of the lower of two rows by which their boxes may overlap."""
+_BLANK: Final = 0.25
+"""Mean level of a row between two lines, in those of theirs, that is left by the soft edges of
+letters and by a rule across it."""
 _SAME: Final = 0.8
 """A word of this share of a line's area is the line."""
 
@@ -112,7 +120,8 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
     -------
     (m, 4) int32 array
     """
-    words = _outermost(split_boxes(xyxy, strokes), strokes)
+    parts = split_boxes(xyxy, strokes)
+    words = _outermost(parts[~_spanning(parts, strokes, settings)], strokes)
     drawn = np.array([strokes.shape(word) is Shape.STROKES for word in words], np.bool_)
     lines = [*words[~drawn]]
     for members in geometry.group_lines(words[drawn], gap=settings.line_gap):
@@ -153,7 +162,8 @@ def is_text(
         Confidences.
     """
     said = [reading for reading in readings if not reading.confidence < settings.read_from]
-    large = strokes.height(box) > LEGIBLE_PX
+    height = strokes.height(box)
+    large = height > LEGIBLE_PX
     worded = [
         one for one in said if glyphs_of(one) > 1 + (large and one.confidence < settings.pair_from)
     ]
@@ -165,6 +175,8 @@ def is_text(
         return False
     if large and not any(glyphs_of(one) and one.confidence >= settings.letter_from for one in said):
         return False
+    if height > GREATEST_PX and len({seen_shape(one.text) for one in readings}) > 1:
+        return False  # an organ is a 4 to one reader, and a body mark a square to another
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(glyphs_of, said))
 
@@ -276,6 +288,23 @@ def consists_of(box: npt.NDArray[np.int32], known: Boxes, strokes: Strokes) -> b
     return inked and not rest.any()
 
 
+def _spanning(words: Boxes, strokes: Strokes, settings: LineSettings) -> npt.NDArray[np.bool_]:
+    """Return which words only take in rows that others hold, `(n,)`.
+
+    Detectors find a `4` over a `5`, the ends of two lines, as one word, too narrow to be cut into
+    rows, which would join the two lines.
+    """
+    sizes = words[:, 2:] - words[:, :2]
+    long = sizes[:, 0] >= settings.row_ratio * sizes[:, 1]
+    spans = np.zeros(len(words), np.bool_)
+    for i, word in enumerate(words):
+        lower = settings.several_rows * sizes[:, 1] <= sizes[i, 1]
+        met = np.flatnonzero(lower & (geometry.overlap(word, words) > 0))
+        if len(met) and long[met].any() and words[met, 1].max() >= words[met, 3].min():
+            spans[i] = consists_of(word, words[met], strokes)
+    return spans
+
+
 def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     """Return boxes without those inside of another that is as good to read."""
     area = geometry.areas(boxes)
@@ -345,7 +374,9 @@ def spared(
     """Return what is filled where lines go, without margins that reach into text beside them.
 
     The margin is for ends that a detector cut off. What was read there as another line, to its
-    last glyph, is none. Not over texture, where lines are read less surely.
+    last glyph, is none. Where the boxes of the two overlap, as those of close rows do, the row
+    between them with the least ink parts them. Margins are kept over texture, where lines are read
+    less surely.
 
     Parameters
     ----------
@@ -363,12 +394,14 @@ def spared(
     Returns
     -------
     (n, 4) int32 array
-        Never less than the lines.
+        Never less than the ink of the lines.
     """
     inset = np.rint((kept[:, 3] - kept[:, 1]) * settings.edge).astype(np.int32)[:, None]
     inner = kept + inset * np.array([1, 1, -1, -1], np.int32)
     left = places.copy()
     for place, line in zip(left, lines, strict=True):
+        for text in kept[(kept[:, :2] < line[2:]).all(1) & (kept[:, 2:] > line[:2]).all(1)]:
+            _part_rows(place, line, text, strokes)
         if strokes.is_textured(line):
             continue
         for text in inner[(inner[:, :2] < place[2:]).all(1) & (inner[:, 2:] > place[:2]).all(1)]:
@@ -387,6 +420,34 @@ def _hold_off(
         if text[axis + 2] <= line[axis]:
             place[axis] = max(place[axis], text[axis + 2])
             return
+
+
+def _part_rows(
+    place: npt.NDArray[np.int32],
+    line: npt.NDArray[np.int32],
+    text: npt.NDArray[np.int32],
+    strokes: Strokes,
+) -> None:
+    """Move in place the edge of a line's place to the blank between it and a row that it reaches.
+
+    The ink of both is where their boxes do not overlap.
+    """
+    above = line[1] < text[1] and line[3] < text[3]
+    if not above and not (text[1] < line[1] and text[3] < line[3]):
+        return
+    upper, lower = (line, text) if above else (text, line)
+    first, last = int(lower[1]), int(upper[3])
+    if last - first > _SHARED_ROWS * min(line[3] - line[1], text[3] - text[1]):
+        return
+    left, right = max(line[0], text[0]), min(line[2], text[2])
+    inked = np.maximum(*strokes.levels)[upper[1] : lower[3], left:right].mean(axis=1)
+    shared = inked[first - upper[1] : last - upper[1]]
+    if shared.min() > _BLANK * np.median(inked):
+        return
+    if above:
+        place[3] = min(place[3], last - int(shared[::-1].argmin()))
+    else:
+        place[1] = max(place[1], first + int(shared.argmin()))
 
 
 def _without_blanks(

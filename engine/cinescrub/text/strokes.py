@@ -6,7 +6,6 @@ sure of: ink that no detector found (`ink`), and detections that nobody can read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
@@ -16,35 +15,28 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.text.ground import brighter, surroundings
+from cinescrub.text.pieces import (
+    GREATEST_PX,
+    LEAST_PX,
+    STROKE_PX,
+    Mask,
+    Where,
+    bends,
+    is_cross,
+    is_long,
+    is_one_stroke,
+    is_slim,
+    pieces,
+    stand_together,
+)
 from cinescrub.types import Boxes, Frame
 
-__all__ = ["GREATEST_PX", "STRONG", "Shape", "Strokes", "bends", "is_long", "stroke_levels"]
+__all__ = ["STRONG", "Shape", "Strokes", "stroke_levels"]
 
-Mask: TypeAlias = npt.NDArray[np.bool_]
 Levels: TypeAlias = npt.NDArray[np.uint8]
 
-_STROKE_PX: Final = 15
-"""Thicker strokes are areas: letters of 60 px have strokes of up to a fifth of that."""
 _AREA_PX: Final = 5
 """What dark strokes lie on is at least this wide somewhere near them."""
-_LEAST_PX: Final = 5
-GREATEST_PX: Final = 64
-"""Height of a letter, soft edges included."""
-_THIN_PX: Final = 3
-"""What is thinner can't bend."""
-_LEAST_INK_PX: Final = 8
-_SOLID: Final = 0.9
-"""Share of its convex hull that a solid mark fills: a bar, a tick, a dot, a triangle."""
-_LONG: Final = 12.0
-"""Length of a piece in heights from which it is a trace or a frame, not joined letters."""
-_HAIRLINE: Final = 14.0
-"""Height of a piece in thicknesses of its stroke from which it is an outline, as of a body mark:
-letters of that size have strokes of a tenth."""
-_CUTS: Final = 1.35
-"""Strokes that a cut through joined letters meets, on average, at least; a trace has one."""
-_SLIM: Final = 1.5
-"""Lengths to widths of a solid mark from which it may be an `I`, an `l` or a dash."""
-
 _STANDS_OUT: Final = 6.0
 """Median absolute deviations above the median of its surroundings from which ink stands out: four
 standard deviations of normal noise. 4, 6 and 9 tell the same apart on the measured set."""
@@ -65,12 +57,6 @@ _SHARP: Final = 0.83
 """Sharpness of letters. Measured: 0.85 to 1.0 for letters of 8 to 40 px, 0.81 and more after JPEG
 at quality 60; 0.81 at most for 80 places with echoes on dark ground that a detector took for
 text."""
-_BAR: Final = 0.8
-_THIN: Final = 0.4
-_OFF_MIDDLE: Final = 0.15
-_HANGING: Final = 0.25
-"""A cross: shares of its width that a bar fills, of its height that the bar takes at most, how far
-from the middle it lies, and the share of its ink that may be no bar."""
 _PLAIN: Final = 3.0
 """Strongest ink in thresholds from which its edges can be judged."""
 _FILLED: Final = 0.3
@@ -166,19 +152,14 @@ class Strokes:
             for share in _TOP_SHARES:
                 least = max(around.threshold, share * top)
                 ink = part >= least
-                if share < STRONG and _is_fringe(ink, strong, part < _RINGING * top):
-                    continue  # of a tick after JPEG, which would bend
-                bars = []
-                for piece, area, where in _pieces(ink):
-                    found = Shape.MARK
-                    if is_long(piece) or _is_cross(piece) or _goes_on(levels, box, where, least):
-                        continue
-                    if bends(piece, area):
-                        return Shape.STROKES
-                    if _is_slim(piece):
-                        bars.append(where)
-                if _stand_together(bars):
-                    return Shape.STROKES
+                if share < STRONG:
+                    if _is_fringe(ink, strong, part < _RINGING * top):
+                        continue  # of a tick after JPEG, which would bend
+                    ink &= ~_beside_traces(strong, levels, box, STRONG * top)
+                shape = _shape_of(ink, levels, box, least)
+                if shape is Shape.STROKES:
+                    return shape
+                found = shape if found is Shape.NOTHING else found
         return found
 
     def is_textured(self, box: npt.NDArray[np.int32]) -> bool:
@@ -273,7 +254,7 @@ class Strokes:
             and area < _HOLLOW * piece.size
             and piece.shape[1] >= _SPAN * ink.shape[1]
             and area >= _MOST * whole
-            for piece, area, _ in _pieces(closed > 0)
+            for piece, area, _ in pieces(closed > 0)
         )
 
     def _shape_of_large(self, box: npt.NDArray[np.int32]) -> Shape:
@@ -311,6 +292,20 @@ class Strokes:
         return self._measured[key]
 
 
+def _shape_of(ink: Mask, levels: Levels, box: npt.NDArray[np.int32], least: float) -> Shape:
+    """Return what ink at one level looks like."""
+    found, bars = Shape.NOTHING, []
+    for piece, area, where in pieces(ink):
+        found = Shape.MARK
+        if is_long(piece) or is_cross(piece) or _goes_on(levels, box, where, least):
+            continue
+        if bends(piece, area):
+            return Shape.STROKES
+        if is_slim(piece):
+            bars.append(where)
+    return Shape.STROKES if stand_together(bars) else found
+
+
 def stroke_levels(frame: Frame) -> tuple[Levels, Levels]:
     """Return how far bright and dark strokes stand out, in the channel where they do most.
 
@@ -324,7 +319,7 @@ def stroke_levels(frame: Frame) -> tuple[Levels, Levels]:
     two (H, W) uint8 arrays
         White and black top-hat, owned.
     """
-    wide = np.ones((_STROKE_PX, _STROKE_PX), np.uint8)
+    wide = np.ones((STROKE_PX, STROKE_PX), np.uint8)
     bright = cv2.morphologyEx(frame, cv2.MORPH_TOPHAT, wide)
     # Dark strokes lie on areas; what lies between two bright strokes on black is none.
     areas = cv2.morphologyEx(frame, cv2.MORPH_OPEN, np.ones((_AREA_PX, _AREA_PX), np.uint8))
@@ -335,46 +330,9 @@ def stroke_levels(frame: Frame) -> tuple[Levels, Levels]:
     return first, second
 
 
-def is_long(piece: Mask) -> bool:
-    """Return whether connected ink `(h, w)` is a trace, a rule, a frame or an outline."""
-    height, width = piece.shape
-    longer, shorter = max(height, width), min(height, width)
-    if longer <= GREATEST_PX:
-        return False
-    if shorter > _HAIRLINE * _thickness(piece):
-        return True
-    return bool(shorter < _LEAST_PX or longer > _LONG * shorter or _is_one_stroke(piece))
-
-
-def _is_one_stroke(piece: Mask) -> bool:
-    """Return whether cuts across connected ink `(h, w)` meet one stroke, nearly always."""
-    height, width = piece.shape
-    along = piece if width >= height else piece.T
-    strokes = (np.diff(along.astype(np.int8), axis=0, prepend=0) == 1).sum(axis=0)
-    return bool(strokes[strokes > 0].mean() < _CUTS)
-
-
-def _thickness(piece: Mask) -> float:
-    """Return how thick the strokes of connected ink `(h, w)` are: area to half of the outline."""
-    outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    around = sum(cv2.arcLength(outline, closed=True) for outline in outlines)
-    return 2.0 * float(piece.sum()) / max(around, 1.0)
-
-
-def bends(piece: Mask, area: int) -> bool:
-    """Return whether connected ink `(h, w)` of this area has a letter's size and is not solid."""
-    height, width = piece.shape
-    if area < _LEAST_INK_PX or max(height, width) < _LEAST_PX or min(height, width) < _THIN_PX:
-        return False
-    outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = np.zeros(piece.shape, np.uint8)
-    cv2.fillConvexPoly(hull, np.asarray(cv2.convexHull(np.concatenate(outlines))), (1,))
-    return bool(area < _SOLID * hull.sum())
-
-
 def _letters(
     levels: Levels, part: Levels, box: npt.NDArray[np.int32], around: _Around, *, sharp: float
-) -> list[tuple[int, int, int, int]]:
+) -> list[Where]:
     """Return what has a letter's form in a box, is strongly inked and as sharp as that.
 
     `part` is what of the levels is the box's.
@@ -385,12 +343,23 @@ def _letters(
     least = max(around.threshold, STRONG * top)
     return [
         where
-        for piece, area, where in _pieces(part >= least)
+        for piece, area, where in pieces(part >= least)
         if bends(piece, area)
         and not is_long(piece)
         and not _goes_on(levels, box, where, least)
         and _sharpness(part, piece, where) >= sharp
     ]
+
+
+def _beside_traces(strong: Mask, levels: Levels, box: npt.NDArray[np.int32], least: float) -> Mask:
+    """Return what is within a JPEG block of strong ink that is a part of a trace or a rule."""
+    traces = np.zeros(strong.shape, np.uint8)
+    for piece, _, where in pieces(strong):
+        if is_long(piece) or _goes_on(levels, box, where, least):
+            x0, y0, x1, y1 = where
+            traces[y0:y1, x0:x1] |= piece
+    width = 2 * _BLOCK_PX + 1
+    return np.asarray(cv2.dilate(traces, np.ones((width, width), np.uint8))) > 0
 
 
 def _is_fringe(ink: Mask, strong: Mask, faint: Mask) -> bool:
@@ -404,30 +373,10 @@ def _is_fringe(ink: Mask, strong: Mask, faint: Mask) -> bool:
     return not (ink & ~beside & ~(near & faint)).any()
 
 
-def _is_cross(piece: Mask) -> bool:
-    """Return whether connected ink `(h, w)` is a caliper's cross: two bars through its middle.
-
-    The end of a dotted line may hang on it. A `t` has its bar above the middle, and a foot.
-    """
-    height, width = piece.shape
-    if min(height, width) < _LEAST_PX:
-        return False
-    lying = piece.mean(axis=1) >= _BAR
-    standing = piece.mean(axis=0) >= _BAR
-    for bar in (lying, standing):
-        marked = np.flatnonzero(bar)
-        if not len(marked) or marked[-1] - marked[0] >= _THIN * len(bar):
-            return False
-        if abs(float(marked.mean()) - (len(bar) - 1) / 2) > _OFF_MIDDLE * len(bar):
-            return False
-    outside = piece & ~lying[:, None] & ~standing[None, :]
-    return bool(outside.sum() <= _HANGING * piece.sum())
-
-
-def _sharpness(levels: Levels, piece: Mask, where: tuple[int, int, int, int]) -> float:
+def _sharpness(levels: Levels, piece: Mask, where: Where) -> float:
     """Return how much of its height connected ink gains within an edge's width, 0 to 1."""
     x0, y0, x1, y1 = where
-    width = 3 + 2 * min(3, max(0, (y1 - y0 - _LEAST_PX) // _EDGE_PX))
+    width = 3 + 2 * min(3, max(0, (y1 - y0 - LEAST_PX) // _EDGE_PX))
     kernel = np.ones((width, width), np.uint8)
     reach = width // 2
     top, left = max(0, y0 - reach), max(0, x0 - reach)
@@ -437,25 +386,7 @@ def _sharpness(levels: Levels, piece: Mask, where: tuple[int, int, int, int]) ->
     return float(edges[inside][piece].mean() / max(1, int(wide[inside][piece].max())))
 
 
-def _is_slim(piece: Mask) -> bool:
-    height, width = piece.shape
-    longer, shorter = max(height, width), min(height, width)
-    return bool(longer >= _SLIM * shorter and shorter <= _STROKE_PX)
-
-
-def _stand_together(bars: Sequence[tuple[int, int, int, int]]) -> bool:
-    """Return whether two bars are as near to each other as letters, unlike a colour bar's ends."""
-    for i, a in enumerate(bars):
-        for b in bars[:i]:
-            apart = max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
-            if apart <= max(a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]):
-                return True
-    return False
-
-
-def _goes_on(
-    levels: Levels, box: npt.NDArray[np.int32], where: tuple[int, int, int, int], least: float
-) -> bool:
+def _goes_on(levels: Levels, box: npt.NDArray[np.int32], where: Where, least: float) -> bool:
     """Return whether a piece is cut off by its box, and is a part of a trace or a rule."""
     x0, y0, x1, y1 = where
     width, height = box[2] - box[0], box[3] - box[1]
@@ -470,17 +401,7 @@ def _goes_on(
     label = int(np.bincount(inside[inside > 0]).argmax())
     ys, xs = np.nonzero(labels == label)
     whole = labels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] == label
-    return max(whole.shape) > GREATEST_PX and _is_one_stroke(whole)
-
-
-def _pieces(ink: Mask) -> Iterator[tuple[Mask, int, tuple[int, int, int, int]]]:
-    """Yield connected ink that is no speck, cut to its box, with its area and that box."""
-    _, found, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
-    labels = np.asarray(found, np.int32)
-    for label, (x, y, width, height, area) in enumerate(np.asarray(stats).tolist()):
-        if label and area > _LEAST_PX and max(width, height) >= _LEAST_PX:
-            cut = labels[y : y + height, x : x + width] == label
-            yield cut, area, (x, y, x + width, y + height)
+    return max(whole.shape) > GREATEST_PX and is_one_stroke(whole)
 
 
 def _cut(levels: Levels, box: npt.NDArray[np.int32]) -> Levels:

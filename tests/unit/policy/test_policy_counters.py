@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cinescrub.policy.counters import counts, has_form
@@ -79,6 +79,7 @@ def test_a_broken_rate_proves_nothing(rate: float) -> None:
     assert not counts([(k, clock(k / RATE)) for k in range(0, 200, 20)], rate=rate)
 
 
+@example(start=648, rate=20.0, frames=[192, 193, 200, 240])
 @given(
     st.integers(60, 86_000),
     st.floats(5, 100),

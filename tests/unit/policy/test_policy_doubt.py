@@ -77,6 +77,20 @@ def test_a_doubtful_reading_may_be_shorter_but_not_by_more_than_half() -> None:
     assert reason(("CF 72% JOHN", 0.25), ("CF 72%", 0.87)) is not Reason.CLINICAL
 
 
+def test_a_digit_that_another_reads_as_a_letter_is_no_scale() -> None:
+    assert reason(("2", 0.91), ("Z.", 0.8), beside=True) is Reason.UNKNOWN
+    assert reason(("2", 0.91), ("Z.", 0.5), beside=True) is Reason.CLINICAL
+
+
+@pytest.mark.parametrize("text", ["R1 0.82", "R10.82", "Pl 1.2", "RI 0.55"])
+def test_an_index_is_read_with_a_one_for_its_letter(text: str) -> None:
+    assert reason((text, 0.9), (text, 0.9)) is Reason.CLINICAL
+
+
+def test_a_room_is_no_index() -> None:
+    assert grammar.parse("R1 12") is None or not grammar.parse("R1 12").measures
+
+
 @pytest.mark.parametrize("text", ["MSK", "Gen", "THI On", "OB/GYN", "2D", "A4C"])
 def test_a_short_word_stays_in_a_banner_that_two_readings_agree_on(
     text: str,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tests.unit.text.drawing import COLUMNS, ROWS, around, lines_of, screen
 
 from cinescrub import geometry
 from cinescrub.policy.readings import Reading
-from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.testing.speckle import Probe, Scene, scene_frames
-from cinescrub.text.cuts import pieces_of, split_boxes
 from cinescrub.text.lines import (
     LEGIBLE_PX,
     consists_of,
@@ -19,36 +18,11 @@ from cinescrub.text.lines import (
     filled,
     hidden_words,
     is_text,
-    join_words,
     spared,
 )
 from cinescrub.text.strokes import Strokes
-from cinescrub.types import Boxes, Frame
 
-ROWS, COLUMNS = 240, 320
 UNREAD = (Reading("", 0.0), Reading("7", 0.2))
-
-
-def screen(**texts: tuple[int, int]) -> tuple[Frame, dict[str, list[int]]]:
-    """Draw words with their lower left corners there; return the boxes of their ink too."""
-    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
-    boxes = {}
-    for text, where in texts.items():
-        alone = np.zeros_like(frame)
-        cv2.putText(alone, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255))
-        x, y, width, height = cv2.boundingRect(alone[..., 0])
-        boxes[text] = [x - 1, y - 1, x + width + 1, y + height + 1]
-        frame |= alone
-    return frame, boxes
-
-
-def around(*boxes: list[int]) -> Boxes:
-    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
-    return geometry.as_boxes([[*low, *high]])
-
-
-def lines_of(frame: Frame, boxes: Boxes) -> list[list[int]]:
-    return sorted(join_words(boxes, Strokes(frame)).tolist())
 
 
 def test_words_side_by_side_are_one_line() -> None:
@@ -69,110 +43,6 @@ def test_a_tick_beside_a_number_stays_apart() -> None:
     tick = [44, 92, 56, 99]
 
     assert lines_of(frame, geometry.as_boxes([boxes["x45"], tick])) == [tick, boxes["x45"]]
-
-
-def test_a_box_around_two_rows_is_two_lines() -> None:
-    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 120))
-
-    lines = lines_of(frame, around(*boxes.values()))
-
-    assert len(lines) == 2
-    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
-    assert shares.min() == 1.0
-
-
-def test_a_box_around_two_columns_is_two_lines() -> None:
-    frame, boxes = screen(ANNA=(40, 100), HR72=(160, 100))
-
-    lines = lines_of(frame, around(*boxes.values()))
-
-    assert len(lines) == 2
-    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
-    assert shares.min() == 1.0
-
-
-def test_between_rows_of_dark_letters_on_white_there_is_no_ink() -> None:
-    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 118))
-    both = around(*boxes.values())
-
-    rows = split_boxes(both, Strokes(255 - frame))
-
-    assert len(rows) == 2
-    assert rows.tolist() == split_boxes(both, Strokes(frame)).tolist()
-
-
-def test_bright_letters_on_a_dark_panel_of_a_white_screen_are_ink() -> None:
-    frame, boxes = screen(ANNA=(40, 100))
-    x0, y0, x1, y1 = boxes["ANNA"]
-    page = np.full_like(frame, 255)
-    page[y0 - 6 : y1 + 6, x0 - 6 : x1 + 6] = frame[y0 - 6 : y1 + 6, x0 - 6 : x1 + 6]
-    box = np.array(boxes["ANNA"], np.int32)
-
-    ink = Strokes(page).ink(box)
-
-    assert ink[frame[y0:y1, x0:x1, 0] > 128].all()
-
-
-def test_a_slice_of_letters_is_given_back_whole() -> None:
-    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 124))
-    above, below = boxes["ANNA"], boxes["HR72"]
-    slices = geometry.as_boxes([[above[0], above[3] - 5, above[2], below[1] + 6]])
-
-    rows = split_boxes(slices, Strokes(frame))
-
-    assert geometry.covered_share(geometry.as_boxes([above, below]), rows).min() > 0.9
-    assert len(rows) == 2
-
-
-def test_a_box_keeps_to_its_row_where_blur_joins_it_to_the_next() -> None:
-    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 113))
-    row = boxes["ANNA"]
-    blurred = np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.6), np.uint8)
-    reaching = geometry.as_boxes([[row[0], row[1], row[2], row[3] + 4]])
-
-    (kept,) = split_boxes(reaching, Strokes(blurred))
-
-    assert kept[3] <= reaching[0][3]
-
-
-def test_a_rule_between_columns_does_not_bridge_them() -> None:
-    frame, boxes = screen(ANNA=(40, 100), HR72=(118, 100))
-    frame[60:140, 103:105] = 200
-
-    lines = lines_of(frame, around(*boxes.values()))
-
-    assert len(lines) == 2
-    shares = geometry.covered_share(geometry.as_boxes([*boxes.values()]), geometry.as_boxes(lines))
-    assert shares.min() == 1.0
-
-
-def test_a_line_has_no_blank_ends() -> None:
-    frame, boxes = screen(DOE=(100, 100))
-    x0, y0, x1, y1 = boxes["DOE"]
-
-    (kept,) = split_boxes(geometry.as_boxes([[x0 - 30, y0, x1 + 40, y1]]), Strokes(frame))
-
-    assert x0 - 10 < kept[0] <= x0
-    assert x1 <= kept[2] < x1 + 10
-
-
-def test_fields_that_are_one_line_have_a_piece_each() -> None:
-    frame, boxes = screen(DOE=(40, 100), HR=(86, 100), bpm=(115, 100))
-    line = around(*boxes.values())[0]
-
-    found = pieces_of(line, Strokes(frame))
-
-    assert len(found) == 2
-    held = [geometry.covered_share(geometry.as_boxes([box]), found)[0] for box in boxes.values()]
-    assert min(held) == 1.0
-
-
-def test_over_tissue_a_line_is_one_piece() -> None:
-    frame, boxes = screen(DOE=(40, 100), HR=(86, 100))
-    speckle = np.random.default_rng(1).integers(0, 120, frame.shape, dtype=np.uint8)
-    line = around(*boxes.values())[0]
-
-    assert pieces_of(line, Strokes(np.maximum(frame, speckle))).tolist() == [line.tolist()]
 
 
 def test_a_box_across_rows_that_were_read_is_none() -> None:
@@ -340,41 +210,6 @@ def test_over_tissue_the_margin_ends_where_detectors_are_sure() -> None:
     assert (left, right) == (90, 162)
 
 
-def test_the_letters_of_a_turned_line_are_no_rows() -> None:
-    frame, boxes = screen(DOEJANE=(100, 100))
-    turned = np.ascontiguousarray(np.rot90(frame))
-    x0, y0, x1, y1 = boxes["DOEJANE"]
-    box = geometry.as_boxes([[y0, COLUMNS - x1, y1, COLUMNS - x0]])
-
-    assert np.array_equal(split_boxes(box, Strokes(turned)), box)
-
-
-@pytest.mark.parametrize("text", ["Carotid", "Carrot", "Mitral", "Warts"])
-def test_nor_are_narrow_letters_of_a_turned_line(text: str) -> None:
-    ink = draw_text(text, TextStyle(20, spacing_px=3, stretch=0.8))
-    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
-    frame[100 : 100 + ink.shape[0], 60 : 60 + ink.shape[1]] = ink[..., None]
-    turned = np.ascontiguousarray(np.rot90(frame))
-    box = geometry.as_boxes([[98, COLUMNS - 62 - ink.shape[1], 102 + ink.shape[0], COLUMNS - 58]])
-
-    assert len(split_boxes(box, Strokes(turned))) == 1
-
-
-def test_accents_and_dots_are_no_rows() -> None:
-    frame, boxes = screen(iiijjj=(100, 100))
-    box = around(boxes["iiijjj"])
-
-    assert np.array_equal(split_boxes(box, Strokes(frame)), box)
-
-
-def test_over_tissue_nothing_is_cut() -> None:
-    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
-    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
-    box = geometry.as_boxes([[100, 80, 220, 140]])
-
-    assert np.array_equal(split_boxes(box, Strokes(frame)), box)
-
-
 @pytest.mark.parametrize("text", ["DOE", "72", "né", "LI"])
 def test_what_is_read_is_text_wherever_it_is(text: str) -> None:
     frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
@@ -472,3 +307,60 @@ def test_letters_in_a_roomy_box_are_not_large() -> None:
 
     assert min(roomy[2:] - roomy[:2]) > LEGIBLE_PX
     assert is_text(roomy, UNREAD, Strokes(frame), doubted=False)
+
+
+def test_a_box_over_two_rows_that_others_hold_joins_no_lines() -> None:
+    frame, boxes = screen(PRS=(40, 100), x4=(78, 100), PST=(40, 118), x5=(78, 118))
+    over_both = [*boxes["x4"][:2], *boxes["x5"][2:]]
+    upper, lower = (
+        around(boxes[a], boxes[b])[0].tolist() for a, b in (("PRS", "x4"), ("PST", "x5"))
+    )
+
+    lines = lines_of(frame, geometry.as_boxes([upper, lower, over_both]))
+
+    assert lines == [upper, lower]
+
+
+def test_a_box_over_two_rows_stays_where_one_of_them_is_in_no_other() -> None:
+    frame, boxes = screen(PRS=(40, 100), x4=(78, 100), PST=(40, 118), x5=(78, 118))
+    over_both = [*boxes["x4"][:2], *boxes["x5"][2:]]
+    upper = around(boxes["PRS"], boxes["x4"])[0].tolist()
+
+    lines = lines_of(frame, geometry.as_boxes([upper, boxes["PST"], over_both]))
+
+    assert (
+        geometry.covered_share(geometry.as_boxes([boxes["x5"]]), geometry.as_boxes(lines))[0] == 1
+    )
+
+
+def test_where_boxes_of_close_rows_overlap_what_goes_ends_between_them() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 116))
+    goes, stays = boxes["ANNA"].copy(), boxes["HR72"].copy()
+    goes[3] += 5
+    stays[1] -= 1
+    line = geometry.as_boxes([goes])
+
+    (place,) = spared(line, line, geometry.as_boxes([stays]), Strokes(frame))
+
+    assert place[3] <= boxes["HR72"][1] + 1, "ink begins a pixel below"
+    assert geometry.covered_share(geometry.as_boxes([boxes["ANNA"]]), place[None])[0] == 1.0
+
+
+def test_where_rows_touch_what_goes_is_whole() -> None:
+    frame, boxes = screen(ANNA=(40, 100), HR72=(40, 108))
+    line = geometry.as_boxes([boxes["ANNA"]])
+
+    assert spared(line, line, geometry.as_boxes([boxes["HR72"]]), Strokes(frame)).tolist() == (
+        line.tolist()
+    )
+
+
+def test_no_glyph_is_as_high_as_an_organ_unless_all_read_the_same() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    cv2.putText(frame, "R", (100, 200), cv2.FONT_HERSHEY_SIMPLEX, 4.0, (255, 255, 255), 6)
+    box = geometry.as_boxes([[96, 100, 200, 210]])[0]
+    strokes = Strokes(frame)
+
+    assert is_text(box, (Reading("R", 0.95), Reading("r", 0.6)), strokes, doubted=False)
+    assert not is_text(box, (Reading("4", 0.99), Reading("小", 0.1)), strokes, doubted=False)
+    assert is_text(box, (Reading("RA", 0.8), Reading("", 0.0)), strokes, doubted=False)

@@ -198,6 +198,27 @@ def test_a_part_of_a_trace_is_no_letter() -> None:
     assert Strokes(frame).shape(box(95, 85, 120, 125)) is Shape.MARK
 
 
+@pytest.mark.parametrize("quality", [50, 70, 95])
+def test_what_compression_leaves_around_a_trace_is_no_letter(quality: int) -> None:
+    frame = screen()
+    xs = np.arange(20, 300)
+    ys = 120 - np.rint(30 * np.exp(-(((xs % 70) - 35) ** 2) / 8)).astype(int)
+    points = np.stack([xs, ys], axis=1).astype(np.int32)
+    cv2.polylines(frame, [points.reshape(-1, 1, 2)], isClosed=False, color=(90, 220, 160))
+    _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    seen = np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+
+    assert Strokes(seen).shape(box(95, 90, 140, 124)) is Shape.MARK
+
+
+def test_dim_letters_beside_a_trace_are_letters() -> None:
+    frame = screen()
+    where = write(frame, "QR", TextStyle(14), (40, 40, 40))
+    frame[where[3], :] = 220
+
+    assert Strokes(frame).shape(where + box(0, 0, 0, 2)) is Shape.STROKES
+
+
 def test_a_letter_on_a_rule_is_drawn_though_the_rule_goes_on() -> None:
     frame = screen()
     where = write(frame, "QR", TextStyle(14), (255, 255, 255))
@@ -211,6 +232,14 @@ def test_the_ends_of_a_colour_bar_are_no_letters() -> None:
     frame[40:48, 20:40] = frame[112:120, 20:40] = 230
 
     assert Strokes(frame).shape(box(15, 35, 45, 125)) is Shape.MARK
+
+
+def test_the_halves_of_a_colour_bar_are_no_letters() -> None:
+    frame = screen()
+    frame[40:70, 20:27] = (200, 0, 0)
+    frame[76:110, 20:27] = (0, 0, 200)
+
+    assert Strokes(frame).shape(box(15, 35, 32, 115)) is Shape.MARK
 
 
 def test_an_outline_as_large_as_a_body_mark_is_no_letter() -> None:
