@@ -138,6 +138,9 @@ class CineInfo:
     regions: tuple[Region, ...] = field(default=())
     rate: float | None = None
     """Frames a second as recorded, where the header tells (PS3.3 C.7.6.5)."""
+    device: tuple[str, ...] = field(default=(), compare=False)
+    """Manufacturer and model of the machine (PS3.3 C.7.5.1), which consoles print too. No part of
+    what the pixels are: a written header may have lost it."""
     words: bool = False
     """Native big endian only: 8-bit samples are stored in 16-bit words (VR OW), so that the bytes
     of each pair are swapped (PS3.5 8.1.1, A.3)."""

@@ -25,6 +25,7 @@ __all__ = ["describe", "refuse_without_pixels", "require_identity"]
 
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _MODALITY = 0x00080060
+_MANUFACTURER, _MODEL = 0x00080070, 0x00081090
 _CINE_RATE, _FRAME_TIME = 0x00180040, 0x00181063
 _REGIONS = 0x00186011
 _CORNERS = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
@@ -102,6 +103,7 @@ def describe(header: Dataset, transfer_syntax: str, *, little: bool, words: bool
         modality=_text(header, _MODALITY),
         regions=_regions(header),
         rate=_rate(header),
+        device=tuple(filter(None, (_machine(header, tag) for tag in (_MANUFACTURER, _MODEL)))),
         words=words and not little and bits.allocated == 8,
     )
 
@@ -227,6 +229,14 @@ def _text(header: Dataset, tag: int) -> str:
     with guarded(f"malformed: {label(tag)} can't be read"):
         value: object = header[BaseTag(tag)].value if BaseTag(tag) in header else None
     return value.strip("\0 ") if isinstance(value, str) else ""
+
+
+def _machine(header: Dataset, tag: int) -> str:
+    """Return a name of the machine in ASCII, empty where there is none: nothing depends on it."""
+    raw = raw_element(header, tag)
+    if raw is not None:
+        return (raw.value or b"").decode("ascii", "ignore").strip("\0 ")
+    return str(header[BaseTag(tag)].value).strip("\0 ") if BaseTag(tag) in header else ""
 
 
 def _code(header: Dataset, tag: int) -> str:

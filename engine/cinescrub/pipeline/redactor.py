@@ -25,11 +25,11 @@ from cinescrub.pipeline.job import Job
 from cinescrub.pipeline.ring import CineFrames
 from cinescrub.pixels.apply import snap
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
-from cinescrub.policy.vocabulary import Vocabulary
+from cinescrub.policy.vocabulary import Vocabulary, vocabulary
 from cinescrub.text.doubt import find_doubt
 from cinescrub.text.inspect import CineInspection, Inspector
 from cinescrub.text.sector import outside_rectangles
-from cinescrub.types import MaskPlan, Reason
+from cinescrub.types import CineInfo, MaskPlan, Reason
 
 __all__ = ["Inspected", "Redactor"]
 
@@ -78,7 +78,7 @@ class Redactor:
             raise RedactionError("no sector was found to blank the outside of: review this file")
         matcher = IdentifierMatcher(identifiers)
         inspection = inspect_text(
-            job, frames, self.inspector, matcher, config, self.vocabulary, scene
+            job, frames, self.inspector, matcher, config, self._vocabulary_of(info), scene
         )
         if config.on_doubt is OnDoubt.QUARANTINE:
             doubt = find_doubt(inspection.rectangles, inspection.reasons, (info.rows, info.columns))
@@ -127,11 +127,16 @@ class Redactor:
         """
         scene = survey_frames(job, written, self.config.inspect)
         matcher = IdentifierMatcher(identifiers)
-        inspection = self.inspector.open(matcher, self.config.policy, vocabulary=self.vocabulary)
+        inspection = self.inspector.open(
+            matcher, self.config.policy, vocabulary=self._vocabulary_of(written.info)
+        )
         left = look_at_all(job, written, inspection, scene)
         _note(job, inspection, masks.with_rectangles(written.info, inspection.rectangles))
         if left:
             raise RedactionError(f"text is found in {left} places: review this file")
+
+    def _vocabulary_of(self, info: CineInfo) -> Vocabulary:
+        return (self.vocabulary or vocabulary()).of_device(info.device)
 
 
 def _note(job: Job, inspection: CineInspection, plan: MaskPlan) -> None:

@@ -29,7 +29,7 @@ from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
-__all__ = ["Line", "Policy", "Reading", "decide", "is_measurement", "is_plainly_clinical"]
+__all__ = ["Line", "Policy", "Reading", "decide", "is_field", "is_plainly_clinical"]
 
 
 _DEFAULTS: Final = DecisionSettings()
@@ -87,16 +87,16 @@ def decide(
     return Decisions(redact, reasons)
 
 
-def is_measurement(
+def is_field(
     line: Line,
     *,
     matcher: IdentifierMatcher,
     vocabulary: Vocabulary | None = None,
     settings: DecisionSettings = _DEFAULTS,
 ) -> bool:
-    """Tell whether a line is measurements, read surely twice, whatever stands beside it.
+    """Tell whether a line is measurements or names of machines, read surely twice.
 
-    Such a line is no one's name or number, and no label's value.
+    Such a line is no one's name or number, and no label's value, whatever stands beside it.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def is_measurement(
         As for `decide`, like the rest.
     """
     seen = look(line, vocabulary, settings)
-    return seen.measures and seen.sure > 1 and _evidence(seen, matcher, settings) is None
+    return seen.technical and seen.sure > 1 and _evidence(seen, matcher, settings) is None
 
 
 def is_plainly_clinical(

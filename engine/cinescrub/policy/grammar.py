@@ -167,6 +167,7 @@ class Clinical:
     measures: int = 0
     """Numbers with a unit or a label that says what they are."""
     probes: int = 0
+    """Names of transducers, and of the machine."""
     codes: int = 0
     """Ratios, modes, settings with a decimal or a colon."""
     plain: int = 0
@@ -348,6 +349,9 @@ def _has_body(clinical: Clinical, folded: str) -> bool:
 
 def _piece(folded: str, position: int, known: Vocabulary) -> tuple[str, int]:
     """Return kind and end of the longest piece that starts at `position`, or an empty kind."""
+    end = known.device_end(folded, position)
+    if end > position:
+        return _PROBE, end
     kind, end = "", known.phrase_end(folded, position)
     if end > position:
         return "strong", end

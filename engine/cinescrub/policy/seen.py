@@ -64,6 +64,11 @@ class Seen:
         return bool(self.vouching) and all(one.measures for one in self.vouching)
 
     @property
+    def technical(self) -> bool:
+        """Whether it is measurements or the name of a machine or transducer, by all of them."""
+        return bool(self.vouching) and all(one.measures or one.probes for one in self.vouching)
+
+    @property
     def slight(self) -> bool:
         """Whether it is a few letters a word, or a bare number, by a reading that vouches."""
         return any(one.slight for one in self.vouching)

@@ -51,7 +51,7 @@ class Vocabulary:
         or with signs in it, counts only where all of it stands together.
     """
 
-    __slots__ = ("_bones", "_phrases", "_words")
+    __slots__ = ("_bones", "_devices", "_phrases", "_words")
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._words: dict[str, Strength] = {}
@@ -64,6 +64,7 @@ class Vocabulary:
             elif words:
                 phrases.add(words)
         self._phrases = _any_of(phrases) if phrases else None
+        self._devices: re.Pattern[str] | None = None
         self._bones: dict[str, str] = {}
         for word in self._words:
             if len(word) > _SHORT:
@@ -107,6 +108,35 @@ class Vocabulary:
                     f"digits and signs, at most {_LONGEST} characters"
                 )
         return cls([*terms, *_own_terms()])
+
+    def of_device(self, names: Iterable[str]) -> Vocabulary:
+        """Return the vocabulary of one file, which knows what its machine calls itself.
+
+        Parameters
+        ----------
+        names : iterable of str
+            As in the header: of Philips Medical Systems consoles print the first word; of a model,
+            Voluson S8, any.
+        """
+        parts = [part for name in names for part in (name, *name.split(), *_LETTERS.findall(name))]
+        forms = {_device_form(part) for part in parts}
+        # Each has a letter: 5000 alone may be anything's number. Words in everyday use say nothing.
+        known = sorted((form for form in forms if form), key=lambda form: (-len(form), form))
+        if not known:
+            return self
+        own = Vocabulary(())
+        own._words, own._bones, own._phrases = self._words, self._bones, self._phrases
+        own._devices = re.compile(rf"(?:{'|'.join(known)})(?![^\W_])")
+        return own
+
+    def device_end(self, folded: str, position: int) -> int:
+        """Return where the machine's own name that starts at `position` ends, or `position`."""
+        found = self._devices.match(folded, position) if self._devices is not None else None
+        return found.end() if found is not None else position
+
+    def names_device(self, text: str) -> bool:
+        """Tell whether a text names the machine somewhere."""
+        return self._devices is not None and self._devices.search(ocr.fold(text)) is not None
 
     def phrase_end(self, folded: str, position: int) -> int:
         """Return where a term of several words that starts at `position` ends, or `position`."""
@@ -154,6 +184,37 @@ def _any_of(phrases: set[tuple[str, ...]]) -> re.Pattern[str]:
     listed = sorted(phrases, key=lambda words: (-len(words), words))
     spelled = (r"(?:\.\s*|\s+)".join(map(re.escape, words)) for words in listed)
     return re.compile(rf"(?:{'|'.join(spelled)})(?![^\W_])")
+
+
+_GENERIC: Final = frozenset(
+    ocr.words(
+        "medical systems system healthcare health care corporation corp company co inc ltd gmbh ag "
+        "kk technologies technology electric electronics general ultrasound imaging the of and for "
+        "unknown other none research"
+    )
+)
+"""Words of manufacturers' names that hospitals' have too, or that name none."""
+
+
+_PLACES: Final = frozenset(
+    ocr.words("hospital hospitals hosp clinic clinics university center centre institute")
+)
+"""What has one of these in the place of a manufacturer is none."""
+_LETTERS: Final = re.compile(r"[^\W\d_]{4,}")
+"""A part of a model that stands alone: LOGIQ of LOGIQ700."""
+
+
+def _device_form(name: str) -> str:
+    """Return a pattern of a machine's name, with blanks or without: LOGIQ700, LOGIQ 700.
+
+    Empty where it has no letter, is one glyph, or a word of many names.
+    """
+    folded = ocr.fold(name).strip(" .,")
+    parts = re.findall(r"[^\W\d_]+|\d+", folded)
+    names_one = any(part.isalpha() and part not in _GENERIC for part in parts)
+    if not names_one or len("".join(parts)) < 2 or not _PLACES.isdisjoint(parts):
+        return ""
+    return r"[\s-]?".join(map(re.escape, parts))
 
 
 def _strength(word: str, *, weak: bool) -> Strength:

@@ -46,6 +46,8 @@ _IN_ROW: Final = (2, 3)
 _ROWS: Final = 0.9
 _BAR_ROWS: Final = 0.95
 """Share of the rows of a window with so many steps: two lines of text leave a fifth of them out."""
+_STEPPED: Final = 0.8
+"""Share of the rows of a whole code with steps: below bars stands their number."""
 _REGULAR: Final = 0.2
 """Deviation of the widths of bars, and of gaps, as a share of their mean: 0.3 or so in codes."""
 _LEAST_PX: Final = (20, 30)
@@ -63,6 +65,8 @@ _MOVES: Final = 0.5
 
 _EXPLAINED: Final = 0.5
 """Share of a code that known places cover, from which it is what they are."""
+_FILLED: Final = 0.2
+"""Share of a code in a written file that was blacked out, from which its bars are that."""
 _LARGEST: Final = 3
 """Windows are a third of the frame's shorter side at most: in a tiny frame larger ones hold tissue,
 text and all."""
@@ -95,6 +99,7 @@ def find_codes(
     *,
     parts: Boxes | None = None,
     explained: Boxes | None = None,
+    filled: Boxes | None = None,
     moving: _Mask | None = None,
 ) -> Boxes:
     """Find bar codes and matrix codes, upright or turned by a quarter.
@@ -106,7 +111,10 @@ def find_codes(
     parts : (n, 4) int32 array, optional
         Where to look; default: everywhere.
     explained : (n, 4) int32 array, optional
-        Lines that were read and stay, and what is filled: that is no code.
+        Lines that were read and stay: they are no code.
+    filled : (n, 4) int32 array, optional
+        What was blacked out, in a written file: on a bright page that makes bars. A code that is
+        half of that was looked for before.
     moving : (H, W) bool array, optional
         Where the picture moves: no code does, and colour flow and M-mode look like one.
 
@@ -124,10 +132,10 @@ def find_codes(
         codes = _codes(np.asarray(luma), moves, min(rows, columns) // _LARGEST)
         found.append(codes + np.array([x0, y0, x0, y0], np.int32))
     codes = geometry.as_boxes(np.concatenate(found))
-    if explained is None:
-        return codes
-    open_: Boxes = codes[geometry.covered_share(codes, explained) < _EXPLAINED]
-    return open_
+    for known, share in ((explained, _EXPLAINED), (filled, _FILLED)):
+        if known is not None:
+            codes = geometry.as_boxes(codes[geometry.covered_share(codes, known) < share])
+    return codes
 
 
 def _codes(luma: npt.NDArray[np.uint8], moving: _Mask | None, largest: int) -> Boxes:
@@ -136,7 +144,7 @@ def _codes(luma: npt.NDArray[np.uint8], moving: _Mask | None, largest: int) -> B
     for window in _WINDOWS:
         if window.side <= min(*luma.shape, largest):
             view = _View.of(picture, window)
-            found += [_matrices(view), _bars(view, luma)]
+            found += [_matrices(view, luma), _bars(view, luma)]
     boxes = geometry.clip(np.concatenate(found), *luma.shape)
     if moving is not None:
         moves = [moving[y0:y1, x0:x1].mean() > _MOVES for x0, y0, x1, y1 in boxes.tolist()]
@@ -252,7 +260,7 @@ class _View:
         return cls(window, two_level, across, down.turned())
 
 
-def _matrices(view: _View) -> Boxes:
+def _matrices(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:
     """Return the codes with steps in all rows and columns."""
     held = view.two_level
     for steps in (view.across, view.down):
@@ -261,7 +269,8 @@ def _matrices(view: _View) -> Boxes:
     boxes, _ = _around(held, view.across.count, view.window)
     least = max(_MATRIX_PX, view.window.side + _MORE_PX)
     large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=1 << 30) >= least
-    return geometry.as_boxes(boxes[large])
+    by_rows = _tightened(geometry.as_boxes(boxes[large]), luma)
+    return _tightened(by_rows[:, [1, 0, 3, 2]], luma.T)[:, [1, 0, 3, 2]]
 
 
 def _bars(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:
@@ -274,9 +283,33 @@ def _bars(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:
 
 
 def _irregular(boxes: Boxes, luma: npt.NDArray[np.uint8]) -> Boxes:
-    clipped = geometry.clip(boxes, *luma.shape)
-    regular = [_is_regular(luma[(y0 + y1) // 2, x0:x1]) for x0, y0, x1, y1 in clipped.tolist()]
-    return boxes[~np.array(regular, np.bool_)]
+    """Return standing bars that are no ruler, without what is above and below them."""
+    tight = _tightened(boxes, luma)
+    regular = [_is_regular(luma[(y0 + y1) // 2, x0:x1]) for x0, y0, x1, y1 in tight.tolist()]
+    return tight[~np.array(regular, np.bool_)]
+
+
+def _tightened(boxes: Boxes, luma: npt.NDArray[np.uint8]) -> Boxes:
+    """Return boxes, inside of the picture, without what is around the steps of a code in its rows.
+
+    What has none in more than a fifth of the rows between is no code: letters on two panels have
+    steps at the panels' ends too.
+    """
+    tight = []
+    for x0, y0, x1, y1 in geometry.clip(boxes, *luma.shape).tolist():
+        part = luma[y0:y1, x0:x1].astype(np.int16)
+        low, high = np.percentile(part, (10, 90))
+        bright = part > (low + high) / 2
+        sharp = np.abs(np.diff(part, axis=1)) >= _SHARP * (high - low) / 2
+        steps = (bright[:, 1:] != bright[:, :-1]) & sharp
+        rows = np.flatnonzero(steps.sum(axis=1) >= _IN_ROW[0])
+        if len(rows) and len(rows) >= _STEPPED * (rows[-1] - rows[0] + 1):
+            columns = np.flatnonzero(steps.any(axis=0))
+            low = np.array([columns[0], rows[0]]) - MARGIN_PX
+            high = np.array([columns[-1] + 1, rows[-1]]) + 1 + MARGIN_PX
+            corner = np.array([x0, y0])
+            tight.append([*np.maximum(corner, corner + low), *np.minimum([x1, y1], corner + high)])
+    return geometry.as_boxes(tight)
 
 
 def _standing(two_level: _Mask, across: _Steps, along: _Steps, window: _Window) -> Boxes:

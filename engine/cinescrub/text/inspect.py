@@ -19,7 +19,7 @@ from cinescrub.masks import padded
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.text.codes import MARGIN_PX, find_codes
-from cinescrub.text.cuts import pieces_of, runs_between
+from cinescrub.text.fields import with_fields_apart
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
 from cinescrub.text.judge import Judge, Reader, Scorer
@@ -320,15 +320,20 @@ class CineInspection:
         decided = zip(lines.told, self._decide(lines, lines.told), strict=True)
         gone = [i for i, why in decided if lines.fresh[i] and why.redacts]
         self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
-        codes = self._codes(frame, parts, self._kept_in.get(number, geometry.as_boxes()))
+        kept = self._kept_in.get(number, geometry.as_boxes())
+        codes = self._codes(frame, parts, kept, filled=self._held)
         self.reasons[Reason.RESIDUAL] += len(gone) + self._hold(codes + _INSET, codes)
 
-    def _codes(self, frame: Frame, parts: Boxes | None, kept: Boxes) -> Boxes:
+    def _codes(
+        self, frame: Frame, parts: Boxes | None, kept: Boxes, filled: Boxes | None = None
+    ) -> Boxes:
         """Return bar codes and the like that no line of text explains, read now or before."""
         if not self._ink_rule:
             return geometry.as_boxes()
         explained = np.concatenate([kept, self._kept.unchanged(frame)])
-        return find_codes(frame, parts=parts, explained=explained, moving=self._moving)
+        return find_codes(
+            frame, parts=parts, explained=explained, filled=filled, moving=self._moving
+        )
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
@@ -351,7 +356,13 @@ class CineInspection:
                 # tissue to find something in, without end: there it takes text.
                 found.append(lines)
                 break
-            lines = self._with_measures_apart(frame, strokes, lines)
+            lines = with_fields_apart(
+                lines,
+                self._judge,
+                strokes,
+                goes=lambda these, i: self._decide(these, [i])[0].redacts,
+                read=lambda boxes: self._read_lines(frame, boxes),
+            )
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
             )
@@ -372,35 +383,6 @@ class CineInspection:
         """Return the places in and around a box that are judged whatever is found there."""
         same = [places.unchanged(frame, box) for places in (self._kept, self._doubtful)]
         return np.concatenate([*same, self._held])
-
-    def _with_measures_apart(self, frame: Frame, strokes: Strokes, lines: FrameLines) -> FrameLines:
-        """Return lines of which measurements that stand apart in them are lines of their own.
-
-        Words are joined over gaps as wide as those between two fields of a banner: a time and a
-        depth. Where such a line is not kept, its measurements need not go with it. What is left of
-        it on either side stays together and is read anew.
-        """
-        apart: list[FrameLines] = []
-        whole = np.ones(len(lines.boxes), np.bool_)
-        for i in lines.told:
-            if not lines.fresh[i] or not self._judge.has_digits(lines.keys[i]):
-                continue  # reading pieces costs as much as reading the line
-            pieces = pieces_of(lines.boxes[i], strokes)
-            if len(pieces) < 2 or not self._goes(lines, i):
-                continue
-            read = self._read_lines(frame, pieces)
-            measures = [
-                j in read.told and self._judge.is_measurement(read.keys[j], pieces[j])
-                for j in range(len(pieces))
-            ]
-            if any(measures):
-                whole[i] = False
-                apart.append(read.only(np.array(measures, np.bool_)))
-                apart.append(self._read_lines(frame, runs_between(pieces, measures)))
-        return FrameLines.joined([lines.only(whole), *apart])
-
-    def _goes(self, lines: FrameLines, i: int) -> bool:
-        return self._decide(lines, [i])[0].redacts
 
     def _with_coloured(self, frame: Frame, lines: FrameLines, coloured: FrameLines) -> FrameLines:
         """Return lines joined by coloured ones that nobody reads, where no line is known."""

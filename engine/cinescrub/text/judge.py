@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cinescrub.config import Policy
 from cinescrub.policy import counters, ocr
-from cinescrub.policy.decide import Line, Reading, decide, is_measurement, is_plainly_clinical
+from cinescrub.policy.decide import Line, Reading, decide, is_field, is_plainly_clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
@@ -166,14 +166,18 @@ class Judge:
         """Tell whether a line was read as two glyphs and more."""
         return any(map(is_read, self.readings(key)))
 
-    def has_digits(self, key: bytes) -> bool:
-        """Return whether a line was read with a digit in it, as each measurement has."""
-        return any(map(str.isdigit, "".join(reading.text for reading in self._readings[key])))
+    def may_hold_field(self, key: bytes) -> bool:
+        """Return whether a line was read with a digit, or with the machine's name in it."""
+        texts = [reading.text for reading in self._readings[key]]
+        known = self._vocabulary
+        return any(map(str.isdigit, "".join(texts))) or (
+            known is not None and any(known.names_device(text) for text in texts)
+        )
 
-    def is_measurement(self, key: bytes, box: npt.NDArray[np.int32]) -> bool:
-        """Tell whether a line is measurements, whatever stands beside it."""
+    def is_field(self, key: bytes, box: npt.NDArray[np.int32]) -> bool:
+        """Tell whether a line is measurements or a machine's name, whatever stands beside it."""
         line = self._line(key, box)
-        return is_measurement(line, matcher=self._matcher, vocabulary=self._vocabulary)
+        return is_field(line, matcher=self._matcher, vocabulary=self._vocabulary)
 
     def is_beside_sector(self, box: npt.NDArray[np.int32]) -> bool:
         """Tell whether a line lies more than its height away from the sector, if there is one."""

@@ -15,6 +15,7 @@ __all__ = [
     "STROKE_PX",
     "Mask",
     "Where",
+    "are_bars",
     "bends",
     "is_cross",
     "is_long",
@@ -90,6 +91,20 @@ def bends(piece: Mask, area: int) -> bool:
     hull = np.zeros(piece.shape, np.uint8)
     cv2.fillConvexPoly(hull, np.asarray(cv2.convexHull(np.concatenate(outlines))), (1,))
     return bool(area < _SOLID * hull.sum())
+
+
+def are_bars(ink: Mask) -> bool:
+    """Return whether ink `(h, w)` is solid pieces only, one of them a bar higher than letters.
+
+    Higher than legible ones, that is: a letter of that size is read. A rule is thinner.
+    """
+    found = list(pieces(ink))
+    bars = [
+        piece
+        for piece, _, _ in found
+        if max(piece.shape) > GREATEST_PX // 2 and min(piece.shape) >= LEAST_PX
+    ]
+    return bool(bars) and not any(bends(piece, area) for piece, area, _ in found)
 
 
 def is_cross(piece: Mask) -> bool:

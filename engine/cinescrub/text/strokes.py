@@ -21,6 +21,7 @@ from cinescrub.text.pieces import (
     STROKE_PX,
     Mask,
     Where,
+    are_bars,
     bends,
     is_cross,
     is_long,
@@ -145,9 +146,12 @@ class Strokes:
         if min(box[2] - box[0], box[3] - box[1]) > GREATEST_PX:
             return self._shape_of_large(box)
         found = Shape.NOTHING
-        both = zip(self.levels, self._inside(box, box), self._around(box), strict=True)
-        for levels, part, around in both:
-            top = float(np.percentile(part, 99)) if part.size else 0.0
+        inside, around_it = self._inside(box, box), self._around(box)
+        tops = [float(np.percentile(part, 99)) if part.size else 0.0 for part in inside]
+        main = int(np.argmax(tops))
+        if are_bars(inside[main] >= max(around_it[main].threshold, STRONG * tops[main])):
+            return Shape.MARK  # what is fainter in a gray or colour bar, or between two, is theirs
+        for levels, part, around, top in zip(self.levels, inside, around_it, tops, strict=True):
             strong = part >= max(around.threshold, STRONG * top)
             for share in _TOP_SHARES:
                 least = max(around.threshold, share * top)

@@ -9,7 +9,7 @@ import pytest
 
 from cinescrub.config import Policy
 from cinescrub.errors import ConfigError
-from cinescrub.policy.decide import Line, Reading, decide, is_measurement
+from cinescrub.policy.decide import Line, Reading, decide, is_field
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
@@ -58,21 +58,21 @@ def reason(
 
 @pytest.mark.parametrize("text", ["MI 1.1", "25 Hz", "16.0cm", "TIS0.8 MI 1.3"])
 def test_a_measurement_is_one_if_both_recognisers_read_it(text: str) -> None:
-    assert is_measurement(read(text, MIDDLE, text), matcher=NOBODY)
-    assert not is_measurement(read(text, MIDDLE), matcher=NOBODY)
+    assert is_field(read(text, MIDDLE, text), matcher=NOBODY)
+    assert not is_field(read(text, MIDDLE), matcher=NOBODY)
 
 
 @pytest.mark.parametrize(
     "text", ["DOE", "MRN1234567", "45Y", "Carotid", "12", "MI 1.1 DOE^JOHN", "17.01.2026", "11:24"]
 )
 def test_nothing_else_is_a_measurement(text: str) -> None:
-    assert not is_measurement(read(text, MIDDLE, text), matcher=NOBODY)
+    assert not is_field(read(text, MIDDLE, text), matcher=NOBODY)
 
 
 def test_a_measurement_that_is_an_identifier_of_the_file_is_none() -> None:
     matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, "115cm")])
 
-    assert not is_measurement(read("115cm", MIDDLE, "115cm"), matcher=matcher)
+    assert not is_field(read("115cm", MIDDLE, "115cm"), matcher=matcher)
 
 
 def in_row(*texts: str, gap: int = 10, matcher: IdentifierMatcher = NOBODY) -> Decisions:

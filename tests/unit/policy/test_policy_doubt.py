@@ -88,7 +88,9 @@ def test_an_index_is_read_with_a_one_for_its_letter(text: str) -> None:
 
 
 def test_a_room_is_no_index() -> None:
-    assert grammar.parse("R1 12") is None or not grammar.parse("R1 12").measures
+    found = grammar.parse("R1 12")
+
+    assert found is None or not found.measures
 
 
 @pytest.mark.parametrize("text", ["MSK", "Gen", "THI On", "OB/GYN", "2D", "A4C"])

@@ -172,3 +172,26 @@ def test_speckle_is_none(seed: int, grain: float) -> None:
 
 def test_a_picture_smaller_than_any_code_holds_none() -> None:
     assert find_codes(np.zeros((9, 5, 3), np.uint8)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_code_ends_where_its_steps_do(turned: bool) -> None:
+    pattern = bars(np.random.default_rng(5), 20)
+    pattern = pattern.T if turned else pattern
+    (x0, y0, x1, y1), (ex0, ey0, ex1, ey1) = find_codes(label(pattern, 2))[0], inner(pattern, 2)[0]
+
+    assert (np.abs([x0 - ex0, y0 - ey0, x1 - ex1, y1 - ey1]) <= 12).all()
+
+
+def test_places_that_were_blacked_out_on_a_page_are_no_bars() -> None:
+    frame = np.full((ROWS, COLUMNS, 1), 215, np.uint8)
+    places = [
+        *((14, 27, 99, 11), (14, 39, 131, 17), (14, 59, 75, 11), (43, 66, 78, 12)),
+        *((46, 95, 69, 11), (46, 119, 87, 17), (46, 150, 57, 11), (46, 172, 103, 23)),
+    ]
+    filled = geometry.as_boxes([[x, y, x + wide, y + high] for x, y, wide, high in places])
+    for x0, y0, x1, y1 in filled:
+        frame[y0:y1, x0:x1] = 0
+
+    assert len(find_codes(frame)), "the bars look like a code's, or this tests nothing"
+    assert not len(find_codes(frame, filled=filled))

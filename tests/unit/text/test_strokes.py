@@ -242,6 +242,24 @@ def test_the_halves_of_a_colour_bar_are_no_letters() -> None:
     assert Strokes(frame).shape(box(15, 35, 32, 115)) is Shape.MARK
 
 
+def test_between_a_gray_and_a_colour_bar_there_are_no_dark_letters() -> None:
+    frame = screen()
+    fading = np.linspace(250, 20, 60).astype(np.uint8)
+    frame[40:100, 20:29] = fading[:, None, None]
+    frame[40:100, 32:47] = np.stack([fading, fading // 2, 0 * fading], axis=1)[:, None]
+    frame[70:72, 20:28] = (90, 250, 180)
+
+    assert Strokes(frame).shape(box(16, 36, 50, 98)) is Shape.MARK
+
+
+def test_a_letter_beside_a_bar_is_one() -> None:
+    frame = screen()
+    where = write(frame, "QR", TextStyle(14), (200, 200, 200))
+    frame[where[1] : where[1] + 50, where[2] + 4 : where[2] + 14] = 230
+
+    assert Strokes(frame).shape(where + box(0, 0, 18, 30)) is Shape.STROKES
+
+
 def test_an_outline_as_large_as_a_body_mark_is_no_letter() -> None:
     frame = screen()
     mark = np.array([[20, 20], [70, 20], [58, 60], [66, 110], [24, 110], [32, 60]], np.int32)
