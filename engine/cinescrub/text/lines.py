@@ -81,6 +81,7 @@ class LineSettings:
 LEGIBLE_PX: Final = 32
 """Letters of a greater height can be read, if they are any."""
 _DEFAULTS: Final = LineSettings()
+_PAIR: Final = 2
 _ROOMY: Final = 2
 """Boxes of so many times the area of another hold more than its text."""
 _MARGIN_PX: Final = 2
@@ -169,7 +170,7 @@ def is_text(
     ]
     if strokes.is_trace(box):
         return any(not each.confidence < settings.trace_from for each in worded)
-    if worded:
+    if worded and not (large and doubted and _is_one_readers_pair(worded, readings)):
         return True
     if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
         return False
@@ -179,6 +180,16 @@ def is_text(
         return False  # an organ is a 4 to one reader, and a body mark a square to another
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(glyphs_of, said))
+
+
+def _is_one_readers_pair(worded: Sequence[Reading], readings: Sequence[Reading]) -> bool:
+    """Return whether nothing but two glyphs were read, and by one of several readers alone.
+
+    Large letters are read by all; speckle of that size is `WA` to one of them.
+    """
+    return all(glyphs_of(one) == _PAIR for one in worded) and not all(
+        agree(one.text, other.text, edits=DIFFERING) for one in worded for other in readings
+    )
 
 
 def is_written_in_colour(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:

@@ -151,6 +151,8 @@ class Strokes:
         main = int(np.argmax(tops))
         if are_bars(inside[main] >= max(around_it[main].threshold, STRONG * tops[main])):
             return Shape.MARK  # what is fainter in a gray or colour bar, or between two, is theirs
+        if tops[main] < _RINGING * 255 and tops[main] < _RINGING * self._contrast(box):
+            return Shape.MARK  # and so are the steps of a bar that is an area
         for levels, part, around, top in zip(self.levels, inside, around_it, tops, strict=True):
             strong = part >= max(around.threshold, STRONG * top)
             for share in _TOP_SHARES:
@@ -159,7 +161,7 @@ class Strokes:
                 if share < STRONG:
                     if _is_fringe(ink, strong, part < _RINGING * top):
                         continue  # of a tick after JPEG, which would bend
-                    ink &= ~_beside_traces(strong, levels, box, STRONG * top)
+                    ink &= ~_beside_traces(part, levels, box, around.threshold, top)
                 shape = _shape_of(ink, levels, box, least)
                 if shape is Shape.STROKES:
                     return shape
@@ -275,6 +277,15 @@ class Strokes:
         )
         return Strokes(small.reshape(size[1], size[0], -1)).shape(np.rint(inside).astype(np.int32))
 
+    def _contrast(self, box: npt.NDArray[np.int32]) -> float:
+        """Return how far the pixels of a box differ from its ground, in any channel, most of all.
+
+        Of areas, too, which have no strokes.
+        """
+        ground = np.median(surroundings(self._frame, box, self._shown), axis=0)
+        apart = np.abs(_cut(self._frame, box) - ground.astype(np.float32)).max(axis=2)
+        return float(np.percentile(apart, 99))
+
     def _inside(
         self, box: npt.NDArray[np.int32], wide: npt.NDArray[np.int32]
     ) -> tuple[Levels, Levels]:
@@ -355,13 +366,20 @@ def _letters(
     ]
 
 
-def _beside_traces(strong: Mask, levels: Levels, box: npt.NDArray[np.int32], least: float) -> Mask:
-    """Return what is within a JPEG block of strong ink that is a part of a trace or a rule."""
-    traces = np.zeros(strong.shape, np.uint8)
-    for piece, _, where in pieces(strong):
-        if is_long(piece) or _goes_on(levels, box, where, least):
-            x0, y0, x1, y1 = where
-            traces[y0:y1, x0:x1] |= piece
+def _beside_traces(
+    part: Levels, levels: Levels, box: npt.NDArray[np.int32], threshold: float, top: float
+) -> Mask:
+    """Return what is within a JPEG block of ink that is a part of a trace or a rule.
+
+    A thin one is dimmer where compression thinned its colour.
+    """
+    traces = np.zeros(part.shape, np.uint8)
+    for share in (STRONG, _RINGING):
+        least = max(threshold, share * top)
+        for piece, _, where in pieces(part >= least):
+            if is_long(piece) or _goes_on(levels, box, where, least):
+                x0, y0, x1, y1 = where
+                traces[y0:y1, x0:x1] |= piece
     width = 2 * _BLOCK_PX + 1
     return np.asarray(cv2.dilate(traces, np.ones((width, width), np.uint8))) > 0
 

@@ -364,3 +364,14 @@ def test_no_glyph_is_as_high_as_an_organ_unless_all_read_the_same() -> None:
     assert is_text(box, (Reading("R", 0.95), Reading("r", 0.6)), strokes, doubted=False)
     assert not is_text(box, (Reading("4", 0.99), Reading("小", 0.1)), strokes, doubted=False)
     assert is_text(box, (Reading("RA", 0.8), Reading("", 0.0)), strokes, doubted=False)
+
+
+def test_two_large_glyphs_over_tissue_are_read_by_all_or_are_none() -> None:
+    noise = np.random.default_rng(1).integers(0, 200, (ROWS, COLUMNS, 3), dtype=np.uint8)
+    box, strokes = geometry.as_boxes([[96, 90, 190, 150]])[0], Strokes(noise)
+    surely, not_so = Reading("WA", 0.89), Reading("A Ao", 0.04)
+
+    assert not is_text(box, (not_so, surely), strokes, doubted=True)
+    assert is_text(box, (Reading("VA", 0.3), surely), strokes, doubted=True)
+    assert is_text(box, (not_so, Reading("WAL", 0.89)), strokes, doubted=True)
+    assert is_text(box, (surely,), strokes, doubted=True), "one reader is all"

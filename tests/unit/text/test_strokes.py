@@ -252,6 +252,16 @@ def test_between_a_gray_and_a_colour_bar_there_are_no_dark_letters() -> None:
     assert Strokes(frame).shape(box(16, 36, 50, 98)) is Shape.MARK
 
 
+def test_the_steps_of_a_colour_bar_on_a_white_screen_are_no_letters() -> None:
+    frame = screen(244)
+    fading = np.linspace(200, 20, 76).astype(np.uint8)
+    frame[60:136, 40:64] = np.stack([fading, fading // 2, 0 * fading], axis=1)[:, None]
+    frame[80:92, 44:47] += np.uint8(18)
+    frame[89:92, 44:52] += np.uint8(18)
+
+    assert Strokes(frame).shape(box(36, 58, 68, 138)) is Shape.MARK
+
+
 def test_a_letter_beside_a_bar_is_one() -> None:
     frame = screen()
     where = write(frame, "QR", TextStyle(14), (200, 200, 200))
