@@ -115,8 +115,8 @@ class Vocabulary:
         Parameters
         ----------
         names : iterable of str
-            As in the header: of Philips Medical Systems consoles print the first word; of a model,
-            Voluson S8, any.
+            As in the header. Consoles print all of them or some of their words: Philips of Philips
+            Medical Systems, Voluson over S8.
         """
         parts = [part for name in names for part in (name, *name.split(), *_LETTERS.findall(name))]
         forms = {_device_form(part) for part in parts}
