@@ -61,17 +61,19 @@ def _files(out: Path) -> dict[str, bytes]:
 def test_inputs_wait_for_room_and_give_the_same_outputs(
     inputs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, working, most = threading.Lock(), 0, 0
+    met, working, most, wanted = threading.Condition(), 0, 0, 3
     write = Engine._write_until_clean
 
     def watched(self: Engine, *given: Any) -> None:
         nonlocal working, most
-        with lock:
+        with met:
             working += 1
             most = max(most, working)
+            met.notify_all()
+            met.wait_for(lambda: most >= wanted, timeout=20)  # however busy the machine is
         time.sleep(0.05)
         write(self, *given)
-        with lock:
+        with met:
             working -= 1
 
     monkeypatch.setattr(Engine, "_write_until_clean", watched)
@@ -79,7 +81,7 @@ def test_inputs_wait_for_room_and_give_the_same_outputs(
     assert _run(make_engine(_CONFIG), inputs[:5], tmp_path / "free")
     assert most > 2
 
-    most = 0
+    most, wanted = 0, 2
     reports = _run(_within(2 * need), inputs[:5], tmp_path / "bound")
 
     assert most == 2
