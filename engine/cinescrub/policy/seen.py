@@ -108,10 +108,13 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
         # are no glyphs.
         glyphs = {ocr.glyphs(reading.text) for _, reading in vouching}
+        # But the letter of a setting is read as one more digit: G 60 as 6 60, which is nothing.
+        plain = {seen_shape(reading.text) for clinical, reading in vouching if clinical.plain}
         doubts = [
             reading.confidence
             for reading, clinical in zip(line.readings, found, strict=True)
             if clinical is None and not reading.outvoted and ocr.glyphs(reading.text) not in glyphs
+            if seen_shape(reading.text) not in plain or any(map(str.isalpha, reading.text))
         ]
         limit = max(reading.confidence for _, reading in vouching)
         if any(clinical.bare for clinical, _ in vouching):

@@ -330,7 +330,8 @@ class CineInspection:
         """Return bar codes and the like that no line of text explains, read now or before."""
         if not self._ink_rule:
             return geometry.as_boxes()
-        explained = np.concatenate([kept, self._kept.unchanged(frame)])
+        known = np.concatenate([kept, self._kept.unchanged(frame)])
+        explained = padded(known, rows=frame.shape[0], columns=frame.shape[1])
         return find_codes(
             frame, parts=parts, explained=explained, filled=filled, moving=self._moving
         )

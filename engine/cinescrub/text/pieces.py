@@ -93,12 +93,13 @@ def bends(piece: Mask, area: int) -> bool:
     return bool(area < _SOLID * hull.sum())
 
 
-def are_bars(ink: Mask) -> bool:
-    """Return whether ink `(h, w)` is solid pieces only, one of them a bar higher than letters.
+def are_bars(inks: Sequence[Mask]) -> bool:
+    """Return whether bright and dark ink, `(h, w)` each, are solid, with a bar higher than letters.
 
-    Higher than legible ones, that is: a letter of that size is read. A rule is thinner.
+    Higher than legible ones, that is: a letter of that size is read. A rule is thinner, and on a
+    panel letters bend.
     """
-    found = list(pieces(ink))
+    found = [each for ink in inks for each in pieces(ink)]
     bars = [
         piece
         for piece, _, _ in found

@@ -82,6 +82,12 @@ def test_a_digit_that_another_reads_as_a_letter_is_no_scale() -> None:
     assert reason(("2", 0.91), ("Z.", 0.5), beside=True) is Reason.CLINICAL
 
 
+def test_a_setting_whose_letter_another_reads_as_a_digit_is_one() -> None:
+    assert reason(("6 60", 0.95), ("G 60", 0.85)) is Reason.CLINICAL
+    assert reason(("GGO", 0.95), ("G 60", 0.85)) is not Reason.CLINICAL
+    assert reason(("6 60", 0.95)) is not Reason.CLINICAL
+
+
 @pytest.mark.parametrize("text", ["R1 0.82", "R10.82", "Pl 1.2", "RI 0.55"])
 def test_an_index_is_read_with_a_one_for_its_letter(text: str) -> None:
     assert reason((text, 0.9), (text, 0.9)) is Reason.CLINICAL

@@ -270,6 +270,15 @@ def test_a_letter_beside_a_bar_is_one() -> None:
     assert Strokes(frame).shape(where + box(0, 0, 18, 30)) is Shape.STROKES
 
 
+def test_dark_letters_on_a_light_strip_are_letters() -> None:
+    frame = screen()
+    noise = np.random.default_rng(1).integers(0, 40, frame.shape, dtype=np.uint8)
+    frame[113:127] = 210
+    where = write(frame, "Page 1/3", TextStyle(10), (40, 40, 40))
+
+    assert Strokes(np.maximum(frame, noise)).shape(where) is Shape.STROKES
+
+
 def test_an_outline_as_large_as_a_body_mark_is_no_letter() -> None:
     frame = screen()
     mark = np.array([[20, 20], [70, 20], [58, 60], [66, 110], [24, 110], [32, 60]], np.int32)
