@@ -15,7 +15,6 @@ __all__ = [
     "STROKE_PX",
     "Mask",
     "Where",
-    "are_bars",
     "bends",
     "is_cross",
     "is_long",
@@ -91,21 +90,6 @@ def bends(piece: Mask, area: int) -> bool:
     hull = np.zeros(piece.shape, np.uint8)
     cv2.fillConvexPoly(hull, np.asarray(cv2.convexHull(np.concatenate(outlines))), (1,))
     return bool(area < _SOLID * hull.sum())
-
-
-def are_bars(inks: Sequence[Mask]) -> bool:
-    """Return whether bright and dark ink, `(h, w)` each, are solid, with a bar higher than letters.
-
-    Higher than legible ones, that is: a letter of that size is read. A rule is thinner, and on a
-    panel letters bend.
-    """
-    found = [each for ink in inks for each in pieces(ink)]
-    bars = [
-        piece
-        for piece, _, _ in found
-        if max(piece.shape) > GREATEST_PX // 2 and min(piece.shape) >= LEAST_PX
-    ]
-    return bool(bars) and not any(bends(piece, area) for piece, area, _ in found)
 
 
 def is_cross(piece: Mask) -> bool:

@@ -21,7 +21,6 @@ from cinescrub.text.pieces import (
     STROKE_PX,
     Mask,
     Where,
-    are_bars,
     bends,
     is_cross,
     is_long,
@@ -148,16 +147,10 @@ class Strokes:
         found = Shape.NOTHING
         inside, around_it = self._inside(box, box), self._around(box)
         tops = [float(np.percentile(part, 99)) if part.size else 0.0 for part in inside]
-        strongest = [
-            part >= max(around.threshold, STRONG * top)
-            for part, around, top in zip(inside, around_it, tops, strict=True)
-        ]
-        if are_bars(strongest):
-            return Shape.MARK  # what is fainter in a gray or colour bar, or between two, is theirs
         if max(tops) < _RINGING * 255 and max(tops) < _RINGING * self._contrast(box):
-            return Shape.MARK  # and so are the steps of a bar that is an area
-        each = zip(self.levels, inside, around_it, tops, strongest, strict=True)
-        for levels, part, around, top, strong in each:
+            return Shape.MARK  # the steps of a bar that is an area
+        for levels, part, around, top in zip(self.levels, inside, around_it, tops, strict=True):
+            strong = part >= max(around.threshold, STRONG * top)
             for share in _TOP_SHARES:
                 least = max(around.threshold, share * top)
                 ink = part >= least
