@@ -298,17 +298,16 @@ def _tightened(boxes: Boxes, luma: npt.NDArray[np.uint8]) -> Boxes:
     tight = []
     for x0, y0, x1, y1 in geometry.clip(boxes, *luma.shape).tolist():
         part = luma[y0:y1, x0:x1].astype(np.int16)
-        low, high = np.percentile(part, (10, 90))
-        bright = part > (low + high) / 2
-        sharp = np.abs(np.diff(part, axis=1)) >= _SHARP * (high - low) / 2
+        dark, light = np.percentile(part, (10, 90))
+        bright = part > (dark + light) / 2
+        sharp = np.abs(np.diff(part, axis=1)) >= _SHARP * (light - dark) / 2
         steps = (bright[:, 1:] != bright[:, :-1]) & sharp
         rows = np.flatnonzero(steps.sum(axis=1) >= _IN_ROW[0])
         if len(rows) and len(rows) >= _STEPPED * (rows[-1] - rows[0] + 1):
             columns = np.flatnonzero(steps.any(axis=0))
-            low = np.array([columns[0], rows[0]]) - MARGIN_PX
-            high = np.array([columns[-1] + 1, rows[-1]]) + 1 + MARGIN_PX
-            corner = np.array([x0, y0])
-            tight.append([*np.maximum(corner, corner + low), *np.minimum([x1, y1], corner + high)])
+            left, right = x0 + columns[0] - MARGIN_PX, x0 + columns[-1] + 2 + MARGIN_PX
+            top, bottom = y0 + rows[0] - MARGIN_PX, y0 + rows[-1] + 1 + MARGIN_PX
+            tight.append([max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)])
     return geometry.as_boxes(tight)
 
 
