@@ -4,11 +4,12 @@
 
 LABELS.tsv names, one line each, what was burned in and identifies nobody, as seen by eye: `file`
 (its name), `frame`, `x0 y0 x1 y1` (ends exclusive) and, if it is to be printed, `text`, with these
-words as its first line, separated by tabs; `benchmarks/machine_text.tsv` holds 257 on 15 real
-stills and cines, without what they say, as not all of these files' licences are clear. FOLDER is searched for the files, and REPORT.jsonl is what `cinescrub run
---report` wrote of them. A line is kept where at least 95 % of its ink is what it was; ink is what
-Otsu's threshold tells from the ground in its box. Prints what was lost, then kept and all by file.
-A file without an output has lost all of its lines.
+words as its first line, separated by tabs. `benchmarks/machine_text.tsv` holds 257 on 15 real
+stills and cines, without what they say, as not all of these files' licences are clear. FOLDER is
+searched for the files, and REPORT.jsonl is what `cinescrub run --report` wrote of them. A line is
+kept where at least 95 % of its ink is what it was; ink is what Otsu's threshold tells from the
+ground in its box. Prints what was lost, then kept and all by file. A file without an output has
+lost all of its lines.
 """
 
 from __future__ import annotations
