@@ -14,6 +14,7 @@ __all__ = [
     "covered_share",
     "disjoint",
     "group_lines",
+    "meets",
     "merge_overlapping",
     "overlap",
     "pad",
@@ -66,13 +67,17 @@ def pad(xyxy: Boxes, *, along: float, across: float, at_least_px: int) -> Boxes:
     return grown
 
 
+def meets(box: npt.NDArray[np.int32], others: Boxes) -> npt.NDArray[np.bool_]:
+    """Return which of other boxes share a pixel with one box `(4,)`, `(n,)`."""
+    low_in, high_in = others[:, :2] < box[2:], others[:, 2:] > box[:2]
+    return np.asarray((low_in & high_in).all(axis=1), np.bool_)
+
+
 def covered_share(xyxy: Boxes, covers: Boxes) -> npt.NDArray[np.float64]:
     """Return the share of each box's area that the union of `covers` holds, `(n,)` in 0..1."""
     shares = np.zeros(len(xyxy))
     for i, (x0, y0, x1, y1) in enumerate(xyxy):
-        near = covers[
-            (covers[:, 0] < x1) & (covers[:, 2] > x0) & (covers[:, 1] < y1) & (covers[:, 3] > y0)
-        ]
+        near = covers[meets(xyxy[i], covers)]
         if not len(near):
             continue
         held = np.zeros((y1 - y0, x1 - x0), dtype=np.bool_)

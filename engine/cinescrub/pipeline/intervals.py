@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub import geometry
 from cinescrub.pipeline.job import Job
 from cinescrub.pipeline.ring import CineFrames, decoded_batches
 from cinescrub.types import Boxes, Frame, MaskPlan
@@ -75,7 +76,7 @@ def open_intervals(
 
 def _clean_looks(box: npt.NDArray[np.int32], looks: Sequence[LookRecord]) -> tuple[int, ...]:
     """Return frames that were looked at in all of this place and held no line there at all."""
-    held = {n for n, _, lines in looks if _meets(box, lines)}
+    held = {n for n, _, lines in looks if geometry.meets(box, lines).any()}
     seen = {n for n, parts, _ in looks if n >= 0 and (parts is None or _lies_in(box, parts))}
     return tuple(sorted(seen - held)[:_REFERENCES])
 
@@ -85,13 +86,9 @@ def _text_looks(box: npt.NDArray[np.int32], looks: Sequence[LookRecord]) -> tupl
 
     None, so that all is filled, if a picture that is no frame did, or too many to compare with.
     """
-    held = {n for n, _, lines in looks if _meets(box, lines)}
+    held = {n for n, _, lines in looks if geometry.meets(box, lines).any()}
     known = 0 < len(held) <= _REFERENCES**2 and min(held) >= 0
     return tuple(sorted(held)) if known else ()
-
-
-def _meets(box: npt.NDArray[np.int32], lines: Boxes) -> bool:
-    return bool(((lines[:, :2] < box[2:]) & (lines[:, 2:] > box[:2])).all(axis=1).any())
 
 
 def _lies_in(box: npt.NDArray[np.int32], parts: Boxes) -> bool:

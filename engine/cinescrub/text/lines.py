@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cinescrub import geometry, masks
 from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
-from cinescrub.text.cuts import is_uncut, split_boxes
+from cinescrub.text.cuts import CutSettings, is_uncut, split_boxes
 from cinescrub.text.pieces import GREATEST_PX
 from cinescrub.text.strokes import Shape, Strokes
 from cinescrub.types import Boxes
@@ -69,8 +69,6 @@ class LineSettings:
     """Share of a line's height by which its box may be larger than its ink, on each side."""
     several_rows: float = 1.5
     """What is so many times as high as each of the lines in it has several of their rows."""
-    row_ratio: float = 2.0
-    """What is so many times as long as it is high is a row, and no letter of a turned line."""
     of_others: float = 0.98
     """Share of its ink in the boxes of lines from which a box is theirs alone: a dot of an `i` in a
     box of three letters is more than the rest."""
@@ -81,6 +79,7 @@ class LineSettings:
 LEGIBLE_PX: Final = 32
 """Letters of a greater height can be read, if they are any."""
 _DEFAULTS: Final = LineSettings()
+_CUTS: Final = CutSettings()
 _PAIR: Final = 2
 _ROOMY: Final = 2
 """Boxes of so many times the area of another hold more than its text."""
@@ -260,7 +259,7 @@ def crosses_rows(
     x0, y0, _, y1 = (int(v) for v in box)
     heights = read[:, 3] - read[:, 1]
     met = read[
-        ((read[:, :2] < box[2:]) & (read[:, 2:] > box[:2])).all(axis=1)
+        geometry.meets(box, read)
         & (settings.several_rows * heights <= y1 - y0)
         & (heights < read[:, 2] - read[:, 0])
     ]
@@ -288,7 +287,7 @@ def consists_of(box: npt.NDArray[np.int32], known: Boxes, strokes: Strokes) -> b
     strokes : Strokes
         Of the frame.
     """
-    met = known[(known[:, :2] < box[2:]).all(axis=1) & (known[:, 2:] > box[:2]).all(axis=1)]
+    met = known[geometry.meets(box, known)]
     if not len(met) or is_uncut(box, strokes):
         return False
     rest = strokes.ink(box)
@@ -306,11 +305,11 @@ def _spanning(words: Boxes, strokes: Strokes, settings: LineSettings) -> npt.NDA
     rows, which would join the two lines.
     """
     sizes = words[:, 2:] - words[:, :2]
-    long = sizes[:, 0] >= settings.row_ratio * sizes[:, 1]
+    long = sizes[:, 0] >= _CUTS.row_ratio * sizes[:, 1]
     spans = np.zeros(len(words), np.bool_)
     for i, word in enumerate(words):
         lower = settings.several_rows * sizes[:, 1] <= sizes[i, 1]
-        met = np.flatnonzero(lower & (geometry.overlap(word, words) > 0))
+        met = np.flatnonzero(lower & geometry.meets(word, words))
         if len(met) and long[met].any() and words[met, 1].max() >= words[met, 3].min():
             spans[i] = consists_of(word, words[met], strokes)
     return spans
@@ -411,11 +410,11 @@ def spared(
     inner = kept + inset * np.array([1, 1, -1, -1], np.int32)
     left = places.copy()
     for place, line in zip(left, lines, strict=True):
-        for text in kept[(kept[:, :2] < line[2:]).all(1) & (kept[:, 2:] > line[:2]).all(1)]:
+        for text in kept[geometry.meets(line, kept)]:
             _part_rows(place, line, text, strokes)
         if strokes.is_textured(line):
             continue
-        for text in inner[(inner[:, :2] < place[2:]).all(1) & (inner[:, 2:] > place[:2]).all(1)]:
+        for text in inner[geometry.meets(place, inner)]:
             _hold_off(place, line, text)
     return left
 

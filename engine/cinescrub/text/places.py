@@ -54,8 +54,7 @@ class ReadPlaces:
         """
         asked = np.ones(len(self._boxes), np.bool_)
         if near is not None:
-            asked &= (self._boxes[:, :2] < near[2:]).all(axis=1)
-            asked &= (self._boxes[:, 2:] > near[:2]).all(axis=1)
+            asked &= geometry.meets(near, self._boxes)
         same = [
             i for i in np.flatnonzero(asked) if _digest(frame, self._boxes[i]) == self._digests[i]
         ]
