@@ -18,12 +18,12 @@ from cinescrub.runtime.session import Model, open_session
 from cinescrub.runtime.sharing import SharedModel
 from cinescrub.stream import usable_cores
 from cinescrub.text.dbnet import DbDetector, DbSettings
-from cinescrub.text.deidentifier import Deidentifier
+from cinescrub.text.deidentifier import Deidentifier, Scorer
 from cinescrub.text.detector import CraftDetector
 from cinescrub.text.inspect import Inspector
 from cinescrub.text.looks import Detector, LookSettings, Sizes
-from cinescrub.text.memory import LookMemory, Reader, Scorer
-from cinescrub.text.recognizer import Recognizer
+from cinescrub.text.memory import LookMemory
+from cinescrub.text.recognizer import Reader, Recognizer
 
 __all__ = [
     "SIZES",

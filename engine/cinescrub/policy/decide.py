@@ -24,6 +24,7 @@ from cinescrub.policy import grammar, layout, ocr, patterns
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.layout import Box
 from cinescrub.policy.readings import Reading, seen_shape
+from cinescrub.policy.scales import on_scale
 from cinescrub.policy.seen import Line, Seen, is_read, look
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
@@ -72,6 +73,9 @@ def decide(
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
     seen = [look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
+    scaled = on_scale(lines, settings)
+    for i in scaled:  # where it stands says more than what else was read
+        evidence[i] = evidence[i] if evidence[i] is Reason.IDENTIFIER else None
     _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
     measured = _labelled(seen, evidence, settings) | _tabled(seen, evidence, settings)
@@ -79,7 +83,13 @@ def decide(
     reasons = tuple(
         found
         or _without_evidence(
-            one, frame_size, policy, settings, measured=i in measured, listed=i in listed
+            one,
+            frame_size,
+            policy,
+            settings,
+            scaled=i in scaled,
+            measured=i in measured,
+            listed=i in listed,
         )
         for i, (one, found) in enumerate(zip(seen, evidence, strict=True))
     )
@@ -112,6 +122,7 @@ def is_plainly_clinical(
     *,
     matcher: IdentifierMatcher,
     vocabulary: Vocabulary | None = None,
+    slight: bool = False,
     settings: DecisionSettings = _DEFAULTS,
 ) -> bool:
     """Tell whether what one recogniser read is clinical, and longer than initials are.
@@ -120,10 +131,13 @@ def is_plainly_clinical(
     ----------
     line : Line
         Of that one reading; the rest as for `decide`.
+    slight : bool
+        Whether it may be as short as they.
     """
     seen = look(line, vocabulary, settings)
-    clear = any(reading.confidence >= settings.clear for reading in seen.vouchers)
-    return clear and not seen.slight and _evidence(seen, matcher, settings) is None
+    legible = any(reading.confidence >= settings.doubtful for reading in seen.vouchers)
+    long = slight or not seen.slight
+    return legible and long and _evidence(seen, matcher, settings) is None
 
 
 def _evidence(seen: Seen, matcher: IdentifierMatcher, settings: DecisionSettings) -> Reason | None:
@@ -318,6 +332,7 @@ def _without_evidence(
     policy: Policy,
     settings: DecisionSettings,
     *,
+    scaled: bool,
     measured: bool,
     listed: bool,
 ) -> Reason:
@@ -325,6 +340,8 @@ def _without_evidence(
         return Reason.UNREADABLE
     if policy is Policy.PHI_ONLY:
         return Reason.NOT_PHI
+    if scaled:
+        return Reason.CLINICAL
     if not seen.vouching:
         return Reason.UNKNOWN
     if measured:

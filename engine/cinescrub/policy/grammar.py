@@ -97,7 +97,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"stage\s?[1-9]|(?:lv|rv|pla|psa|ap)\s?[2-5]\s?ch"),
     (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
     (_CODE, r"tac\s?[1-3]"),  # tissue aberration correction
-    (_CODE, r"cm/s|m/s|mmhg|mhz|khz|bpm|kpa"),
+    (_CODE, r"m/s|mhz|khz|bpm|kpa"),
+    ("strong", r"cm/s|mmhg"),  # nobody's initials
     # Transducers: array letters, band in MHz (at most 30), family suffix: C5-1, L12-3, RAB4-8-D,
     # EC9-5/10, M5Sc-D, 9L-D, 6Tc-RS, 4V1c, CA1-7A, SC5-1U.
     (
@@ -145,6 +146,8 @@ _GLUED_MEASURES: Final = re.compile(
     r"(?<=\d(?:hz|cm|mm|db))(?=\d)|(?<=\dbpm)(?=\d)|(?<=\d)(?=(?:m[i1l]|t[i1l][sbc5])\d)"
 )
 """Where a recogniser lost the blank between two measures: 13hz17.0cm, tis1.5mi0.9."""
+_GLUED_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+"""Where it lost one between two words: OptPen, MedV."""
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
@@ -285,7 +288,8 @@ def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
     found = parse_as_read(folded, known)
     if found is not None and found.sufficient:
         return found
-    for other in (ocr.restore_digits(folded), _GLUED_MEASURES.sub(" ", folded)):
+    parted = ocr.fold(_GLUED_WORDS.sub(" ", text))
+    for other in (ocr.restore_digits(folded), _GLUED_MEASURES.sub(" ", folded), parted):
         again = parse_as_read(other, known) if other != folded else None
         if again is not None and again.sufficient:
             return again

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 __all__ = [
+    "alike",
     "as_digits",
     "compact",
     "edits",
@@ -56,6 +57,8 @@ _SKELETON: Final = str.maketrans(
     }
 )
 
+_ALIKE: Final = {glyph: one for glyph, one in _SKELETON.items() if len(one) == 1}
+
 # Coarser, for telling whether two recognisers read one line: what either of them may make of it.
 _SHAPES: Final = str.maketrans(
     {
@@ -88,6 +91,11 @@ def skeleton(folded: str) -> str:
     Covers 0/O, 1/I/l/|/!, 5/S/$, 8/B, 2/Z, 6/G, 9/g, rn/m, cl/d and vv/w.
     """
     return folded.translate(_SKELETON)
+
+
+def alike(folded: str) -> str:
+    """Return folded text, as long, in which 0/O, 1/I/l/|/!, 5/S/$, 8/B, 2/Z and 6/G/9 are one."""
+    return folded.translate(_ALIKE)
 
 
 def shape(folded: str) -> str:

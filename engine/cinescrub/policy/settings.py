@@ -37,6 +37,7 @@ _REACHES: Final = (
     "row_reach",
     "table_drop",
     "one_print",
+    "scale_slack",
 )
 
 
@@ -98,6 +99,8 @@ class DecisionSettings:
     """How far below the one before a row of a table stands."""
     one_print: float = 1.5
     """Ratio of the heights of a label and its value, at most."""
+    scale_slack: float = 0.25
+    """How far from its place a number of a scale stands: boxes are roomy."""
 
     def __post_init__(self) -> None:
         for name in _SHARES:

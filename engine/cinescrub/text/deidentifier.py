@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,20 @@ from cinescrub.errors import ModelError
 from cinescrub.runtime.session import Model
 from cinescrub.types import PhiKind
 
-__all__ = ["Deidentifier"]
+__all__ = ["Deidentifier", "Scorer"]
 
 _TOKENIZER_FILE = "tokenizer.json"
 _BATCH = 32
 _LENGTH_STEP = 4
 """Lines are padded to multiples of this many tokens, of which each costs: a run of its own for each
 length would cost as much as they."""
+
+
+class Scorer(Protocol):
+    """A token classifier behind its pre- and post-processing."""
+
+    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return how much each text looks like PHI, 0 to 1."""
 
 
 class Deidentifier:

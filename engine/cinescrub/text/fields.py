@@ -51,8 +51,10 @@ def with_fields_apart(
         if len(pieces) < 2 or not goes(lines, i):
             continue
         found = read(pieces)
-        fields = [
-            j in found.told and judge.is_field(found.keys[j], pieces[j]) for j in range(len(pieces))
+        told = found.told
+        fields = [  # or judged before
+            not found.fresh[j] or (j in told and judge.is_field(found.keys[j], pieces[j]))
+            for j in range(len(pieces))
         ]
         if any(fields):
             whole[i] = False

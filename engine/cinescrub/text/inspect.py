@@ -19,10 +19,11 @@ from cinescrub.masks import padded
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.text.codes import MARGIN_PX, find_codes
+from cinescrub.text.deidentifier import Scorer
 from cinescrub.text.fields import with_fields_apart
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
-from cinescrub.text.judge import Judge, Reader, Scorer
+from cinescrub.text.judge import Judge
 from cinescrub.text.lines import (
     LEGIBLE_PX,
     filled,
@@ -36,7 +37,7 @@ from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.overlaps import consisting, crossing, echoing
 from cinescrub.text.places import ReadPlaces, crop_key
-from cinescrub.text.recognizer import crop_lines
+from cinescrub.text.recognizer import Reader, crop_lines
 from cinescrub.text.sector import near
 from cinescrub.text.sightings import Sightings
 from cinescrub.text.strokes import Strokes

@@ -7,7 +7,8 @@ and boxes, never frames; where lines are, and what becomes of them, is for `insp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,30 +17,19 @@ from cinescrub.config import Policy
 from cinescrub.policy import counters, ocr
 from cinescrub.policy.decide import Line, Reading, decide, is_field, is_plainly_clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
+from cinescrub.text.deidentifier import Scorer
 from cinescrub.text.lines import glyphs_of, is_read
-from cinescrub.text.recognizer import Crop, RecognizerSettings, is_high, lying, views
-from cinescrub.types import Boxes, Reason, Transcripts
+from cinescrub.text.recognizer import Crop, Reader, RecognizerSettings, is_high, lying
+from cinescrub.types import Boxes, Reason
 
-__all__ = ["Judge", "Reader", "Scorer"]
+__all__ = ["Judge"]
 
 _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
-
-
-class Reader(Protocol):
-    """A recogniser."""
-
-    def read(self, crops: Sequence[Crop]) -> Transcripts:
-        """Read crops, in their order."""
-
-
-class Scorer(Protocol):
-    """A token classifier behind its pre- and post-processing."""
-
-    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return how much each text looks like PHI, 0 to 1."""
+_SURE: Final = DecisionSettings().sure
 
 
 class Judge:
@@ -221,32 +211,45 @@ class Judge:
                 readings[i] = max(ways, key=lambda way: way.confidence)
 
     def _read_disputed(self, lines: Sequence[Crop], by_reader: Sequence[list[Reading]]) -> None:
-        """Replace in place what one reader sees as the other does when it looks again.
+        """Replace in place what one reader misread, if it sees what the other one read.
 
         Where one reads a clinical line, of more than a few letters, and another something else,
-        that one reads it inverted and sharpened. What it reads as the first did, to the last glyph,
-        counts in the place of what nobody else read.
+        that one is asked whether the line may be what the first says. If so, this counts in the
+        place of its own reading, unless that is an identifier. So it does where both read the same
+        glyphs, few as they are, and one is unsure of them.
         """
-        plain = [
-            [self._is_plain(reading, crop) for reading, crop in zip(readings, lines, strict=True)]
-            for readings in by_reader
-        ]
-        for j, (reader, readings) in enumerate(zip(self._readers, by_reader, strict=True)):
-            meant = {
-                i: {ocr.glyphs(by_reader[k][i].text) for k in range(len(plain)) if plain[k][i]}
-                for i in range(len(lines))
-                if not plain[j][i] and any(said[i] for said in plain)
-            }
-            looks = [(i, view) for i in meant for view in views(lines[i])]
-            again = self._readings_of(reader, [view for _, view in looks]) if looks else []
-            for (i, _), reading in zip(looks, again, strict=True):
-                if ocr.glyphs(reading.text) in meant[i]:
-                    readings[i] = reading
-                    meant[i] = set()
+        meant: list[list[tuple[int, Reading]]] = [[] for _ in by_reader]
+        for i, each in enumerate(zip(*by_reader, strict=True)):
+            if is_high(lines[i]):
+                continue
+            plain = [self._is_plain(reading, lines[i]) for reading in each]
+            for j, own in enumerate(each):
+                if not plain[j] and not self._matcher.matches(own.text):
+                    meant[j] += [
+                        (i, other)
+                        for other, clear in zip(each, plain, strict=True)
+                        if clear or self._is_unsure_of(own, other, lines[i])
+                    ]
+        for reader, readings, asked in zip(self._readers, by_reader, meant, strict=True):
+            if not asked:
+                continue
+            seen = reader.support([lines[i] for i, _ in asked], [said.text for _, said in asked])
+            for (i, said), sure in zip(asked, seen, strict=True):
+                if sure:
+                    least = readings[i].confidence if _are_same(said, readings[i]) else 0.0
+                    readings[i] = replace(said, confidence=max(float(sure), least))
 
-    def _is_plain(self, reading: Reading, crop: Crop) -> bool:
+    def _is_unsure_of(self, own: Reading, other: Reading, crop: Crop) -> bool:
+        """Tell whether a reading is an unsure one of the clinical glyphs that another has too."""
+        if own is other or own.confidence >= _SURE or not _are_same(own, other):
+            return False
+        return self._is_plain(other, crop, slight=True)
+
+    def _is_plain(self, reading: Reading, crop: Crop, *, slight: bool = False) -> bool:
         line = Line((reading,), (0, 0, crop.shape[1], crop.shape[0]))
-        return is_plainly_clinical(line, matcher=self._matcher, vocabulary=self._vocabulary)
+        return is_plainly_clinical(
+            line, matcher=self._matcher, vocabulary=self._vocabulary, slight=slight
+        )
 
     def _readings_of(self, reader: Reader, lines: Sequence[Crop]) -> list[Reading]:
         transcripts = reader.read(lines)
@@ -262,3 +265,7 @@ class Judge:
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
     x0, y0, x1, y1 = (int(v) for v in box)
     return x0, y0, x1, y1
+
+
+def _are_same(a: Reading, b: Reading) -> bool:
+    return ocr.glyphs(a.text) == ocr.glyphs(b.text)

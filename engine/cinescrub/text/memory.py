@@ -19,8 +19,9 @@ from typing import Final, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub.text.deidentifier import Scorer
 from cinescrub.text.looks import Detector
-from cinescrub.text.recognizer import Crop
+from cinescrub.text.recognizer import Crop, Reader
 from cinescrub.types import Frame, TextBoxes, Transcripts
 
 __all__ = ["LookMemory", "Shelf", "Tally"]
@@ -43,20 +44,6 @@ class Shelf(Protocol):
 
     def put(self, key: bytes, value: bytes) -> None:
         """Keep a value."""
-
-
-class Reader(Protocol):
-    """A recogniser."""
-
-    def read(self, crops: Sequence[Crop]) -> Transcripts:
-        """Read crops, in their order."""
-
-
-class Scorer(Protocol):
-    """A token classifier."""
-
-    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return how much each text looks like PHI, 0 to 1."""
 
 
 @dataclass(slots=True)
@@ -238,6 +225,18 @@ class _Reader:
         sure = np.array([confidence for _, confidence in read], np.float32)
         return Transcripts(tuple(text for text, _ in read), sure)
 
+    def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        keys = [
+            self._memory.key(repr(crop.shape).encode(), crop.tobytes(), _bytes(text))
+            for crop, text in zip(crops, texts, strict=True)
+        ]
+
+        def ask(new: list[int]) -> list[tuple[str, float]]:
+            sure = self._reader.support([crops[i] for i in new], [texts[i] for i in new])
+            return [("", float(s)) for s in sure]
+
+        return np.array([sure for _, sure in self._answers.of(keys, ask)], np.float32)
+
 
 class _Scorer:
     def __init__(self, scorer: Scorer, answers: _Answers[float], memory: LookMemory) -> None:
@@ -246,8 +245,12 @@ class _Scorer:
         self._memory = memory
 
     def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        keys = [self._memory.key(text.encode("utf-8", "surrogatepass")) for text in texts]
+        keys = [self._memory.key(_bytes(text)) for text in texts]
         scores = self._answers.of(
             keys, lambda new: [float(s) for s in self._scorer.score([texts[i] for i in new])]
         )
         return np.array(scores, np.float32)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

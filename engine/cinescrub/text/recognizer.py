@@ -8,9 +8,10 @@ height, how it is padded) stands in its contract.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
@@ -18,18 +19,19 @@ import numpy.typing as npt
 
 from cinescrub import ctc
 from cinescrub.bundle import Contract
+from cinescrub.policy import ocr
 from cinescrub.runtime.session import Model
 from cinescrub.types import Boxes, Frame, Transcripts
 
 __all__ = [
     "Crop",
+    "Reader",
     "Recognizer",
     "RecognizerSettings",
     "crop_boxes",
     "crop_lines",
     "is_high",
     "lying",
-    "views",
 ]
 
 Crop = npt.NDArray[np.uint8]
@@ -123,6 +125,16 @@ _COLOURED = 12.0
 edges of letters leave a third of that."""
 
 
+class Reader(Protocol):
+    """A recogniser."""
+
+    def read(self, crops: Sequence[Crop]) -> Transcripts:
+        """Read crops, in their order."""
+
+    def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return how surely each crop reads as a text given for it, 0 where it doesn't."""
+
+
 class Recognizer:
     """Read crops.
 
@@ -153,6 +165,46 @@ class Recognizer:
                 texts[i], confidences[i] = text, confidence
         return Transcripts(tuple(texts), confidences)
 
+    def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return how surely each crop reads as a text that is given for it.
+
+        Looked at are the crop, the crop inverted and the crop sharpened; the best counts. Case,
+        what is no letter or digit, and glyphs that are mistaken for each other are left open.
+
+        Parameters
+        ----------
+        crops : sequence of n Crop
+            Upright lines.
+        texts : sequence of n str
+
+        Returns
+        -------
+        (n,) float32 array
+            As `ctc.support` gives them: 0 where nothing reads so.
+        """
+        looks = [look for crop in crops for look in (crop, *_views(crop))]
+        best = np.zeros(len(crops), np.float32)
+        nothing, classes = self._classes
+        meant = [[classes.get(glyph) for glyph in _shapes(text)] for text in texts]
+        for i, scores in self._scored(looks):
+            glyphs = [known for known in meant[i // _VIEWS] if known is not None]
+            if len(glyphs) < len(meant[i // _VIEWS]):
+                continue  # it has no class for one of them
+            sure = ctc.support(
+                scores, nothing, glyphs, probabilities=self._form.gives_probabilities
+            )
+            best[i // _VIEWS] = max(best[i // _VIEWS], sure)
+        return best
+
+    @cached_property
+    def _classes(self) -> tuple[npt.NDArray[np.intp], dict[str, npt.NDArray[np.intp]]]:
+        """Return the classes that are no letter or digit, and of each of these its own."""
+        by_glyph: dict[str, list[int]] = {"": [0]}
+        for number, character in enumerate(self._model.contract.charset, 1):
+            by_glyph.setdefault(_shapes(character), []).append(number)
+        arrays = {glyph: np.array(classes, np.intp) for glyph, classes in by_glyph.items()}
+        return arrays.pop(""), arrays
+
     def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops as they are, and where that is doubtful with stretched contrast."""
         first = self._read_once(crops)
@@ -168,6 +220,16 @@ class Recognizer:
     def _read_once(self, crops: Sequence[Crop]) -> Transcripts:
         texts = [""] * len(crops)
         confidences = np.zeros(len(crops), np.float32)
+        for i, scores in self._scored(crops):
+            (texts[i],), (confidences[i],) = ctc.decode_greedy(
+                scores[None],
+                self._model.contract.charset,
+                probabilities=self._form.gives_probabilities,
+            )
+        return Transcripts(tuple(texts), confidences)
+
+    def _scored(self, crops: Sequence[Crop]) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Yield the number and the (steps, classes) scores of each crop, in the model's order."""
         by_width: dict[int, list[int]] = {}
         for i, crop in enumerate(crops):
             by_width.setdefault(self._form.width_class(crop, self._settings.widest), []).append(i)
@@ -177,15 +239,7 @@ class Recognizer:
             for start in range(0, len(members), step):
                 batch = members[start : start + step]
                 lines = np.stack([self._form.prepared(crops[i], width) for i in batch])
-                scores = self._model.run({name: lines})
-                read, sure = ctc.decode_greedy(
-                    scores,
-                    self._model.contract.charset,
-                    probabilities=self._form.gives_probabilities,
-                )
-                for i, text, confidence in zip(batch, read, sure, strict=True):
-                    texts[i], confidences[i] = text, confidence
-        return Transcripts(tuple(texts), confidences)
+                yield from zip(batch, self._model.run({name: lines}), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +311,15 @@ def lying(crop: Crop) -> tuple[Crop, Crop]:
     )
 
 
-def views(crop: Crop) -> tuple[Crop, Crop]:
+def _shapes(text: str) -> str:
+    return ocr.alike(ocr.glyphs(text))
+
+
+_VIEWS: Final = 3
+"""A crop and its `_views`."""
+
+
+def _views(crop: Crop) -> tuple[Crop, Crop]:
     """Return the crop inverted, and sharpened.
 
     Of 252 lines of 64 made cines that english_g2 misread and PP-OCRv6 did not, it reads 62

@@ -24,7 +24,6 @@ from cinescrub.text.pieces import (
     bends,
     is_cross,
     is_long,
-    is_one_stroke,
     is_slim,
     pieces,
     stand_together,
@@ -416,10 +415,12 @@ def _goes_on(levels: Levels, box: npt.NDArray[np.int32], where: Where, least: fl
     labels = np.asarray(found, np.int32)
     dx, dy = int(box[0]) - left, int(box[1]) - top
     inside = labels[dy + y0 : dy + y1, dx + x0 : dx + x1]
+    if not inside.any():
+        return False
     label = int(np.bincount(inside[inside > 0]).argmax())
     ys, xs = np.nonzero(labels == label)
     whole = labels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] == label
-    return max(whole.shape) > GREATEST_PX and is_one_stroke(whole)
+    return is_long(whole)
 
 
 def _cut(levels: Levels, box: npt.NDArray[np.int32]) -> Levels:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinescrub.ctc import decode_greedy
+from cinescrub.ctc import decode_greedy, support
 
 _CHARSET = "AB"
 
@@ -77,3 +77,78 @@ def test_scores_that_are_no_numbers_are_read_without_confidence(probabilities: b
     _, sure = decode_greedy(broken, _CHARSET, probabilities=probabilities)
 
     assert sure.tolist() == [0.0]
+
+
+_BLANK, _A, _B = (np.array([k]) for k in (0, 1, 2))
+
+
+def _close(path: list[int], other: list[int], gap: float) -> np.ndarray:
+    """Return logits of a path, and of another that is less likely by `gap` at each step."""
+    logits: np.ndarray = _logits(path)[0]
+    apart = np.array(path) != other
+    logits[apart, np.array(other)[apart]] = 20.0 - gap
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("path", "glyphs"),
+    [
+        pytest.param([0, 1, 1, 0, 2, 0], [_A, _B], id="blanks around"),
+        pytest.param([1, 0, 1], [_A, _A], id="a blank parts repeats"),
+        pytest.param([1, 2], [_A, _B], id="no blank"),
+    ],
+)
+def test_scores_support_what_they_read(path: list[int], glyphs: list[np.ndarray]) -> None:
+    assert support(_logits(path)[0], _BLANK, glyphs) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "glyphs",
+    [
+        pytest.param([_A, _A], id="another glyph"),
+        pytest.param([_A], id="a glyph less"),
+        pytest.param([_A, _B, _A], id="a glyph more"),
+        pytest.param([], id="nothing"),
+        pytest.param([_A, _B] * 4, id="more glyphs than steps"),
+        pytest.param([_A, _A, _A, _A], id="repeats without room between"),
+    ],
+)
+def test_scores_support_nothing_else(glyphs: list[np.ndarray]) -> None:
+    assert support(_logits([1, 0, 2, 0, 0])[0], _BLANK, glyphs) == 0.0
+
+
+def test_a_second_choice_is_supported_and_less_surely() -> None:
+    close = support(_close([1, 0, 2, 0], [2, 0, 2, 0], 0.5), _BLANK, [_B, _B])
+    far = support(_close([1, 0, 2, 0], [2, 0, 2, 0], 2.0), _BLANK, [_B, _B])
+
+    assert 0.0 < close < 0.7
+    assert far == 0.0
+
+
+def test_one_glyph_that_is_not_there_is_not_made_good_by_many_that_are() -> None:
+    path = [1, 0, 2, 0] * 12
+    there = support(_logits(path, sure=6.0)[0], _BLANK, [_A, _B] * 12)
+
+    assert there > 0.9
+    assert support(_logits(path, sure=6.0)[0], _BLANK, [_A, _B] * 11 + [_B, _B]) == 0.0
+
+
+def test_glyphs_may_have_several_classes_and_any_may_be_nothing() -> None:
+    scores = _logits([1, 2, 1])[0]
+
+    assert support(scores, _BLANK, [np.array([1, 2])]) > 0.9
+    assert support(scores, np.array([0, 2]), [_A, _A]) > 0.9
+
+
+def test_probabilities_support_as_their_logits_do() -> None:
+    logits = _close([1, 0, 2, 0], [2, 0, 2, 0], 0.5)
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+
+    same = support(p, _BLANK, [_B, _B], probabilities=True)
+
+    assert same == pytest.approx(support(logits, _BLANK, [_B, _B]), rel=1e-4)
+
+
+def test_scores_that_are_no_numbers_support_nothing() -> None:
+    assert support(np.full((3, 3), np.nan, np.float32), _BLANK, [_A]) == 0.0

@@ -35,7 +35,7 @@ MUST_KEEP = (
     "Freq.: 1.7 MHz/3.3 MHz", "2D G:62 DR:65", "HPen", "C 50", "P Low", "L12-3", "M5Sc-D",
     "Adult Echo", "MORISON'S POUCH", "FL 3.12 cm 22w4d", "AVA (VTI) 1.8 cm2", "C5 / M7",
     "I6cm", "HR 7Z bpm", "MI l.1", "SUBC0STAL", "Map 3 DynR 60dB", "Area 12.4 cm²", "Loop 1/2 0.8s",
-    "Dyn. Range 76", "EIA 1.45", "3.5/2.7-L", "630P630", "TAC1",
+    "Dyn. Range 76", "EIA 1.45", "cm/s", "2D OptPen", "3.5/2.7-L", "630P630", "TAC1",
 )  # fmt: skip
 
 
@@ -212,6 +212,68 @@ def test_a_number_that_is_spaced_out_is_one() -> None:
     decisions = decide([*digits, *scale, *ruler], matcher=NOBODY, frame_size=SIZE)
 
     assert decisions.redact.tolist() == [True] * 6 + [False] * 12
+
+
+def _on_scale(*read_as: tuple[str, ...], pitch: int = 50) -> list[Line]:
+    """Return lines one below the other, each as it was read."""
+    boxes = [(400, 100 + pitch * i, 430, 115 + pitch * i) for i in range(len(read_as))]
+    return [
+        Line(tuple(Reading(text, 0.6, 0.9) for text in texts), box)
+        for texts, box in zip(read_as, boxes, strict=True)
+    ]
+
+
+def test_a_number_of_a_scale_stays_whatever_else_was_read() -> None:
+    scale = _on_scale(("--0", "5-0"), ("-5", "6"), ("-10", "40"), ("46", "-15"))
+
+    decisions = decide(scale, matcher=NOBODY, frame_size=SIZE)
+
+    assert decisions.redact.tolist() == [False] * 4
+
+
+def test_a_scale_may_run_along_the_picture() -> None:
+    ruler = [
+        Line(
+            (Reading(str(i), 0.6, 0.9), Reading("JB", 0.5)), (100 + 60 * i, 500, 110 + 60 * i, 515)
+        )
+        for i in range(1, 5)
+    ]
+
+    assert not decide(ruler, matcher=NOBODY, frame_size=SIZE).redact.any()
+
+
+@pytest.mark.parametrize(
+    ("read_as", "pitch"),
+    [
+        pytest.param((("0", "KOM"), ("5", "KOM")), 50, id="two numbers"),
+        pytest.param((("0", "KOM"), ("5", "KOM"), ("11", "KOM")), 50, id="out of step"),
+        pytest.param((("3", "KOM"), ("4", "KOM"), ("5", "KOM")), 18, id="digits of one number"),
+        pytest.param((("1980", "KOM"), ("1981", "KOM"), ("1982", "KOM")), 50, id="years"),
+    ],
+)
+def test_other_numbers_are_no_scale(read_as: tuple[tuple[str, ...], ...], pitch: int) -> None:
+    lines = _on_scale(*read_as, pitch=pitch)
+
+    assert decide(lines, matcher=NOBODY, frame_size=SIZE).redact.all()
+
+
+def test_an_identifier_is_none_of_a_scale() -> None:
+    known = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, "10")])
+    scale = _on_scale(("0",), ("5",), ("10",), ("15",))
+
+    decisions = decide(scale, matcher=known, frame_size=SIZE)
+
+    assert decisions.reasons[2] is Reason.IDENTIFIER
+
+
+def test_what_stands_off_a_scale_is_not_on_it() -> None:
+    initials = Line((Reading("7", 0.6, 0.9), Reading("JB", 0.5)), (400, 360, 430, 375))
+
+    decisions = decide(
+        [*_on_scale(("0",), ("5",), ("10",)), initials], matcher=NOBODY, frame_size=SIZE
+    )
+
+    assert decisions.redact[3]
 
 
 def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:

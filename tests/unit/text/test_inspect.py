@@ -55,6 +55,11 @@ class Reader:
         )
         return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
 
+    def support(
+        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        return np.zeros(len(crops), np.float32)
+
 
 class NoVotes:
     def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -353,6 +358,11 @@ class Puzzled:
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
         return Transcripts(("",) * len(crops), np.zeros(len(crops), np.float32))
+
+    def support(
+        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        return np.zeros(len(crops), np.float32)
 
 
 @pytest.mark.parametrize(("policy", "gone"), [(Policy.ALL_TEXT, 1), (Policy.DEFAULT_DENY, 0)])

@@ -1,4 +1,4 @@
-"""The judge: what one reader sees on its end, all read so; what one misreads it reads again."""
+"""The judge: what one reader sees on its end, all read so; what one misreads, another may read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pytest
 
 from cinescrub.config import Policy
-from cinescrub.policy.identifiers import IdentifierMatcher
-from cinescrub.text.judge import Judge, Reader
-from cinescrub.types import Transcripts
+from cinescrub.policy import ocr
+from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
+from cinescrub.text.judge import Judge
+from cinescrub.text.recognizer import Reader
+from cinescrub.types import PhiKind, Transcripts
 
 _HIGH = np.zeros((60, 14), np.uint8)
 
@@ -28,6 +30,11 @@ class Says:
         said = [self._says[crop.shape[0] > crop.shape[1]] for crop in crops]
         sure = np.array([confidence for _, confidence in said], np.float32)
         return Transcripts(tuple(text for text, _ in said), sure)
+
+    def support(
+        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        return np.zeros(len(crops), np.float32)
 
 
 class Suspects:
@@ -72,44 +79,79 @@ def test_in_a_wide_crop_one_glyph_stays() -> None:
     assert readings(_HIGH.T.copy(), bar, line) == ["1", "TRANS"]
 
 
-class Looks:
-    """Reads the first crops as one thing and those that it is given again as others."""
+class Sees:
+    """Reads every crop as one thing, and sees some texts in it if it is asked for them."""
 
-    def __init__(self, *says: tuple[str, float]) -> None:
-        self._says = says
-        self.calls = 0
+    def __init__(self, said: tuple[str, float], **support: float) -> None:
+        self._said = said
+        self._support = support
+        self.asked: list[str] = []
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
-        said = [self._says[min(self.calls, 1) + i] for i in range(len(crops))]
-        self.calls += 1
-        sure = np.array([confidence for _, confidence in said], np.float32)
-        return Transcripts(tuple(text for text, _ in said), sure)
+        text, sure = self._said
+        return Transcripts((text,) * len(crops), np.full(len(crops), sure, np.float32))
+
+    def support(
+        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        self.asked += texts
+        return np.array([self._support.get(ocr.glyphs(text), 0.0) for text in texts], np.float32)
 
 
 _WIDE = np.zeros((14, 60), np.uint8)
 
 
-def test_a_misread_line_is_read_again_as_another_reads_it() -> None:
-    sure = Looks(("CF 72%", 0.9))
-    unsure = Looks(("on", 0.4), ("onv", 0.4), ("CF72%", 0.5))
+def test_a_misread_line_is_what_another_reads_where_it_is_seen() -> None:
+    sure, unsure = Sees(("CF 72%", 0.9)), Sees(("on", 0.4), cf72=0.5)
 
-    assert readings(_WIDE, unsure, sure) == ["CF72%", "CF 72%"]
-    assert sure.calls == 1
+    assert readings(_WIDE, unsure, sure) == ["CF 72%", "CF 72%"]
+    assert unsure.asked == ["CF 72%"]
+    assert not sure.asked, "who reads a clinical line is asked"
+
+
+def test_a_misread_line_stays_one_where_it_is_not_seen() -> None:
+    sure, unsure = Sees(("CF 72%", 0.9)), Sees(("JON", 0.4))
+
+    assert readings(_WIDE, unsure, sure) == ["JON", "CF 72%"]
 
 
 @pytest.mark.parametrize(
     "said",
-    [("LV", 0.9), ("DOE", 0.9), ("CF 72%", 0.5), ("17.01.2026", 0.9)],
+    [("LV", 0.9), ("DOE", 0.9), ("CF 72%", 0.2), ("17.01.2026", 0.9)],
     ids=["as short as initials", "a name", "unsure", "a date"],
 )
-def test_what_stands_stays_where_none_reads_a_clinical_line(said: tuple[str, float]) -> None:
-    sure, unsure = Looks(said), Looks(("on", 0.4), said, said)
+def test_nobody_is_asked_where_none_reads_a_clinical_line(said: tuple[str, float]) -> None:
+    sure, unsure = Sees(said), Sees(("on", 0.4), lv=0.9, doe=0.9, cf72=0.9)
 
     assert readings(_WIDE, unsure, sure) == ["on", said[0]]
-    assert unsure.calls == 1
+    assert not unsure.asked
 
 
-def test_a_misread_line_stays_one_where_each_look_is_another() -> None:
-    sure, unsure = Looks(("CF 72%", 0.9)), Looks(("JON", 0.4), ("JOHN", 0.9), ("CF 12%", 0.9))
+def test_an_identifier_is_one_whatever_else_is_seen() -> None:
+    sure, unsure = Sees(("CF 72%", 0.9)), Sees(("OKAFOR", 0.4), cf72=0.9)
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "OKAFOR^ADA")])
+    judge = Judge((unsure, sure), Suspects(), matcher=matcher, policy=Policy.DEFAULT_DENY)
 
-    assert readings(_WIDE, unsure, sure) == ["JON", "CF 72%"]
+    judge.read({b"line": _WIDE})
+
+    assert [reading.text for reading in judge.readings(b"line")] == ["OKAFOR", "CF 72%"]
+
+
+def test_a_line_on_its_end_is_not_asked_for() -> None:
+    sure, unsure = Sees(("CF 72%", 0.9)), Sees(("on", 0.4), cf72=0.9)
+
+    assert readings(_HIGH, unsure, sure) == ["on", "CF 72%"]
+
+
+def test_what_both_read_alike_is_as_sure_as_it_is_seen() -> None:
+    sure, unsure = Sees(("THI On", 0.9)), Sees(("~THI On", 0.3), thion=0.7)
+    judge = Judge(
+        (unsure, sure), Suspects(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY
+    )
+
+    judge.read({b"line": _WIDE})
+
+    assert [reading.confidence for reading in judge.readings(b"line")] == [
+        pytest.approx(0.7),
+        pytest.approx(0.9),
+    ]

@@ -41,6 +41,11 @@ class _Reader:
         sure = np.array([crop.mean() / 255 for crop in crops], np.float32)
         return Transcripts(tuple(f"read {crop.sum()}" for crop in crops), sure)
 
+    def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.crops += len(crops)
+        pairs = zip(crops, texts, strict=True)
+        return np.array([crop.mean() / 255 / len(text) for crop, text in pairs], np.float32)
+
 
 class _Scorer:
     def __init__(self) -> None:
@@ -175,6 +180,19 @@ def test_readings_and_scores_are_those_of_models_that_forget(batches: list[list[
         assert read.texts == fresh.texts
         np.testing.assert_array_equal(read.confidences, fresh.confidences)
         np.testing.assert_array_equal(scorer.score(read.texts), _Scorer().score(read.texts))
+
+
+def test_support_is_that_of_a_model_that_forgets_and_asked_for_once() -> None:
+    model = _Reader()
+    reader = LookMemory().reader(model)
+    crops = [np.full((3, 9), level, np.uint8) for level in (7, 7, 8)]
+
+    first = reader.support(crops, ["a", "ab", "a"])
+    again = reader.support(crops[::-1], ["a", "ab", "a"])
+
+    np.testing.assert_array_equal(first, _Reader().support(crops, ["a", "ab", "a"]))
+    np.testing.assert_array_equal(again, first[::-1])
+    assert model.crops == 3
 
 
 def test_no_text_shows_in_what_a_memory_prints() -> None:

@@ -30,6 +30,11 @@ class ReadsLow:
         texts = tuple("HR 72bpm" if len(crop) < 30 else "" for crop in crops)
         return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
 
+    def support(
+        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        return np.zeros(len(crops), np.float32)
+
 
 class NoVotes:
     def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:

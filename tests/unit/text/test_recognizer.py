@@ -246,3 +246,34 @@ def test_what_luma_shows_is_cut_out_of_luma(dark: int) -> None:
     (crop,) = crop_lines(frame, np.array([[10, 10, 110, 30]], np.int32))
 
     assert set(np.unique(crop)) == {dark, 227}
+
+
+class DoubtfulModel(MeanModel):
+    """Sees the brightness of a crop as `MeanModel` does, and the next letter nearly as likely."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        logits = super().run(inputs)
+        level = logits[:, 1].argmax(axis=1)
+        logits[np.arange(len(logits)), 1, (level + 1) % 27] = 19.6
+        return logits
+
+
+def test_a_crop_is_supported_as_what_it_may_read() -> None:
+    recognizer = Recognizer(DoubtfulModel())
+    crops = [_crop(64, 40)] * 4  # E, its inverse V
+
+    support = recognizer.support(crops, ["e", "F!", "K", "ф"])
+
+    assert support[0] > 0.5
+    assert 0.0 < support[1] < 0.5
+    assert support[2:].tolist() == [0.0, 0.0]
+
+
+def test_what_a_crop_reads_inverted_supports_a_text_too() -> None:
+    assert Recognizer(DoubtfulModel()).support([_crop(64, 40)], ["V"])[0] > 0.5
+
+
+def test_glyphs_that_look_alike_support_each_other() -> None:
+    recognizer = Recognizer(MeanModel())
+
+    assert recognizer.support([_crop(64, 182)], ["5"])[0] > 0.9  # an S

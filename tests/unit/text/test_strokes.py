@@ -287,6 +287,7 @@ def test_an_outline_as_large_as_a_body_mark_is_no_letter() -> None:
     cv2.polylines(frame, [mark.reshape(-1, 1, 2)], isClosed=True, color=(220, 220, 220))
 
     assert Strokes(frame).shape(box(15, 15, 75, 115)) is Shape.MARK
+    assert Strokes(frame).shape(box(18, 17, 72, 58)) is Shape.MARK, "its upper part"
 
 
 def test_a_word_that_blur_makes_one_piece_is_no_outline() -> None:
