@@ -97,6 +97,9 @@ _CONTACT: Final = re.compile(
 _AGE: Final = re.compile(
     r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
     r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b(?![.,]\d)"
+    # So tall and heavy is a patient: size and weight go from the header too (PS3.15 E.1-1).
+    r"|\b(?:height|ht|size)\s?[:=]?\s?(?:[12]\d\d(?:[.,]\d)?\s?cm|[12][.,]\d\d?\s?m|\d\s?(?:ft|'))(?!\w)"
+    r"|\b(?:weight|wt)\s?[:=]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|lbs?)\b"
 )
 _PERSON: Final = re.compile(
     "|".join(

@@ -62,6 +62,9 @@ class InspectSettings:
     """So is one that sticks out of them by less than this share of its height: no letter fits."""
     known_share: float = 0.98
     """A line that lies in redacted rectangles to this share needs no reading: it goes anyway."""
+    smeared_share: float = 0.7
+    """What nobody reads in an average is what frames show there, if lines that are read in them
+    take this share of it."""
 
 
 class Inspector:
@@ -236,7 +239,13 @@ class CineInspection:
         ]
         decided: dict[bytes, tuple[Reason, ...]] = {}
         reasons: dict[int, Reason] = {}
-        for sighting in self._sightings:
+        smeared: list[int] = []
+        if self._policy is not Policy.ALL_TEXT:
+            share = self._inspector.settings.smeared_share
+            smeared = sorted(self._sightings.smeared(self._judge.is_legible, share=share))
+        self.reasons.update([Reason.NO_TEXT] * len(smeared))
+        for seen in self._sightings:
+            sighting = seen.only(~np.isin(seen.places, smeared))
             together = sighting.places.tobytes()
             if together not in decided:
                 decided[together] = self._judge.decide_fused(

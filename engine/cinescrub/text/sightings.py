@@ -7,8 +7,8 @@ says may also change (a banner that changes its patient), and every reading coun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ class Sighting:
     """The lines of one look that nothing decided on the spot."""
 
     frame: int
+    """Its number; a negative one is that of an average."""
     boxes: Boxes
     """(n, 4) int32."""
     filled: Boxes
@@ -36,6 +37,17 @@ class Sighting:
     """What each line's pixels are known by."""
     places: npt.NDArray[np.intp]
     """(n,) index of each line's place."""
+
+    def only(self, held: npt.NDArray[np.bool_]) -> Sighting:
+        """Return the sighting with the lines that are marked, `(n,)` bool."""
+        keys = tuple(key for key, one in zip(self.keys, held, strict=True) if one)
+        return replace(
+            self,
+            boxes=self.boxes[held],
+            filled=self.filled[held],
+            keys=keys,
+            places=self.places[held],
+        )
 
 
 class Sightings:
@@ -78,6 +90,38 @@ class Sightings:
     def of_place(self, place: int) -> tuple[tuple[int, bytes], ...]:
         """Return the frame in which each look of a place was seen first, and its key."""
         return tuple((frame, key) for key, frame in self._keys[place].items())
+
+    def smeared(self, is_legible: Callable[[bytes], bool], *, share: float) -> frozenset[int]:
+        """Return the places that only averages show, unread, where frames show lines.
+
+        Where all of the picture moves, as before a camera in a hand, an average shows each line
+        several times, one over the other. Where something dim stays that no frame shows, frames
+        show no line that anybody reads.
+
+        Parameters
+        ----------
+        is_legible : callable
+            Whether anybody read the line of a key.
+        share : float
+            Of a place, that lines which were read in frames take at least.
+        """
+        lines = [geometry.as_boxes()]
+        alone: dict[int, npt.NDArray[np.int32]] = {}
+        elsewhere: set[int] = set()
+        for sighting in self:
+            legible = np.array([is_legible(key) for key in sighting.keys], np.bool_)
+            if sighting.frame >= 0:
+                lines.append(sighting.boxes[legible])
+                elsewhere |= set(sighting.places.tolist())
+            else:
+                elsewhere |= set(sighting.places[legible].tolist())
+                alone |= dict(zip(sighting.places.tolist(), sighting.boxes, strict=True))
+        known = np.concatenate(lines)
+        return frozenset(
+            place
+            for place, box in alone.items()
+            if place not in elsewhere and geometry.covered_share(box[None], known)[0] >= share
+        )
 
     def _place_of(self, box: npt.NDArray[np.int32]) -> int:
         if len(self._places):

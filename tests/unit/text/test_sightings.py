@@ -85,3 +85,52 @@ def test_overlap_is_intersection_over_union(other: tuple[int, int, int, int], sh
 
     assert geometry.overlap(box, _boxes(other)).tolist() == pytest.approx([share])
     assert geometry.overlap(box, _boxes()).shape == (0,)
+
+
+_SMEAR, _PART = (0, 10, 100, 20), (20, 8, 100, 22)
+
+
+def _smeared(*sightings: tuple[int, tuple[int, int, int, int], bytes]) -> frozenset[int]:
+    """Return what is smeared of lines in frames; a key in capitals is of one that is read."""
+    seen = Sightings()
+    for frame, box, key in sightings:
+        seen.add(frame, _boxes(box), _boxes(box), [key])
+    return seen.smeared(bytes.isupper, share=0.7)
+
+
+def test_what_nobody_reads_in_an_average_is_a_smear_of_lines_that_frames_show() -> None:
+    apart = (0, 8, 45, 22), (40, 8, 100, 22)
+
+    assert _smeared((-1, _SMEAR, b"smear"), (0, apart[0], b"LEFT"), (5, apart[1], b"RIGHT")) == {0}
+
+
+@pytest.mark.parametrize(
+    "sightings",
+    [
+        pytest.param([(-1, _SMEAR, b"SMEAR"), (0, _PART, b"PART")], id="it is read"),
+        pytest.param([(-1, _SMEAR, b"smear"), (0, _PART, b"part")], id="nobody reads the frames"),
+        pytest.param([(-1, _SMEAR, b"smear"), (0, (50, 8, 100, 22), b"P")], id="half is shown"),
+        pytest.param([(-1, _SMEAR, b"smear"), (-1, _PART, b"PART")], id="no frame shows lines"),
+        pytest.param(
+            [(-1, _SMEAR, b"smear"), (0, _PART, b"PART"), (3, (1, 10, 101, 20), b"s")],
+            id="a frame shows it too",
+        ),
+    ],
+)
+def test_nothing_else_is_a_smear(
+    sightings: list[tuple[int, tuple[int, int, int, int], bytes]],
+) -> None:
+    assert not _smeared(*sightings)
+
+
+def test_lines_are_left_out_of_a_sighting_with_all_that_is_theirs() -> None:
+    seen = Sightings()
+    seen.add(0, _boxes(_SMEAR, (0, 50, 9, 60)), _boxes(_SMEAR, (0, 49, 9, 61)), [b"a", b"b"])
+
+    (sighting,) = seen
+    second = sighting.only(np.array([False, True]))
+
+    assert second.boxes.tolist() == [[0, 50, 9, 60]]
+    assert second.filled.tolist() == [[0, 49, 9, 61]]
+    assert second.keys == (b"b",)
+    assert second.places.tolist() == [1]
