@@ -3,6 +3,7 @@
     python benchmarks/lines.py                                     score the stored readings
     python benchmarks/lines.py --make 4000 --seed 7 --out new.tsv  draw lines and read them anew
     python benchmarks/lines.py --sample lines.tsv                  draw and score lines of a file
+    python benchmarks/lines.py --make 4000 --asked                 what one misreads it is asked for
 
 Lines of `line_texts.py` are drawn with the faces of `cinescrub.testing` (more with `--font`), 8 to
 24 px high, clean, blurred, dim, noisy, compressed, over speckle, and read by both recognisers, some
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -35,6 +36,10 @@ from cinescrub.policy.readings import Reading
 from cinescrub.policy.voting import vote
 from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.types import PhiKind, Reason
+
+if TYPE_CHECKING:
+    from cinescrub.text.deidentifier import Scorer
+    from cinescrub.text.recognizer import Crop, Reader
 
 STORED: Final = Path(__file__).resolve().parents[1] / "tests" / "data" / "line_readings.tsv"
 READERS: Final = ("g2", "v6")
@@ -52,6 +57,7 @@ TIERS: Final = (
 _MARGIN: Final = 24
 _FRAME: Final = (600, 2000)
 """Rows and columns of the frame that lines are judged in."""
+_AT_ONCE: Final = 64
 _PLACES: Final = {"picture": 300, "banner": 10}
 """Row of a line's upper edge."""
 
@@ -213,6 +219,7 @@ def _read(drawn: Iterable[tuple[str, str, str, str]], options: argparse.Namespac
     from cinescrub.config import EngineConfig
     from cinescrub.runtime.session import open_session
     from cinescrub.text.deidentifier import Deidentifier
+    from cinescrub.text.judge import Judge
     from cinescrub.text.recognizer import Recognizer, crop_lines
 
     models = options.models or EngineConfig().models
@@ -222,7 +229,7 @@ def _read(drawn: Iterable[tuple[str, str, str, str]], options: argparse.Namespac
     rng = np.random.default_rng([options.seed, 1])
     faces = (*FACES, *map(str, options.font))
     rows: list[Row] = []
-    crops = []
+    crops: list[Crop] = []
     for number, (label, group, text, name) in enumerate(drawn):
         style = TextStyle(
             height_px=int(rng.choice(HEIGHTS)), face=str(rng.choice(faces)),
@@ -239,13 +246,30 @@ def _read(drawn: Iterable[tuple[str, str, str, str]], options: argparse.Namespac
                 {"line": str(number), "label": label, "group": group, "text": text, "name": name,
                  "tier": tier, "px": str(style.height_px), **size}
             )  # fmt: skip
-    for reader, recognizer in readers.items():
-        read = recognizer.read(crops)
-        scores = scorer.score(read.texts)
-        for row, text, sure, phi in zip(rows, read.texts, read.confidences, scores, strict=True):
-            row[reader] = " ".join(text.split("\t"))
-            row[f"{reader}_conf"], row[f"{reader}_phi"] = f"{sure:.2f}", f"{phi:.2f}"
+    if options.asked:
+        judge = Judge(
+            [*readers.values()], scorer, matcher=IdentifierMatcher(), policy=Policy.DEFAULT_DENY
+        )
+        keys = [str(i).encode() for i in range(len(crops))]
+        for start in range(0, len(crops), _AT_ONCE):  # as lines of a frame are
+            chosen = slice(start, start + _AT_ONCE)
+            judge.read(dict(zip(keys[chosen], crops[chosen], strict=True)))
+        found = [*zip(*map(judge.readings, keys), strict=True)]
+    else:
+        found = [tuple(_readings(recognizer, scorer, crops)) for recognizer in readers.values()]
+    for reader, readings in zip(readers, found, strict=True):
+        for row, reading in zip(rows, readings, strict=True):
+            row[reader] = " ".join(reading.text.split("\t"))
+            row[f"{reader}_conf"] = f"{reading.confidence:.2f}"
+            row[f"{reader}_phi"] = f"{reading.phi_score:.2f}"
     yield from rows
+
+
+def _readings(reader: Reader, scorer: Scorer, crops: Sequence[Crop]) -> Iterator[Reading]:
+    read = reader.read(crops)
+    scores = scorer.score(read.texts)
+    for text, sure, phi in zip(read.texts, read.confidences, scores, strict=True):
+        yield Reading(text, float(sure), float(phi))
 
 
 def draw_line(
@@ -293,6 +317,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--readings", type=Path, default=STORED, help="stored readings")
     parser.add_argument("--make", type=int, default=0, help="draw this many lines and read them")
     parser.add_argument("--sample", type=Path, help="draw the lines of a table label, kind, text")
+    parser.add_argument(
+        "--asked", action="store_true", help="with --make: ask recognisers, as the engine does"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--font", type=Path, action="append", default=[], help="one more face")
     parser.add_argument("--models", type=Path, help="folder of the exported models")
