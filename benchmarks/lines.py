@@ -38,8 +38,7 @@ from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.types import PhiKind, Reason
 
 if TYPE_CHECKING:
-    from cinescrub.text.deidentifier import Scorer
-    from cinescrub.text.recognizer import Crop, Reader
+    from cinescrub.text.recognizer import Crop
 
 STORED: Final = Path(__file__).resolve().parents[1] / "tests" / "data" / "line_readings.tsv"
 READERS: Final = ("g2", "v6")
@@ -57,7 +56,6 @@ TIERS: Final = (
 _MARGIN: Final = 24
 _FRAME: Final = (600, 2000)
 """Rows and columns of the frame that lines are judged in."""
-_AT_ONCE: Final = 64
 _PLACES: Final = {"picture": 300, "banner": 10}
 """Row of a line's upper edge."""
 
@@ -246,30 +244,19 @@ def _read(drawn: Iterable[tuple[str, str, str, str]], options: argparse.Namespac
                 {"line": str(number), "label": label, "group": group, "text": text, "name": name,
                  "tier": tier, "px": str(style.height_px), **size}
             )  # fmt: skip
-    if options.asked:
-        judge = Judge(
-            [*readers.values()], scorer, matcher=IdentifierMatcher(), policy=Policy.DEFAULT_DENY
-        )
-        keys = [str(i).encode() for i in range(len(crops))]
-        for start in range(0, len(crops), _AT_ONCE):  # as lines of a frame are
-            chosen = slice(start, start + _AT_ONCE)
-            judge.read(dict(zip(keys[chosen], crops[chosen], strict=True)))
-        found = [*zip(*map(judge.readings, keys), strict=True)]
-    else:
-        found = [tuple(_readings(recognizer, scorer, crops)) for recognizer in readers.values()]
+    together = [[*readers.values()]] if options.asked else [[one] for one in readers.values()]
+    keys = [str(i).encode() for i in range(len(crops))]
+    found: list[tuple[Reading, ...]] = []
+    for members in together:  # who reads alone has nobody to be asked by
+        judge = Judge(members, scorer, matcher=IdentifierMatcher(), policy=Policy.DEFAULT_DENY)
+        judge.read(dict(zip(keys, crops, strict=True)))
+        found += zip(*map(judge.readings, keys), strict=True)
     for reader, readings in zip(readers, found, strict=True):
         for row, reading in zip(rows, readings, strict=True):
             row[reader] = " ".join(reading.text.split("\t"))
             row[f"{reader}_conf"] = f"{reading.confidence:.2f}"
             row[f"{reader}_phi"] = f"{reading.phi_score:.2f}"
     yield from rows
-
-
-def _readings(reader: Reader, scorer: Scorer, crops: Sequence[Crop]) -> Iterator[Reading]:
-    read = reader.read(crops)
-    scores = scorer.score(read.texts)
-    for text, sure, phi in zip(read.texts, read.confidences, scores, strict=True):
-        yield Reading(text, float(sure), float(phi))
 
 
 def draw_line(

@@ -88,31 +88,20 @@ def support(
     """
     if not glyphs or not np.isfinite(scores).all():
         return 0.0
-    log_top = _log_top(scores[None], probabilities=probabilities)[0]
-    behind = np.stack(
-        [_behind(scores[:, of].max(axis=1), scores, probabilities) for of in (nothing, *glyphs)],
-        axis=1,
-    )
+    likeliest = [scores.max(axis=1), *(scores[:, of].max(axis=1) for of in (nothing, *glyphs))]
+    logs = np.stack(likeliest, axis=1).astype(np.float64)
+    if probabilities:
+        logs = np.log(np.clip(logs, float(np.finfo(np.float32).tiny), 1.0))
+    behind = logs[:, 1:] - logs[:, :1]
     path = _align(behind, [a[0] == b[0] for a, b in pairwise(glyphs)])
     if path is None:
         return 0.0
-    steps = np.arange(len(scores))
-    lost = behind[steps, np.where(path % 2, path // 2 + 1, 0)]
+    lost = behind[np.arange(len(scores)), np.where(path % 2, path // 2 + 1, 0)]
     by_glyph = np.bincount(path, weights=lost)
     if lost.sum() < _AS_LIKELY * len(glyphs) or by_glyph.min() < _A_GLYPH:
         return 0.0
+    log_top = _log_top(scores[None], probabilities=probabilities)[0]
     return float(np.exp((lost + log_top).sum() / len(glyphs)))
-
-
-def _behind(
-    chosen: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], probabilities: bool
-) -> npt.NDArray[np.float64]:
-    """Return the log of how much less likely a class is than the top one, at each step."""
-    both = np.stack([chosen, scores.max(axis=1)]).astype(np.float64)
-    if probabilities:
-        both = np.log(np.clip(both, float(np.finfo(np.float32).tiny), 1.0))
-    behind: npt.NDArray[np.float64] = both[0] - both[1]
-    return behind
 
 
 def _align(logs: npt.NDArray[np.float64], repeats: Sequence[bool]) -> npt.NDArray[np.intp] | None:

@@ -30,6 +30,7 @@ __all__ = ["Judge"]
 _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
 _SURE: Final = DecisionSettings().sure
+"""Less confident, a reading is unsure."""
 
 
 class Judge:

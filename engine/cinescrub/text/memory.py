@@ -98,7 +98,7 @@ class LookMemory:
 
     def reader(self, reader: Reader) -> Reader:
         """Return a recogniser that remembers."""
-        return _Reader(reader, _Answers(self.tallies["readings"], self._lines), self)
+        return _Reader(reader, self, self._lines)
 
     def scorer(self, scorer: Scorer) -> Scorer:
         """Return a classifier that remembers."""
@@ -207,12 +207,12 @@ class _Detector:
 
 
 class _Reader:
-    def __init__(
-        self, reader: Reader, answers: _Answers[tuple[str, float]], memory: LookMemory
-    ) -> None:
+    def __init__(self, reader: Reader, memory: LookMemory, at_most: int) -> None:
         self._reader = reader
-        self._answers = answers
         self._memory = memory
+        tally = memory.tallies["readings"]
+        self._read = _Answers[tuple[str, float]](tally, at_most)
+        self._supported = _Answers[float](tally, at_most)
 
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         keys = [self._memory.key(repr(crop.shape).encode(), crop.tobytes()) for crop in crops]
@@ -221,7 +221,7 @@ class _Reader:
             read = self._reader.read([crops[i] for i in new])
             return list(zip(read.texts, map(float, read.confidences), strict=True))
 
-        read = self._answers.of(keys, ask)
+        read = self._read.of(keys, ask)
         sure = np.array([confidence for _, confidence in read], np.float32)
         return Transcripts(tuple(text for text, _ in read), sure)
 
@@ -231,11 +231,11 @@ class _Reader:
             for crop, text in zip(crops, texts, strict=True)
         ]
 
-        def ask(new: list[int]) -> list[tuple[str, float]]:
+        def ask(new: list[int]) -> list[float]:
             sure = self._reader.support([crops[i] for i in new], [texts[i] for i in new])
-            return [("", float(s)) for s in sure]
+            return [float(s) for s in sure]
 
-        return np.array([sure for _, sure in self._answers.of(keys, ask)], np.float32)
+        return np.array(self._supported.of(keys, ask), np.float32)
 
 
 class _Scorer:

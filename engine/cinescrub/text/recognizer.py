@@ -182,18 +182,21 @@ class Recognizer:
         (n,) float32 array
             As `ctc.support` gives them: 0 where nothing reads so.
         """
-        looks = [look for crop in crops for look in (crop, *_views(crop))]
         best = np.zeros(len(crops), np.float32)
         nothing, classes = self._classes
-        meant = [[classes.get(glyph) for glyph in _shapes(text)] for text in texts]
-        for i, scores in self._scored(looks):
-            glyphs = [known for known in meant[i // _VIEWS] if known is not None]
-            if len(glyphs) < len(meant[i // _VIEWS]):
-                continue  # it has no class for one of them
-            sure = ctc.support(
-                scores, nothing, glyphs, probabilities=self._form.gives_probabilities
-            )
-            best[i // _VIEWS] = max(best[i // _VIEWS], sure)
+        meant = [_shapes(text) for text in texts]
+        spelled = [i for i, glyphs in enumerate(meant) if all(map(classes.__contains__, glyphs))]
+        looks = [(i, look) for i in spelled for look in (crops[i], *_views(crops[i]))]
+        for members, scores in self._scored([look for _, look in looks]):
+            for k, of_line in zip(members, scores, strict=True):
+                i = looks[k][0]
+                sure = ctc.support(
+                    of_line,
+                    nothing,
+                    [classes[glyph] for glyph in meant[i]],
+                    probabilities=self._form.gives_probabilities,
+                )
+                best[i] = max(best[i], sure)
         return best
 
     @cached_property
@@ -220,16 +223,18 @@ class Recognizer:
     def _read_once(self, crops: Sequence[Crop]) -> Transcripts:
         texts = [""] * len(crops)
         confidences = np.zeros(len(crops), np.float32)
-        for i, scores in self._scored(crops):
-            (texts[i],), (confidences[i],) = ctc.decode_greedy(
-                scores[None],
+        for members, scores in self._scored(crops):
+            read, sure = ctc.decode_greedy(
+                scores,
                 self._model.contract.charset,
                 probabilities=self._form.gives_probabilities,
             )
+            for i, text, confidence in zip(members, read, sure, strict=True):
+                texts[i], confidences[i] = text, confidence
         return Transcripts(tuple(texts), confidences)
 
-    def _scored(self, crops: Sequence[Crop]) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-        """Yield the number and the (steps, classes) scores of each crop, in the model's order."""
+    def _scored(self, crops: Sequence[Crop]) -> Iterator[tuple[list[int], npt.NDArray[np.float32]]]:
+        """Yield the numbers of the crops of each run, and their scores, (n, steps, classes)."""
         by_width: dict[int, list[int]] = {}
         for i, crop in enumerate(crops):
             by_width.setdefault(self._form.width_class(crop, self._settings.widest), []).append(i)
@@ -239,7 +244,7 @@ class Recognizer:
             for start in range(0, len(members), step):
                 batch = members[start : start + step]
                 lines = np.stack([self._form.prepared(crops[i], width) for i in batch])
-                yield from zip(batch, self._model.run({name: lines}), strict=True)
+                yield batch, self._model.run({name: lines})
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +318,6 @@ def lying(crop: Crop) -> tuple[Crop, Crop]:
 
 def _shapes(text: str) -> str:
     return ocr.alike(ocr.glyphs(text))
-
-
-_VIEWS: Final = 3
-"""A crop and its `_views`."""
 
 
 def _views(crop: Crop) -> tuple[Crop, Crop]:
