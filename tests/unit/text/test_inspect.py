@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.unit.text.readers import SeesNothingElse
 
 from cinescrub import geometry
 from cinescrub.config import Policy
@@ -41,7 +42,7 @@ class Bars:
         return found
 
 
-class Reader:
+class Reader(SeesNothingElse):
     """Reads a crop by its bars, the dimmest first; counts the crops."""
 
     def __init__(self) -> None:
@@ -54,11 +55,6 @@ class Reader:
             for crop in crops
         )
         return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
-
-    def support(
-        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
-    ) -> npt.NDArray[np.float32]:
-        return np.zeros(len(crops), np.float32)
 
 
 class NoVotes:
@@ -353,16 +349,11 @@ class Blind:
         return [nothing] * len(frames)
 
 
-class Puzzled:
+class Puzzled(SeesNothingElse):
     """Reads nothing."""
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
         return Transcripts(("",) * len(crops), np.zeros(len(crops), np.float32))
-
-    def support(
-        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
-    ) -> npt.NDArray[np.float32]:
-        return np.zeros(len(crops), np.float32)
 
 
 @pytest.mark.parametrize(("policy", "gone"), [(Policy.ALL_TEXT, 1), (Policy.DEFAULT_DENY, 0)])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.unit.text.readers import SeesNothingElse
 
 from cinescrub.config import Policy
 from cinescrub.policy import ocr
@@ -18,7 +19,7 @@ from cinescrub.types import PhiKind, Transcripts
 _HIGH = np.zeros((60, 14), np.uint8)
 
 
-class Says:
+class Says(SeesNothingElse):
     """Reads high crops as one thing and others as another, and counts the crops."""
 
     def __init__(self, upright: tuple[str, float], lying: tuple[str, float]) -> None:
@@ -30,11 +31,6 @@ class Says:
         said = [self._says[crop.shape[0] > crop.shape[1]] for crop in crops]
         sure = np.array([confidence for _, confidence in said], np.float32)
         return Transcripts(tuple(text for text, _ in said), sure)
-
-    def support(
-        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
-    ) -> npt.NDArray[np.float32]:
-        return np.zeros(len(crops), np.float32)
 
 
 class Suspects:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.unit.text.readers import SeesNothingElse
 
 from cinescrub import geometry
 from cinescrub.config import Policy
@@ -23,17 +24,12 @@ ROWS = geometry.as_boxes([[38, 60, 92, 78], [38, 84, 92, 102]])
 BOTH = geometry.as_boxes([[36, 58, 94, 104]])
 
 
-class ReadsLow:
+class ReadsLow(SeesNothingElse):
     """Reads lines that are less than 30 px high, and no box around two of them."""
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
         texts = tuple("HR 72bpm" if len(crop) < 30 else "" for crop in crops)
         return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
-
-    def support(
-        self, crops: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str]
-    ) -> npt.NDArray[np.float32]:
-        return np.zeros(len(crops), np.float32)
 
 
 class NoVotes:
