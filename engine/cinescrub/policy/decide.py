@@ -21,6 +21,7 @@ import numpy as np
 
 from cinescrub.config import Policy
 from cinescrub.policy import grammar, layout, ocr, patterns
+from cinescrub.policy.companions import in_company
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.layout import Box
 from cinescrub.policy.readings import Reading, seen_shape
@@ -73,8 +74,8 @@ def decide(
         return Decisions(np.ones(len(lines), np.bool_), (Reason.ALL_TEXT,) * len(lines))
     seen = [look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
-    scaled = on_scale(lines, settings)
-    for i in scaled:  # where it stands says more than what else was read
+    placed = on_scale(lines, settings) | in_company(seen, settings)
+    for i in placed:  # where it stands says more than what else was read
         evidence[i] = evidence[i] if evidence[i] is Reason.IDENTIFIER else None
     _spell(seen, evidence, settings)
     _spread(seen, evidence, settings)
@@ -87,7 +88,7 @@ def decide(
             frame_size,
             policy,
             settings,
-            scaled=i in scaled,
+            placed=i in placed,
             measured=i in measured,
             listed=i in listed,
         )
@@ -332,7 +333,7 @@ def _without_evidence(
     policy: Policy,
     settings: DecisionSettings,
     *,
-    scaled: bool,
+    placed: bool,
     measured: bool,
     listed: bool,
 ) -> Reason:
@@ -340,7 +341,7 @@ def _without_evidence(
         return Reason.UNREADABLE
     if policy is Policy.PHI_ONLY:
         return Reason.NOT_PHI
-    if scaled:
+    if placed:
         return Reason.CLINICAL
     if not seen.vouching:
         return Reason.UNKNOWN

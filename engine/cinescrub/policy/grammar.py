@@ -8,7 +8,7 @@ It judges no position, confidence or identifier.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cinescrub.policy import ocr
@@ -148,6 +148,8 @@ _GLUED_MEASURES: Final = re.compile(
 """Where a recogniser lost the blank between two measures: 13hz17.0cm, tis1.5mi0.9."""
 _GLUED_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 """Where it lost one between two words: OptPen, MedV."""
+_GLUED_SIDE: Final = re.compile(r"(?:[rl][tk]|right|left)(?=[a-z]{4,}$)")
+"""Where it lost one behind the side of the body: RTKIDNEY."""
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
@@ -293,6 +295,11 @@ def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
         again = parse_as_read(other, known) if other != folded else None
         if again is not None and again.sufficient:
             return again
+    side = _GLUED_SIDE.match(folded.strip())
+    if side is not None:
+        again = parse_as_read(folded.strip()[side.end() :], known)
+        if again is not None and again.strong:
+            return replace(again, short=again.short + 1, letters=again.letters + side.end())
     return found
 
 

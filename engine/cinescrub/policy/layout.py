@@ -15,6 +15,7 @@ __all__ = [
     "is_below",
     "is_below_in_column",
     "is_beside",
+    "is_in_grid",
     "is_right_of",
     "is_row_of",
     "is_value_of",
@@ -74,13 +75,24 @@ def is_below_in_column(above: Box, below: Box, settings: DecisionSettings) -> bo
     return _is_aligned_below(above, below, settings.table_drop, settings)
 
 
+def is_in_grid(a: Box, b: Box, settings: DecisionSettings) -> bool:
+    """Tell whether two lines stand in one row or one column of a grid, in the same print."""
+    low = _one_print(a, b, settings)
+    slack = settings.list_slack * low
+    middles = abs(a[1] + a[3] - b[1] - b[3]) / 2 <= slack
+    return bool(low) and (middles or _is_aligned(a, b, slack))
+
+
 def _is_aligned_below(above: Box, below: Box, drop: float, settings: DecisionSettings) -> bool:
     low = _one_print(above, below, settings)
     if not low or below[1] < above[3] - low // 4:
         return False
-    slack = settings.list_slack * low
-    aligned = abs(above[0] - below[0]) <= slack or abs(above[2] - below[2]) <= slack
+    aligned = _is_aligned(above, below, settings.list_slack * low)
     return aligned and below[1] - above[3] <= drop * low
+
+
+def _is_aligned(a: Box, b: Box, slack: float) -> bool:
+    return abs(a[0] - b[0]) <= slack or abs(a[2] - b[2]) <= slack
 
 
 def _one_print(a: Box, b: Box, settings: DecisionSettings) -> int:

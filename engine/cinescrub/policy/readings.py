@@ -11,7 +11,7 @@ from typing import Final
 
 from cinescrub.policy import ocr
 
-__all__ = ["DIFFERING", "Reading", "agree", "seen_shape"]
+__all__ = ["DIFFERING", "Reading", "agree", "is_reread", "seen_shape"]
 
 DIFFERING: Final = 0.34
 """Share of glyphs in which readings of one text differ, at most."""
@@ -38,6 +38,18 @@ class Reading:
 def seen_shape(text: str) -> str:
     """Return what texts share that recognisers may make of one another, blanks and case aside."""
     return ocr.shape(ocr.glyphs(text))
+
+
+_GLYPHS: Final = 5
+"""So many make a word that one misread glyph leaves what it is."""
+
+
+def is_reread(meant: str, read: str) -> bool:
+    """Tell whether `read` has the glyphs of `meant`, or of five and more all but one."""
+    glyphs, shape = ocr.glyphs(meant), seen_shape(meant)
+    if ocr.glyphs(read) == glyphs:
+        return True
+    return len(shape) >= _GLYPHS and ocr.edits(shape, seen_shape(read), 1)
 
 
 def agree(meant: str, read: str, *, edits: float, doubtful: bool = False) -> bool:

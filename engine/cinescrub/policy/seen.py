@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.layout import Box
-from cinescrub.policy.readings import Reading, agree, seen_shape
+from cinescrub.policy.readings import Reading, agree, is_reread, seen_shape
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 
 __all__ = ["Line", "Seen", "is_read", "look"]
-
-_GLYPHS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +143,10 @@ def _sure_of(vouchers: Sequence[Reading], line: Line, settings: DecisionSettings
     best = max(vouchers, key=lambda one: one.confidence, default=None)
     if best is None or best.confidence < settings.certain:
         return sum(one.times for one in vouchers if one.confidence >= settings.sure)
-    glyphs, meant = ocr.glyphs(best.text), seen_shape(best.text)
     return sum(
         one.times
         for one in line.readings
-        if one.confidence >= settings.min_confidence
-        and (
-            ocr.glyphs(one.text) == glyphs
-            or (len(meant) >= _GLYPHS and ocr.edits(meant, seen_shape(one.text), 1))
-        )
+        if one.confidence >= settings.min_confidence and is_reread(best.text, one.text)
     )
 
 

@@ -14,6 +14,7 @@ from itertools import chain
 from math import fsum, isnan
 from typing import Final
 
+from cinescrub.policy import ocr
 from cinescrub.policy.readings import DIFFERING, Reading, agree
 
 __all__ = ["vote"]
@@ -26,15 +27,20 @@ _MINORITY: Final = 0.2
 _SURE: Final = 0.3
 """What was read once with this confidence is never outvoted: another text may have stood there in
 one frame."""
+_PLENTY: Final = 8
+"""Four looks: so many say what an average of them can only blend."""
 
 
-def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
+def vote(readings: Sequence[Reading], averaged: Sequence[Reading] = ()) -> tuple[Reading, ...]:
     """Fuse the readings of one place.
 
     Parameters
     ----------
     readings : sequence of Reading
         Of all recognisers in all frames that were read, in any order.
+    averaged : sequence of Reading
+        Of averages of frames: what was read there alone, and has no more glyphs than what a
+        majority of the frames says, is outvoted however sure, as no text stands in an average only.
 
     Returns
     -------
@@ -44,7 +50,7 @@ def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     """
     heard: dict[str, Reading] = {}
     sure: dict[str, list[float]] = defaultdict(list)
-    for reading in readings:
+    for reading in (*readings, *averaged):
         known = heard.get(reading.text, reading)
         heard[reading.text] = replace(
             reading,
@@ -59,16 +65,24 @@ def vote(readings: Sequence[Reading]) -> tuple[Reading, ...]:
         alike = (sure[other] for other in texts if agree(text, other, edits=DIFFERING))
         votes = [*chain.from_iterable(alike)]
         gathered[text] = (len(votes), fsum(votes))  # exact, so that no order of frames matters
-    most, many = max(((total, count) for count, total in gathered.values()), default=(0.0, 0))
+    most, many, said = max(((*gathered[text][::-1], text) for text in texts), default=(0.0, 0, ""))
+    blends = {reading.text for reading in averaged} - {reading.text for reading in readings}
     return tuple(
         replace(
             heard[text],
             outvoted=many >= _MAJORITY
-            and heard[text].confidence < _SURE
-            and gathered[text][1] <= _MINORITY * most,
+            and gathered[text][1] <= _MINORITY * most
+            and (
+                heard[text].confidence < _SURE
+                or (many >= _PLENTY and text in blends and _is_no_longer(text, said))
+            ),
         )
         for text in texts
     )
+
+
+def _is_no_longer(text: str, than: str) -> bool:
+    return len(ocr.glyphs(text)) <= len(ocr.glyphs(than))
 
 
 def _greater(a: float, b: float, *, broken: float = 0.0) -> float:

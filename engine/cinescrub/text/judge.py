@@ -138,16 +138,21 @@ class Judge:
         Parameters
         ----------
         looks : sequence of (int, bytes)
-            Frame and key of each look; a negative frame is none of the cine's.
+            Frame and key of each look; a negative frame is an average of the cine's.
         """
+        of_frames = [(frame, key) for frame, key in looks if frame >= 0]
+        averaged = [r for frame, key in looks if frame < 0 for r in self._readings[key]]
         likeliest = [
             (frame, max(self._readings[key], key=lambda r: r.confidence).text)
-            for frame, key in looks
+            for frame, key in of_frames
         ]
         counter = all(counters.has_form(text) for _, text in likeliest) and counters.counts(
-            [(frame, text) for frame, text in likeliest if frame >= 0], rate=self._rate
+            likeliest, rate=self._rate
         )
-        return vote([reading for _, key in looks for reading in self._readings[key]]), counter
+        readings = [reading for _, key in of_frames for reading in self._readings[key]]
+        if counter:  # an average blends what it counts
+            averaged = []
+        return vote(readings, averaged), counter
 
     def may_count(self, key: bytes) -> bool:
         """Tell whether a line may turn out to be a counter of the cine's frames or time."""
@@ -221,8 +226,6 @@ class Judge:
         """
         meant: list[list[tuple[int, Reading]]] = [[] for _ in by_reader]
         for i, each in enumerate(zip(*by_reader, strict=True)):
-            if is_high(lines[i]):
-                continue
             plain = [self._is_plain(reading, lines[i]) for reading in each]
             for j, own in enumerate(each):
                 if not plain[j] and not self._matcher.matches(own.text):

@@ -168,13 +168,14 @@ class Recognizer:
     def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return how surely each crop reads as a text that is given for it.
 
-        Looked at are the crop, the crop inverted and the crop sharpened; the best counts. Case,
-        what is no letter or digit, and glyphs that are mistaken for each other are left open.
+        Looked at are the crop, the crop inverted and the crop sharpened, high ones lying either
+        way; the best counts. Case, what is no letter or digit, and glyphs that are mistaken for
+        each other are left open.
 
         Parameters
         ----------
         crops : sequence of n Crop
-            Upright lines.
+            Upright lines, or turned by 90 degrees.
         texts : sequence of n str
 
         Returns
@@ -186,7 +187,13 @@ class Recognizer:
         nothing, classes = self._classes
         meant = [_shapes(text) for text in texts]
         spelled = [i for i, glyphs in enumerate(meant) if all(map(classes.__contains__, glyphs))]
-        looks = [(i, look) for i in spelled for look in (crops[i], *_views(crops[i]))]
+        above = self._settings.turned_above
+        looks = [
+            (i, look)
+            for i in spelled
+            for way in (lying(crops[i]) if is_high(crops[i], above) else (crops[i],))
+            for look in (way, *_views(way))
+        ]
         for members, scores in self._scored([look for _, look in looks]):
             for k, of_line in zip(members, scores, strict=True):
                 i = looks[k][0]

@@ -76,6 +76,34 @@ def test_a_sure_reading_of_one_frame_is_never_outvoted() -> None:
     assert reason(*[("GAIN 60", 0.9)] * 20, ("OKONKWO", 0.4)) is not Reason.CLINICAL
 
 
+def test_what_an_average_blends_does_not_outweigh_its_frames() -> None:
+    frames, blend = [Reading("GAIN 60", 0.9)] * 8, Reading("CAN 8", 0.7)
+
+    fused, few = vote(frames, [blend]), vote(frames[:6], [blend])
+
+    assert decide([Line(fused, BOX)], matcher=NOBODY, frame_size=SIZE).reasons == (Reason.CLINICAL,)
+    assert not any(one.outvoted for one in few)
+
+
+@pytest.mark.parametrize("seen", ["GAIN 60 OKONKWO", "GA1N 6O DOE JANE"])
+def test_what_an_average_shows_besides_is_not_outvoted(seen: str) -> None:
+    fused = vote([Reading("GAIN 60", 0.9)] * 20, [Reading(seen, 0.6)])
+
+    assert not any(one.outvoted for one in fused)
+
+
+def test_what_frames_show_too_is_no_blend() -> None:
+    fused = vote([*[Reading("GAIN 60", 0.9)] * 20, Reading("OKOYE", 0.5)], [Reading("OKOYE", 0.5)])
+
+    assert not any(one.outvoted for one in fused)
+
+
+def test_an_average_is_evidence_like_a_frame() -> None:
+    line = Line(vote([Reading("GAIN 60", 0.9)] * 20, [Reading("MRN1234", 0.7)]), BOX)
+
+    assert decide([line], matcher=NOBODY, frame_size=SIZE).reasons == (Reason.PATTERN,)
+
+
 def test_two_recognisers_that_read_the_same_confirm_each_other_in_a_banner() -> None:
     top = (100, 10, 160, 25)
     once, twice = ([Line(over(*[("Sector", 0.9)] * n), top)] for n in (1, 2))
@@ -96,12 +124,19 @@ def test_the_order_of_frames_does_not_matter(given: list[Reading], random: objec
     assert vote(shuffled) == vote(given)
 
 
-@given(st.lists(readings, min_size=1, max_size=12), st.sampled_from(list(Policy)))
-def test_a_vote_never_keeps_what_holds_evidence(given: list[Reading], policy: Policy) -> None:
-    together = decide([Line(vote(given), BOX)], matcher=NOBODY, frame_size=SIZE, policy=policy)
+@given(
+    st.lists(readings, min_size=1, max_size=12),
+    st.lists(readings, max_size=3),
+    st.sampled_from(list(Policy)),
+)
+def test_a_vote_never_keeps_what_holds_evidence(
+    given: list[Reading], averaged: list[Reading], policy: Policy
+) -> None:
+    line = Line(vote(given, averaged), BOX)
+    together = decide([line], matcher=NOBODY, frame_size=SIZE, policy=policy)
     alone = [
         decide([Line((one,), BOX)], matcher=NOBODY, frame_size=SIZE, policy=policy).reasons[0]
-        for one in given
+        for one in (*given, *averaged)
     ]
 
     if {Reason.PATTERN, Reason.IDENTIFIER, Reason.ALL_TEXT} & set(alone):

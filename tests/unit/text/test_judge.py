@@ -33,6 +33,17 @@ class Says(SeesNothingElse):
         return Transcripts(tuple(text for text, _ in said), sure)
 
 
+class Told(SeesNothingElse):
+    """Reads a crop by its gray value."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        texts = tuple(self._texts[int(crop[0, 0])] for crop in crops)
+        return Transcripts(texts, np.full(len(texts), 0.9, np.float32))
+
+
 class Suspects:
     """A classifier to which a single glyph is a name."""
 
@@ -133,10 +144,10 @@ def test_an_identifier_is_one_whatever_else_is_seen() -> None:
     assert [reading.text for reading in judge.readings(b"line")] == ["OKAFOR", "CF 72%"]
 
 
-def test_a_line_on_its_end_is_not_asked_for() -> None:
-    sure, unsure = Sees(("CF 72%", 0.9)), Sees(("on", 0.4), cf72=0.9)
+def test_a_line_on_its_end_is_asked_for_as_well() -> None:
+    sure, unsure = Sees(("CF 72%", 0.9)), Sees(("%2L jO", 0.4), cf72=0.9)
 
-    assert readings(_HIGH, unsure, sure) == ["on", "CF 72%"]
+    assert readings(_HIGH, unsure, sure) == ["CF 72%", "CF 72%"]
 
 
 def test_what_both_read_alike_is_as_sure_as_it_is_seen() -> None:
@@ -151,3 +162,23 @@ def test_what_both_read_alike_is_as_sure_as_it_is_seen() -> None:
         pytest.approx(0.7),
         pytest.approx(0.9),
     ]
+
+
+def _counted(*said: str, averaged: str) -> bool:
+    """Tell whether lines of frames count, and their average's reading is left out."""
+    texts = [*said, averaged]
+    reader = Told(texts)
+    judge = Judge((reader,), Suspects(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY)
+    crops = {f"{i}".encode(): np.full((14, 60), i, np.uint8) for i in range(len(texts))}
+    judge.read(crops)
+    frames = [*range(len(said)), -1]
+    readings, counter = judge.fused(list(zip(frames, crops, strict=True)))
+    return counter and averaged not in {reading.text for reading in readings}
+
+
+def test_the_average_of_a_counter_says_nothing() -> None:
+    assert _counted("1/12", "2/12", "3/12", "4/12", averaged="21122")
+
+
+def test_the_average_of_what_does_not_count_is_evidence() -> None:
+    assert not _counted("1/12", "1/12", "1/12", "2/12", averaged="21122")

@@ -273,6 +273,13 @@ def test_what_a_crop_reads_inverted_supports_a_text_too() -> None:
     assert Recognizer(DoubtfulModel()).support([_crop(64, 40)], ["V"])[0] > 0.5
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_line_on_its_end_supports_what_it_reads_lying(turns: int) -> None:
+    line = _crop(64, 182)
+
+    assert Recognizer(MeanModel()).support([np.rot90(line, turns)], ["S"])[0] > 0.9
+
+
 def test_glyphs_that_look_alike_support_each_other() -> None:
     recognizer = Recognizer(MeanModel())
 
