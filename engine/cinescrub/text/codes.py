@@ -147,9 +147,19 @@ def _codes(luma: npt.NDArray[np.uint8], moving: _Mask | None, largest: int) -> B
             found += [_matrices(view, luma), _bars(view, luma)]
     boxes = geometry.clip(np.concatenate(found), *luma.shape)
     if moving is not None:
-        moves = [moving[y0:y1, x0:x1].mean() > _MOVES for x0, y0, x1, y1 in boxes.tolist()]
-        boxes = boxes[~np.array(moves, np.bool_)]
+        boxes = boxes[~np.array([_moves(luma, moving, box) for box in boxes], np.bool_)]
     return geometry.disjoint(boxes)
+
+
+def _moves(luma: npt.NDArray[np.uint8], moving: _Mask, box: npt.NDArray[np.int32]) -> bool:
+    """Tell whether most of the steps in a box move; what is black beside them does not count."""
+    x0, y0, x1, y1 = box
+    part = luma[y0:y1, x0:x1].astype(np.int16)
+    dark, light = np.percentile(part, (10, 90))
+    across, down = (np.abs(np.diff(part, axis=axis)) for axis in (1, 0))
+    steps = np.maximum(across[1:], down[:, 1:]) >= _SHARP * (light - dark) / 2
+    where = moving[y0 + 1 : y1, x0 + 1 : x1][steps]
+    return bool(where.size) and float(where.mean()) > _MOVES
 
 
 @dataclass(frozen=True, slots=True, eq=False)

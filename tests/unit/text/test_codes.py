@@ -128,6 +128,17 @@ def test_what_moves_is_none(
     assert not len(find_codes(frame, moving=moving))
 
 
+def test_what_stands_still_beside_moving_steps_makes_them_no_code() -> None:
+    frame = label(matrix(np.random.default_rng(4), 20), 4)
+    gray = frame[..., 0].astype(np.int16)
+    moving = np.zeros(gray.shape, np.bool_)
+    moving[:, 1:] = np.diff(gray, axis=1) != 0
+    moving[1:] |= np.diff(gray, axis=0) != 0
+    (x0, y0, x1, y1), *_ = find_codes(frame).tolist()
+    assert moving[y0:y1, x0:x1].mean() < 0.5
+    assert not len(find_codes(frame, moving=moving))
+
+
 @pytest.mark.parametrize("face", ["sans", "italic", "bitmap"])
 @pytest.mark.parametrize("height", [8, 11, 16, 22])
 def test_a_page_that_was_read_is_none(face: str, height: int) -> None:
