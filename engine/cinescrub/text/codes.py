@@ -48,6 +48,10 @@ _BAR_ROWS: Final = 0.95
 """Share of the rows of a window with so many steps: two lines of text leave a fifth of them out."""
 _STEPPED: Final = 0.8
 """Share of the rows of a whole code with steps: below bars stands their number."""
+_EDGE: Final = 0.6
+"""Share of the rows that a straight edge steps in, at least."""
+_LETTERS: Final = 0.5
+"""Least share of the rows that letters of a line have steps in: of 647 panels drawn 99 % have."""
 _REGULAR: Final = 0.2
 """Deviation of the widths of bars, and of gaps, as a share of their mean: 0.3 or so in codes."""
 _LEAST_PX: Final = (20, 30)
@@ -294,16 +298,16 @@ def _bars(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:
 
 def _irregular(boxes: Boxes, luma: npt.NDArray[np.uint8]) -> Boxes:
     """Return standing bars that are no ruler, without what is above and below them."""
-    tight = _tightened(boxes, luma)
+    tight = _tightened(boxes, luma, bars=True)
     regular = [_is_regular(luma[(y0 + y1) // 2, x0:x1]) for x0, y0, x1, y1 in tight.tolist()]
     return tight[~np.array(regular, np.bool_)]
 
 
-def _tightened(boxes: Boxes, luma: npt.NDArray[np.uint8]) -> Boxes:
+def _tightened(boxes: Boxes, luma: npt.NDArray[np.uint8], *, bars: bool = False) -> Boxes:
     """Return boxes, inside of the picture, without what is around the steps of a code in its rows.
 
-    What has none in more than a fifth of the rows between is no code: letters on two panels have
-    steps at the panels' ends too.
+    What has none in more than a fifth of the rows between is no code, and of `bars` what has them
+    in panels below each other only.
     """
     tight = []
     for x0, y0, x1, y1 in geometry.clip(boxes, *luma.shape).tolist():
@@ -313,12 +317,30 @@ def _tightened(boxes: Boxes, luma: npt.NDArray[np.uint8]) -> Boxes:
         sharp = np.abs(np.diff(part, axis=1)) >= _SHARP * (light - dark) / 2
         steps = (bright[:, 1:] != bright[:, :-1]) & sharp
         rows = np.flatnonzero(steps.sum(axis=1) >= _IN_ROW[0])
-        if len(rows) and len(rows) >= _STEPPED * (rows[-1] - rows[0] + 1):
-            columns = np.flatnonzero(steps.any(axis=0))
-            left, right = x0 + columns[0] - MARGIN_PX, x0 + columns[-1] + 2 + MARGIN_PX
-            top, bottom = y0 + rows[0] - MARGIN_PX, y0 + rows[-1] + 1 + MARGIN_PX
-            tight.append([max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)])
+        if not len(rows) or len(rows) < _STEPPED * (rows[-1] - rows[0] + 1):
+            continue
+        if bars and _are_panels(steps[rows[0] : rows[-1] + 1]):
+            continue
+        columns = np.flatnonzero(steps.any(axis=0))
+        left, right = x0 + columns[0] - MARGIN_PX, x0 + columns[-1] + 2 + MARGIN_PX
+        top, bottom = y0 + rows[0] - MARGIN_PX, y0 + rows[-1] + 1 + MARGIN_PX
+        tight.append([max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)])
     return geometry.as_boxes(tight)
+
+
+def _are_panels(steps: _Mask) -> bool:
+    """Tell whether steps in rows, `(h, w)`, are the ends of panels and letters between them.
+
+    Straight edges through all of the rows are bars, if they are many. If they are few, all modules
+    of a code stand between two of them, in nearly all rows; of panels each holds a line of letters,
+    with gaps between them.
+    """
+    edges = np.flatnonzero(steps.mean(axis=0) >= _EDGE)
+    if not 0 < len(edges) < _LONG_STEPS:
+        return False
+    between = np.split(steps, edges, axis=1)
+    held = [(part[:, 1:].sum(axis=1) >= _IN_ROW[0]).mean() for part in between]
+    return bool(_LETTERS <= max(held) < _ROWS)
 
 
 def _standing(two_level: _Mask, across: _Steps, along: _Steps, window: _Window) -> Boxes:

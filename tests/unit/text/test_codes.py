@@ -139,6 +139,20 @@ def test_what_stands_still_beside_moving_steps_makes_them_no_code() -> None:
     assert not len(find_codes(frame, moving=moving))
 
 
+@pytest.mark.parametrize("height", [8, 11, 14, 18])
+@pytest.mark.parametrize("gap", [2, 8])
+def test_panels_of_text_below_each_other_are_none(height: int, gap: int) -> None:
+    frame = np.zeros((ROWS, 640, 1), np.uint8)
+    y = 4
+    for text in ["12 Mar 04", "07:40:57 AM", "FR 20Hz"]:
+        drawn, _ = set_text(text, TextStyle(height))
+        high, wide = drawn.shape
+        panel = np.pad(drawn, ((3, 3), (4, 4))).astype(np.int16)
+        frame[y : y + high + 6, 592 - wide : 600, 0] = 175 - panel * 165 // 255
+        y += high + 6 + gap
+    assert not len(find_codes(frame))
+
+
 @pytest.mark.parametrize("face", ["sans", "italic", "bitmap"])
 @pytest.mark.parametrize("height", [8, 11, 16, 22])
 def test_a_page_that_was_read_is_none(face: str, height: int) -> None:
