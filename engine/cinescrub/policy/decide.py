@@ -167,21 +167,30 @@ def _clear(seen: Seen, settings: DecisionSettings) -> list[Reading]:
 
 
 def _is_explained(reading: Reading, clear: Sequence[Reading], settings: DecisionSettings) -> bool:
-    """Tell whether a reading has the shape of a clear one.
+    """Tell whether a reading has the shape of a clear one, and no sign that makes a date or name.
 
-    One that is doubtful may be a glyph off, and one that is less sure than a certain one may lack
-    one: `44m` beside `4.4cm`. No recogniser is certain of glyphs that are not there.
+    Shapes leave signs out, and 18:34 is no 18.34. A reading that is doubtful may be a glyph off,
+    and one that is less sure than a certain one may lack one: `44m` beside `4.4cm`. No recogniser
+    is certain of glyphs that are not there.
     """
     edits = int(reading.confidence < settings.sure)
     shape = seen_shape(reading.text)
+    signs = _SIGNS & {*reading.text}
     return any(
-        ocr.edits(shape, seen_shape(one.text), edits)
-        or (
-            one.confidence >= settings.certain > reading.confidence
-            and ocr.lacks_one(shape, seen_shape(one.text))
+        signs <= {*one.text}
+        and (
+            ocr.edits(shape, seen_shape(one.text), edits)
+            or (
+                one.confidence >= settings.certain > reading.confidence
+                and ocr.lacks_one(shape, seen_shape(one.text))
+            )
         )
         for one in clear
     )
+
+
+_SIGNS: Final = frozenset(":;^/'’")
+"""Of times, dates, components of names and years."""
 
 
 def _spell(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:

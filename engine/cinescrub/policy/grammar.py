@@ -18,7 +18,7 @@ __all__ = ["UNIT", "Clinical", "labels", "parse", "parse_as_read"]
 
 UNIT: Final = (
     r"(?:mm2|mm3|mm/s2?|mm|cm2|cm3|cm/s2?|cm|ml/m2|ml/min|ml/s|ml|cc|l/min(?:/m2)?|m/s2?"
-    r"|mmhg(?:/s)?|mhz|khz|hz|dbm?|%|bpm|/min|msec|ms|secs?|us|fps|kpa|mpa|mw/cm2|mw|g/m2|kg/m2|kg"
+    r"|mmhg(?:/s)?|mhz|khz|hz|db/cm/mhz|db/m|dbm?|%|bpm|/min|msec|ms|secs?|us|fps|kpa|mpa|mw/cm2|mw|g/m2|kg/m2|kg|oz"
     r"|gr?|mj|deg|°c?|wks?|weeks?|days?|px|/s|1/s|s-1|s)\??"
 )
 """Units as consoles print them (UCUM where it is followed); a recogniser without raised digits
@@ -29,6 +29,8 @@ number: with those, two digits are an age and a sex."""
 _N: Final = r"[+-]?(?:0|[1-9]\d{0,3})(?:[.,]\d{1,3})?|[+-]?\.\d{1,3}"
 _NUMBER: Final = rf"(?:{_N})"
 _DECIMAL: Final = r"\d{1,2}[.,]\d"
+_UNITLESS: Final = r"(?:\d[.,]\d{1,3}|[1-9]\d{1,2}(?:[.,]\d)?|\d)"
+"""What a label alone makes a number: without a unit, 14.05 is a day and a month."""
 _END: Final = r"(?![^\W_]|[.,]\d|\^)"
 
 # Labels whose number says what it is even without a unit.
@@ -55,13 +57,16 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         rf"(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
         r"(?:cm/s|cm|mm|m/s|mhz|khz|hz|db|%|ms)",
     ),
-    (_MEASURE, r"zoom\s*[:=]?\s*\d{1,2}(?:[.,]\d{1,2})?\s?x?|\d{1,2}[.,]\d{1,2}\s?x"),
+    (
+        _MEASURE,
+        r"zoom\s*[:=]?\s*(?:\d(?:[.,]\d{1,2})?|[1-9]\d(?:[.,]\d)?)\s?x?|\d{1,2}[.,]\d{1,2}\s?x",
+    ),
     # 1.7/3.4 MHz, 2.3 x 1.4 x 3.0 cm, 120/80 mmHg: one-letter units would make m/d pairs pass.
     (_MEASURE, rf"[a-z]?{_NUMBER}(?:\s*[x×/-]\s*{_NUMBER}){{1,2}}\s*(?!x)(?!s\b){UNIT}"),
     # Glued to its label a number has two digits or a decimal: GAB is read as GA8.
     (
         _MEASURE,
-        rf"(?:{_LABELS})(?:\s?[:=<>\s]\s?[+-]?\d{{1,3}}(?:[.,]\d{{1,3}})?|\d{{2,3}}|\d[.,]\d{{1,2}})",
+        rf"(?:{_LABELS})(?:\s?[:=<>\s]\s?[+-]?{_UNITLESS}|[1-9]\d{{1,2}}|\d[.,]\d{{1,2}})",
     ),
     # RI, PI: an I is read as a 1.
     (_MEASURE, r"[rp][il1|]\s?[:=]?\s?\d[.,]\d{1,2}"),
@@ -104,7 +109,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (
         _PROBE,
         r"(?:ec|ev|endo|rab|ric|rm|rna|rsp|la|ca|pa|cv|sc|sd|sp|vr|vfx?|ch|er|cf|ml|hfl|hst|bp|ip"
-        r"|ea|pe|pm|de|[clsxpvmd])"
+        r"|ea|pe|pm|de|el|mc|[clsxpvmd])"
         r"[1-3]?\d-[1-3]?\d(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}(?:-\d{1,2})?-(?:d|rs)"),
@@ -115,6 +120,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     ),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
+    (_PROBE, r"(?:ust|eup)-[a-z]?\d{2,4}(?:-\d)?"),  # Hitachi, Aloka
     (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
     (_PLAIN, r"[acdeghjknpqrtuvwxy][1-9]\d?|[mf][1-9]"),
     (_CODE, r"(?:[bcd]\s)?(?:f\s?)?h\d{1,2}[.,]\d"),
@@ -123,21 +129,22 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_PLAIN, r"[acdeghjknpqrtuvwxy]\s?[:=\s]\s?[1-9]\d?"),
     (_CODE, r"[a-z]\s?[:=]?\s?(?:0|[1-9]\d?)[.,]\d{1,2}"),
     (_CODE, r"[abgp]\s?:\s?(?:\d{1,2}|100%?)|map\s?[a-z]/\d"),
+    # GE, Siemens and Esaote set two under one label; alone or behind a word, 6/1 is a day.
+    (_CODE, r"(?:[slrx]/[apms]|map|cri|sri)\s?[:=]?\s?\d{1,2}/\d{1,2}"),
     # Voluson and others pair settings: C7 / M7, P6 / E3; Philips sets three: 3/3/4, F/2/3.
-    (_NUMBERS, r"[1-9]/[1-9]"),
     (_CODE, r"[\dfc]\s?/\s?\d\s?/\s?\d"),
     # Two settings of one decimal each: no date, age or number of anyone has two points so.
     (_CODE, rf"{_DECIMAL}(?:\s+{_DECIMAL}){{1,2}}"),
     # The band of a transducer, with its focus: 3.5/2.7-L.
     (_CODE, rf"{_DECIMAL}\s?/\s?{_DECIMAL}(?:\s?-\s?[a-z])?"),
-    # Two signs: a scale's tick before the sign of its number.
-    (_NUMBERS, r"(?:[+-]|--)?(?:0|[1-9]\d{0,2})(?:[.,]\d{1,3})?"),
+    # Two signs: a scale's tick before the sign of its number. A tick behind it is a separator.
+    (_NUMBERS, rf"(?:[+-]|--)?{_UNITLESS}"),
     # B, H, V stand for modes. Not M and F, which are a sex.
     (_LETTERS, r"[a-eg-ln-z]"),
 )
 _COMPILED: Final = tuple((kind, re.compile(rf"(?:{p}){_END}")) for kind, p in _PIECES)
 _WORD: Final = re.compile(r"\d{0,2}[^\W\d_](?:[^\W_]|'(?=[^\W_]))*")
-_SEPARATORS: Final = re.compile(r"""[\s~,;:=()\[\]{}/+*<>#&%"'.|±@÷_\-–—]+""")
+_SEPARATORS: Final = re.compile(r"""[\s~,;:=()\[\]{}/+*<>&%"'.|±@÷_\-–—]+""")
 _GLUED: Final = 2
 """Words longer than this may have digits glued to their end."""
 _LOOSE: Final = re.compile(rf"{_NUMBER}\s*\D")
@@ -155,14 +162,16 @@ _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
 _SPECKS: Final = " .,;:*'\"|~"
 """What is read into dust beside a number."""
-_ZERO: Final = re.compile(r"[\s.,;:*'\"|]*[+~-]{1,2}\s?0[\s.,;:*'\"|~]*")
+_ZERO: Final = re.compile(r"[\s.,;:*'\"|]*(?:[+~-]{1,2}\s?0|0\s?[~-]{1,2})[\s.,;:*'\"|~]*")
 """A scale's zero with its tick, which english_g2 reads as `~`: unlike a bare number, no age and no
 letter. Dust may be read around it."""
 _LABELLED: Final = re.compile(
     rf"(?:{_LABELS})\s(?:[+-]?(?:0|[1-9]\d{{0,3}})(?:[.,]\d{{1,3}})?\s*{UNIT}|\d{{1,3}}[.,]\d{{1,2}})"
 )
 """A label, and what says by its unit or its decimal that it is measured: an age has neither."""
-_SCALE: Final = re.compile(r"(?:[+-]|--)?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?")
+_LONG: Final = re.compile(r"(?<![\d.,])\d{3}(?![\d.,])")
+_SCALE: Final = re.compile(r"(?:[+-]|--)?(?:[1-9]\d{0,2}|0)(?:[.,]\d)?(?:\s?-{1,2})?|0[.,]\d{2}")
+"""The number of a scale, with its tick on either side; a ratio in the cell of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,12 +335,14 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0
     digits = False
-    after_number = False
+    after_number = unitless = False
     position = _skip(folded, 0)
     while position < len(folded):
         kind, end = _piece(folded, position, known)
         piece = folded[position:end]
         if not kind or (after_number and (kind == _NUMBERS or _LOOSE.fullmatch(piece))):
+            return None
+        if unitless and kind == _NUMBERS:
             return None
         if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():
             kind = _LETTERS  # 0s, 5g: as short as initials, and read for them
@@ -340,7 +351,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
             letters += end - position
             digits |= not piece.isalpha()
             longest = max(longest, end - position)
-        after_number = kind == "numbers"
+        after_number = kind == _NUMBERS
+        unitless = kind == _MEASURE and piece[-1].isdecimal()
         position = _skip(folded, end)
         if end < len(folded) and position == end:
             return None
@@ -351,6 +363,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
 def _has_body(clinical: Clinical, folded: str) -> bool:
     """Tell whether there is more than separators, and numbers have company or a scale's form."""
     words = clinical.strong + clinical.short + clinical.weak
+    if clinical.numbers and not clinical.measures and _LONG.search(folded):
+        return words == 0 and _SCALE.fullmatch(folded.strip(_SPECKS)) is not None  # LIVER 924
     if clinical.numbers > 1 and not (words or clinical.measures or clinical.probes):
         return False  # 17/D1/26
     if words or clinical.measures or clinical.probes or clinical.codes or clinical.plain:

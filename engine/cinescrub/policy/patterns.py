@@ -52,6 +52,10 @@ _DATE: Final = re.compile(
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}\d{{1,2}}(?:st|nd|rd|th)?{_GAP}{_YEAR}",
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}{_YEAR}(?!\d)",
             rf"(?<![a-z])(?:sep|dec|may|mar)\s+\d{{1,2}}{_NOT_A_SIZE}$",
+            # A day and a month as they are printed in German and Czech, the dot behind both.
+            r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0[1-9]|1[0-2]))\.(?!\d)",
+            # A year without its century: '44.
+            r"(?<=\S\s)['’]\d\d(?![\w.,])",
             r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
             r"\b(?:lun|mar|mercre|jeu|vendre|same)di\b|\b(?:mon|diens|donners|frei|sams|sonn)tag\b",
             # A year alone, unless a unit makes it a number.
@@ -65,7 +69,7 @@ _GROUPS: Final = re.compile(
 )
 """A whole date in numbers, for texts of which every letter may be a digit."""
 _TIME: Final = re.compile(
-    r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?!\d)|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
+    r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?:(?!\d)|(?=\d{1,3}(?:[.,]\d|\s?[a-z])))|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
     r"|(?<![\d.,])\d{1,2}\s?h\s?\d{2}(?!\d)"
 )
 _NUMBER: Final = re.compile(
@@ -95,11 +99,16 @@ _CONTACT: Final = re.compile(
     )
 )
 _AGE: Final = re.compile(
+    # In parentheses, as behind a name.
+    r"\(\s?\d{2,3}\s?\)|"
     r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
-    r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|\b[mf]\s?/\s?\d{1,3}\b(?![.,]\d)"
+    r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|(?<!map\s)\b[mf]\s?/\s?[1-9]\d{0,2}\b(?![.,]\d)"
     # So tall and heavy is a patient: size and weight go from the header too (PS3.15 E.1-1).
     r"|\b(?:height|ht|size)\s?[:=]?\s?(?:[12]\d\d(?:[.,]\d)?\s?cm|[12][.,]\d\d?\s?m|\d\s?(?:ft|'))(?!\w)"
-    r"|\b(?:weight|wt)\s?[:=]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|lbs?)\b"
+    r"|\b(?:weight|wt)\s?[:=]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|lbs?)\b|\bbmi\b"
+    # Without a label: nothing that is scanned is half a metre, or weighs ten kilograms.
+    r"|(?<![\d.,])(?:[5-9]\d|1\d\d|2[0-4]\d)(?:[.,]\d)?\s?cm(?![\w/])|^\W*(?:1[.,][3-9]|2[.,]0)\d\s?m\W*$"
+    r"|(?<![\d.,])[1-9]\d{1,2}(?:[.,]\d)?\s?(?:kg|lbs?)(?![\w/])"
 )
 _PERSON: Final = re.compile(
     "|".join(
@@ -150,7 +159,11 @@ _BY_KIND: Final = (
     (PhiKind.INSTITUTION, _PLACE),
 )
 
-_HONORIFIC: Final = re.compile(r"\b(?:mr|ms|dr|miss)\s+([a-z][a-z'-]+)")
+_HONORIFIC: Final = re.compile(r"\b(mr|ms|dr|miss)\s+([a-z][a-z'-]+)")
+_INITIALLED: Final = re.compile(r"^\W*[a-z]{2,}(?:,\s?[a-z]\.?|\s(?![lr])[a-z]\.)\W*$")
+"""A name with an initial; behind a part of the body, L. and R. are its sides."""
+_LEVELS: Final = frozenset(ocr.words("auto low lo med mid medium high hi max min on off opt"))
+"""What a dynamic range is set to."""
 _INVERTED: Final = re.compile(r"^\W*([a-z][a-z' -]+),\s?([a-z][a-z'. -]*)\W*$")
 _LETTERS: Final = re.compile(r"[a-z]+")
 _LABEL: Final = re.compile(
@@ -205,12 +218,16 @@ def _search(line: str) -> PhiKind | None:
 def _addresses_someone(folded: str) -> bool:
     """Tell whether a line is an honorific with a name, or a name inverted by a comma.
 
-    MR, MS and DR are mitral regurgitation, milliseconds and dynamic range where a clinical word
-    follows.
+    MR and MS are mitral regurgitation and milliseconds where a clinical word follows, DR a dynamic
+    range where a level does.
     """
     known = vocabulary()
     honoured = _HONORIFIC.search(folded)
-    if honoured is not None and honoured.group(1) not in known:
+    if honoured is not None:
+        title, name = honoured.groups()
+        if name not in (_LEVELS if title == "dr" else known):
+            return True
+    if _INITIALLED.search(folded):
         return True
     inverted = _INVERTED.match(folded)
     return inverted is not None and not any(

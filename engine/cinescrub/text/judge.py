@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.config import Policy
-from cinescrub.policy import counters, ocr
+from cinescrub.policy import counters, ocr, patterns
 from cinescrub.policy.decide import Line, Reading, decide, is_field, is_plainly_clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.settings import DecisionSettings
@@ -31,6 +31,8 @@ _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
 _SURE: Final = DecisionSettings().sure
 """Less confident, a reading is unsure."""
+_READ: Final = DecisionSettings().doubtful
+"""Less confident, it is hardly one."""
 
 
 class Judge:
@@ -221,14 +223,15 @@ class Judge:
 
         Where one reads a clinical line, of more than a few letters, and another something else,
         that one is asked whether the line may be what the first says. If so, this counts in the
-        place of its own reading, unless that is an identifier. So it does where both read the same
-        glyphs, few as they are, and one is unsure of them.
+        place of its own reading, unless that is evidence: whoever is asked, a colon between digits
+        and a caret between words are left open. So it does where both read the same glyphs, few as
+        they are, and one is unsure of them.
         """
         meant: list[list[tuple[int, Reading]]] = [[] for _ in by_reader]
         for i, each in enumerate(zip(*by_reader, strict=True)):
             plain = [self._is_plain(reading, lines[i]) for reading in each]
             for j, own in enumerate(each):
-                if not plain[j] and not self._matcher.matches(own.text):
+                if not plain[j] and not self._is_evidence(own):
                     meant[j] += [
                         (i, other)
                         for other, clear in zip(each, plain, strict=True)
@@ -242,6 +245,11 @@ class Judge:
                 if sure:
                     least = readings[i].confidence if _are_same(said, readings[i]) else 0.0
                     readings[i] = replace(said, confidence=max(float(sure), least))
+
+    def _is_evidence(self, reading: Reading) -> bool:
+        """Tell whether a reading identifies by what it is, or has the form of what does."""
+        found = reading.confidence >= _READ and patterns.find(reading.text) is not None
+        return found or self._matcher.matches(reading.text)
 
     def _is_unsure_of(self, own: Reading, other: Reading, crop: Crop) -> bool:
         """Tell whether a reading is an unsure one of the clinical glyphs that another has too."""
