@@ -72,6 +72,8 @@ _TIME: Final = re.compile(
     r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?:(?!\d)|(?=\d{1,3}(?:[.,]\d|\s?[a-z])))|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
     r"|(?<![\d.,])\d{1,2}\s?h\s?\d{2}(?!\d)"
 )
+_CLOCK: Final = re.compile(r"\W*(?:[01]?\d|2[0-3])\s?[:;]\s?[0-5]\d\W*")
+"""A whole line that is a time once its letters are digits."""
 _NUMBER: Final = re.compile(
     "|".join(
         (
@@ -106,8 +108,9 @@ _AGE: Final = re.compile(
     # So tall and heavy is a patient: size and weight go from the header too (PS3.15 E.1-1).
     r"|\b(?:height|ht|size)\s?[:=]?\s?(?:[12]\d\d(?:[.,]\d)?\s?cm|[12][.,]\d\d?\s?m|\d\s?(?:ft|'))(?!\w)"
     r"|\b(?:weight|wt)\s?[:=]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|lbs?)\b|\bbmi\b"
-    # Without a label: nothing that is scanned is half a metre, or weighs ten kilograms.
-    r"|(?<![\d.,])(?:[5-9]\d|1\d\d|2[0-4]\d)(?:[.,]\d)?\s?cm(?![\w/])|^\W*(?:1[.,][3-9]|2[.,]0)\d\s?m\W*$"
+    # Without a label: nothing that is scanned is half a metre long, or weighs ten kilograms.
+    r"|^\W*(?:h\s)?(?:[5-9]\d(?![.,])|(?:1\d|2[0-4])\d(?:[.,]\d)?)\s?cm(?![\w/])"
+    r"|^\W*(?:1[.,][3-9]|2[.,]0)\d\s?m\W*$"
     r"|(?<![\d.,])[1-9]\d{1,2}(?:[.,]\d)?\s?(?:kg|lbs?)(?![\w/])"
 )
 _PERSON: Final = re.compile(
@@ -160,8 +163,11 @@ _BY_KIND: Final = (
 )
 
 _HONORIFIC: Final = re.compile(r"\b(mr|ms|dr|miss)\s+([a-z][a-z'-]+)")
-_INITIALLED: Final = re.compile(r"^\W*[a-z]{2,}(?:,\s?[a-z]\.?|\s(?![lr])[a-z]\.)\W*$")
-"""A name with an initial; behind a part of the body, L. and R. are its sides."""
+_INITIALLED: Final = re.compile(
+    r"^\W*(?:[a-z]{2,}(?:,\s?[a-z]\.?|\s(?![lr])[a-z]\.)|(?![alrmnv])[a-z]\.\s?[a-z]{3,})\W*$"
+)
+"""A name with an initial. L. and R. are sides of the body, A., M., N. and V. what anatomists call
+arteries, muscles, nerves and veins."""
 _LEVELS: Final = frozenset(ocr.words("auto low lo med mid medium high hi max min on off opt"))
 """What a dynamic range is set to."""
 _INVERTED: Final = re.compile(r"^\W*([a-z][a-z' -]+),\s?([a-z][a-z'. -]*)\W*$")
@@ -197,7 +203,9 @@ def find(text: str, *, counter: bool = False) -> PhiKind | None:
     restored = ocr.restore_digits(folded)
     if kind is None and restored != folded and grammar.parse_as_read(folded) is None:
         kind = _search(restored)
-    if kind is None and _GROUPS.search(ocr.as_digits(folded)):
+    digits = ocr.as_digits(folded)
+    clock = folded.lstrip()[:1].isdecimal() and _CLOCK.fullmatch(digits) is not None
+    if kind is None and (clock or _GROUPS.search(digits)):
         kind = PhiKind.DATE
     return kind or (PhiKind.PERSON if _addresses_someone(folded) else None)
 
