@@ -39,8 +39,8 @@ _LABELS: Final = (
     r"|wf|wmf|map|pers?|persist|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi"
     r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
     r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
-    r"|tei|qp/qs|accel|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
-    r"|base|foc(?:us)?"
+    r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
+    r"|base|accel|foc(?:us)?"
 )
 
 _MEASURE: Final = "measures"

@@ -177,7 +177,7 @@ class IdentifierMatcher:
         # Two tokens that are one: J DOE. Of two digits, 1.0 is no ID 10.
         joined = (a + b for a, b in pairwise(tokens) if len(a) + len(b) >= _JOINED)
         return (
-            any(map(self._is_token, _without_units(tokens)))
+            any(map(self._is_token, ocr.words(_DECIMAL.sub(" ", _MEASURED.sub(" ", folded)))))
             or any(map(self._is_form, joined))
             or self._holds_nearly(line, tokens)
         )
@@ -221,25 +221,14 @@ class IdentifierMatcher:
 _DECIMAL: Final = re.compile(r"(?<![\w.,])\d{1,3}[.,]\d{1,3}(?![.,]?\w)")
 
 
+_MEASURED: Final = re.compile(rf"(?<=\d)\s{UNIT}(?![\w/])")
+"""A unit behind a number: `189 ms` names no operator MS."""
 _UNLETTERED: Final = re.compile(r"(?<![\w?])(?=[\w?]*\?)(?=[\w?]*[^\W_])[^\W_?]*(?:\?[^\W_?]*)+")
 _SIGNED: Final = re.compile(r"\s*(?:[+~-]{1,2}\s?\d{1,2}|\d{1,2}\s?[~-]{1,2})\s*")
 """A number of a scale with its tick, which english_g2 reads as `~`. A Study ID may be `10`, which
 is on every scale and identifies nobody; an age has no sign."""
 _SIGNS: Final = re.compile(r"[|!$]")
 _AS_GLYPHS: Final = str.maketrans({"|": "l", "!": "l", "$": "s"})
-
-
-_NUMBER: Final = re.compile(r"\d+")
-_UNIT: Final = re.compile(UNIT)
-
-
-def _without_units(tokens: list[str]) -> list[str]:
-    """Return tokens without units behind numbers: `189 ms` names no operator MS."""
-    return [
-        token
-        for token, before in zip(tokens, ["", *tokens], strict=False)
-        if not (_NUMBER.fullmatch(before) and _UNIT.fullmatch(token))
-    ]
 
 
 def _alike(token: str, form: str) -> bool:

@@ -50,6 +50,19 @@ def test_a_clear_measurement_explains_a_reading_of_its_shape(clear: str, other: 
     assert reason((other, 0.6)) is not Reason.CLINICAL
 
 
+@pytest.mark.parametrize(
+    ("clear", "other"),
+    [
+        ("HC 2.35 cm", "HC 2:35 cm"),
+        ("Vol 7.36 ml", "Vol 7:36 ml"),
+        ("HR 72 bpm 1.4 cm", "HR 72 bpm 1^4 cm"),
+    ],
+)
+def test_a_clear_measurement_explains_no_sign_of_a_time_or_date(clear: str, other: str) -> None:
+    assert reason((other, 0.5), (clear, 0.95)) is Reason.PATTERN
+    assert reason((other, 1.0), (clear, 0.95)) is Reason.PATTERN
+
+
 def test_a_certain_measurement_explains_a_reading_that_lacks_one_of_its_glyphs() -> None:
     assert reason(("44m", 0.74), ("4.4cm", 0.95)) is Reason.CLINICAL
     assert reason(("44m", 0.74), ("4.4cm", 0.8)) is Reason.PATTERN

@@ -134,5 +134,12 @@ def test_ages_are_printed_with_and_without_zeros() -> None:
 def test_a_number_of_a_scale_is_no_short_id() -> None:
     matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, "10")])
 
-    assert not any(map(matcher.matches, ("-10", "~10", "+ 10", "--10")))
+    assert not any(map(matcher.matches, ("-10", "~10", "+ 10", "--10", "10-", "10 -")))
     assert all(map(matcher.matches, ("10", "ID 10", "#10")))
+
+
+def test_a_unit_behind_a_number_is_no_operator() -> None:
+    matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.STAFF, "CM")])
+
+    assert not any(map(matcher.matches, ("16.0 cm", "16 cm", "D 12 CM")))
+    assert all(map(matcher.matches, ("CM", "Op: CM", "CM 12", "LV CM")))

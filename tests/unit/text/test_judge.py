@@ -144,6 +144,18 @@ def test_an_identifier_is_one_whatever_else_is_seen() -> None:
     assert [reading.text for reading in judge.readings(b"line")] == ["OKAFOR", "CF 72%"]
 
 
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [("HR 72 bpm 14:05", "HR 72 bpm 14.05"), ("Lobe^P", "Lobe P"), ("DR. MASS", "Dr MASS")],
+)
+def test_what_has_the_form_of_evidence_is_not_asked_away(said: str, seen: str) -> None:
+    meant = {ocr.glyphs(seen): 0.9}
+    clinical, evident = Sees((f"Gain 60 {seen}", 0.9)), Sees((said, 0.9), **meant)
+
+    assert readings(np.zeros((14, 160), np.uint8), evident, clinical)[0] == said
+    assert not evident.asked
+
+
 def test_a_line_on_its_end_is_asked_for_as_well() -> None:
     sure, unsure = Sees(("CF 72%", 0.9)), Sees(("%2L jO", 0.4), cf72=0.9)
 
