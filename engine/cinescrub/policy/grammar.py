@@ -147,6 +147,7 @@ _WORD: Final = re.compile(r"\d{0,2}[^\W\d_](?:[^\W_]|'(?=[^\W_]))*")
 _SEPARATORS: Final = re.compile(r"""[\s~,;:=()\[\]{}/+*<>&%"'.|±@÷_\-–—]+""")
 _GLUED: Final = 2
 """Words longer than this may have digits glued to their end."""
+_GLUED_LEVEL: Final = re.compile(r"(?<=[a-z])[1-9]$")
 _LOOSE: Final = re.compile(rf"{_NUMBER}\s*\D")
 """A number with one glyph for a unit: behind a number it may be one more group of digits."""
 _GLUED_MEASURES: Final = re.compile(
@@ -351,7 +352,9 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
             letters += end - position
             digits |= not piece.isalpha()
             longest = max(longest, end - position)
-        after_number = kind == _NUMBERS
+        after_number = kind == _NUMBERS or (
+            kind in _WORDS and _GLUED_LEVEL.search(piece) is not None
+        )
         unitless = kind == _MEASURE and piece[-1].isdecimal()
         position = _skip(folded, end)
         if end < len(folded) and position == end:
@@ -384,7 +387,7 @@ def _piece(folded: str, position: int, known: Vocabulary) -> tuple[str, int]:
     if word is not None:
         spelled = word.group().removesuffix("'s")
         # Qual high2, WMF low1: a level is glued to its word.
-        bare = spelled.rstrip("123456789")
+        bare = _GLUED_LEVEL.sub("", spelled)
         strength = known.lookup(spelled)
         if strength is None and len(bare) > _GLUED and bare in known:
             strength = known.lookup(bare)
@@ -402,6 +405,7 @@ def _skip(folded: str, position: int) -> int:
     return found.end() if found is not None else position
 
 
+_WORDS: Final = ("strong", "short", "weak")
 _OF_WORDS: Final = {
     Strength.STRONG: "strong",
     Strength.SHORT: "short",

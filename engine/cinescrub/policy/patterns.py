@@ -53,7 +53,7 @@ _DATE: Final = re.compile(
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}{_YEAR}(?!\d)",
             rf"(?<![a-z])(?:sep|dec|may|mar)\s+\d{{1,2}}{_NOT_A_SIZE}$",
             # A day and a month as they are printed in German and Czech, the dot behind both.
-            r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0[1-9]|1[0-2]))\.(?!\d)",
+            r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0?[1-9]|1[0-2]))\.(?!\d)",
             # A year without its century: '44.
             r"(?<=\S\s)['’]\d\d(?![\w.,])",
             r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
