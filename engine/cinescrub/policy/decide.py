@@ -24,7 +24,7 @@ from cinescrub.policy import grammar, layout, ocr, patterns
 from cinescrub.policy.companions import in_company
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.layout import Box
-from cinescrub.policy.readings import Reading, seen_shape
+from cinescrub.policy.readings import Reading, has_other_signs, seen_shape
 from cinescrub.policy.scales import on_scale
 from cinescrub.policy.seen import Line, Seen, is_read, look
 from cinescrub.policy.settings import DecisionSettings
@@ -175,9 +175,8 @@ def _is_explained(reading: Reading, clear: Sequence[Reading], settings: Decision
     """
     edits = int(reading.confidence < settings.sure)
     shape = seen_shape(reading.text)
-    signs = _SIGNS & {*reading.text}
     return any(
-        signs <= {*one.text}
+        not has_other_signs(reading.text, one.text)
         and (
             ocr.edits(shape, seen_shape(one.text), edits)
             or (
@@ -187,10 +186,6 @@ def _is_explained(reading: Reading, clear: Sequence[Reading], settings: Decision
         )
         for one in clear
     )
-
-
-_SIGNS: Final = frozenset(":;^/'’")
-"""Of times, dates, components of names and years."""
 
 
 def _spell(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:

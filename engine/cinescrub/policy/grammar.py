@@ -100,7 +100,10 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"(?:low|mid|high|peak)\s?dose|(?:peak|post|at)\s(?:stress|exercise|rest)"),
     (_CODE, r"(?:thi|sri|cri|har|tei|xres|xbr|comp|zoom|map|cfm|pw|cw|mb)\s(?:on|off)"),
     (_CODE, r"stage\s?[1-9]|(?:lv|rv|pla|psa|ap)\s?[2-5]\s?ch"),
-    (_CODE, r"1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)"),
+    (
+        _CODE,
+        r"ob\s[123]/[123]|[123]/[123]\s?trim(?:ester)?|1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)",
+    ),
     (_CODE, r"tac\s?[1-3]"),  # tissue aberration correction
     (_CODE, r"m/s|mhz|khz|bpm|kpa"),
     ("strong", r"cm/s|mmhg"),  # nobody's initials

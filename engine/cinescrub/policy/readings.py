@@ -11,7 +11,7 @@ from typing import Final
 
 from cinescrub.policy import ocr
 
-__all__ = ["DIFFERING", "Reading", "agree", "is_reread", "seen_shape"]
+__all__ = ["DIFFERING", "Reading", "agree", "has_other_signs", "is_reread", "seen_shape"]
 
 DIFFERING: Final = 0.34
 """Share of glyphs in which readings of one text differ, at most."""
@@ -33,6 +33,15 @@ class Reading:
     outvoted: bool = False
     """Whether the place was read otherwise in most frames (`voting`): then it is evidence, if it
     holds any, and no reason to doubt the others."""
+
+
+_SIGNS: Final = frozenset(".:;^/'’()")
+"""What makes times, dates, ages and components of names of glyphs that say nothing else."""
+
+
+def has_other_signs(text: str, than: str) -> bool:
+    """Tell whether a text has signs that another lacks, and that shapes and scores leave out."""
+    return not _SIGNS & {*text} <= {*than}
 
 
 def seen_shape(text: str) -> str:

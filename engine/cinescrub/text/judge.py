@@ -17,6 +17,7 @@ from cinescrub.config import Policy
 from cinescrub.policy import counters, ocr, patterns
 from cinescrub.policy.decide import Line, Reading, decide, is_field, is_plainly_clinical
 from cinescrub.policy.identifiers import IdentifierMatcher
+from cinescrub.policy.readings import has_other_signs
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import vote
@@ -31,8 +32,6 @@ _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
 _SURE: Final = DecisionSettings().sure
 """Less confident, a reading is unsure."""
-_READ: Final = DecisionSettings().doubtful
-"""Less confident, it is hardly one."""
 
 
 class Judge:
@@ -223,19 +222,20 @@ class Judge:
 
         Where one reads a clinical line, of more than a few letters, and another something else,
         that one is asked whether the line may be what the first says. If so, this counts in the
-        place of its own reading, unless that is evidence: whoever is asked, a colon between digits
-        and a caret between words are left open. So it does where both read the same glyphs, few as
-        they are, and one is unsure of them.
+        place of its own reading, unless that is an identifier, or has the form of one by a sign
+        that is left open: a colon between digits, a caret between words. So it does where both read
+        the same glyphs, few as they are, and one is unsure of them.
         """
         meant: list[list[tuple[int, Reading]]] = [[] for _ in by_reader]
         for i, each in enumerate(zip(*by_reader, strict=True)):
             plain = [self._is_plain(reading, lines[i]) for reading in each]
             for j, own in enumerate(each):
-                if not plain[j] and not self._is_evidence(own):
+                if not plain[j] and not self._matcher.matches(own.text):
                     meant[j] += [
                         (i, other)
                         for other, clear in zip(each, plain, strict=True)
-                        if clear or self._is_unsure_of(own, other, lines[i])
+                        if (clear and not _is_evidence(own, other))
+                        or self._is_unsure_of(own, other, lines[i])
                     ]
         for reader, readings, asked in zip(self._readers, by_reader, meant, strict=True):
             if not asked:
@@ -245,11 +245,6 @@ class Judge:
                 if sure:
                     least = readings[i].confidence if _are_same(said, readings[i]) else 0.0
                     readings[i] = replace(said, confidence=max(float(sure), least))
-
-    def _is_evidence(self, reading: Reading) -> bool:
-        """Tell whether a reading identifies by what it is, or has the form of what does."""
-        found = reading.confidence >= _READ and patterns.find(reading.text) is not None
-        return found or self._matcher.matches(reading.text)
 
     def _is_unsure_of(self, own: Reading, other: Reading, crop: Crop) -> bool:
         """Tell whether a reading is an unsure one of the clinical glyphs that another has too."""
@@ -277,6 +272,12 @@ class Judge:
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
     x0, y0, x1, y1 = (int(v) for v in box)
     return x0, y0, x1, y1
+
+
+def _is_evidence(own: Reading, other: Reading) -> bool:
+    """Tell whether a reading identifies by a sign that another one lacks."""
+    signed = own.confidence >= _SURE and has_other_signs(own.text, other.text)
+    return signed and patterns.find(own.text) is not None
 
 
 def _are_same(a: Reading, b: Reading) -> bool:

@@ -36,7 +36,7 @@ MUST_KEEP = (
     "Adult Echo", "MORISON'S POUCH", "FL 3.12 cm 22w4d", "AVA (VTI) 1.8 cm2", "C5 / M7",
     "I6cm", "HR 7Z bpm", "MI l.1", "SUBC0STAL", "Map 3 DynR 60dB", "Area 12.4 cm²", "Loop 1/2 0.8s",
     "Dyn. Range 76", "EIA 1.45", "cm/s", "2D OptPen", "3.5/2.7-L", "630P630", "TAC1",
-    "RTKIDNEY", "LTKIDNEY", "RIGHTLOBE",
+    "RTKIDNEY", "LTKIDNEY", "RIGHTLOBE", "OB 2/3 Trim.",
 )  # fmt: skip
 
 

@@ -156,6 +156,12 @@ def test_what_has_the_form_of_evidence_is_not_asked_away(said: str, seen: str) -
     assert not evident.asked
 
 
+def test_what_looks_like_a_number_by_its_glyphs_is_asked_for() -> None:
+    sure, number = Sees(("2D G 69 dB", 0.6)), Sees(("20669dB", 0.72), **{"2dg69db": 0.6})
+
+    assert readings(_WIDE, number, sure) == ["2D G 69 dB", "2D G 69 dB"]
+
+
 def test_a_line_on_its_end_is_asked_for_as_well() -> None:
     sure, unsure = Sees(("CF 72%", 0.9)), Sees(("%2L jO", 0.4), cf72=0.9)
 
