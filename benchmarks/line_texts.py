@@ -154,6 +154,8 @@ def phi_text(rng: np.random.Generator) -> tuple[str, str, Identity]:
         "birth": f"{_pick(rng, ('DOB', 'DOB:', 'Born', 'Geb.'))} {date_text(who, who.birth)}",
         "time": time_text(who, who.visit),
         "moment": f"{date_text(who, who.visit.date())} {time_text(who, who.visit)}",
+        "clock": f"{_pick(rng, _BEFORE)} {who.visit:%H:%M}",
+        "day": f"{_pick(rng, _BEFORE)} {who.visit.day}.{who.visit.month}.",
         "site": who.site,
         "initials": who.operator,
         "operator": f"{_pick(rng, ('Op:', 'Sono:', 'Tech'))} {who.operator}",
