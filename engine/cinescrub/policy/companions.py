@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cinescrub.policy import layout, ocr
-from cinescrub.policy.readings import agree, is_reread
+from cinescrub.policy.readings import agree, is_reread, seen_shape
 from cinescrub.policy.seen import Seen
 from cinescrub.policy.settings import DecisionSettings
 
@@ -73,8 +73,8 @@ def _label(one: Seen, settings: DecisionSettings) -> str:
     if best is None or best.confidence < settings.sure:
         return ""
     found = _TERSE.fullmatch(ocr.glyphs(best.text))
-    meant = ocr.shape(ocr.glyphs(best.text))
-    alike = all(ocr.edits(meant, ocr.shape(ocr.glyphs(r.text)), 1) for r in readings)
+    meant = seen_shape(best.text)
+    alike = all(ocr.edits(meant, seen_shape(r.text), 1) for r in readings)
     return found[1] if found is not None and alike else ""
 
 
