@@ -171,6 +171,8 @@ arteries, muscles, nerves and veins."""
 _LEVELS: Final = frozenset(ocr.words("auto low lo med mid medium high hi max min on off opt"))
 """What a dynamic range is set to."""
 _INVERTED: Final = re.compile(r"^\W*([a-z][a-z' -]+),\s?([a-z][a-z'. -]*)\W*$")
+_TITLE: Final = re.compile(r"\b(?:Mr|Ms|Dr|Mrs|Miss|Prof)\s[A-Z]")
+"""As it is written: nobody writes mitral regurgitation so."""
 _LETTERS: Final = re.compile(r"[a-z]+")
 _LABEL: Final = re.compile(
     r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
@@ -207,7 +209,8 @@ def find(text: str, *, counter: bool = False) -> PhiKind | None:
     clock = folded.lstrip()[:1].isdecimal() and _CLOCK.fullmatch(digits) is not None
     if kind is None and (clock or _GROUPS.search(digits)):
         kind = PhiKind.DATE
-    return kind or (PhiKind.PERSON if _addresses_someone(folded) else None)
+    addressed = _TITLE.search(text) is not None or _addresses_someone(folded)
+    return kind or (PhiKind.PERSON if addressed else None)
 
 
 def is_label(text: str) -> bool:
