@@ -20,6 +20,7 @@ def check_places(
     state: Path | None,
     crosswalk: Path | None,
     midi_b: Path | None,
+    others: Sequence[Path | None] = (),
 ) -> None:
     """Refuse places before any work is done.
 
@@ -31,6 +32,8 @@ def check_places(
         Files and folders, those in stores left out.
     report, key, state, crosswalk, midi_b : Path or None
         Of the options of these names.
+    others : sequence of Path or None
+        Files that the run reads besides: key, vocabulary, profile.
 
     Raises
     ------
@@ -38,6 +41,7 @@ def check_places(
         One of them would leave with the outputs, or change an input or its folder.
     """
     _check_report_and_key(report, key, out, inputs)
+    _check_report(report, [*others, key, crosswalk, state, midi_b])
     _check_links(crosswalk, midi_b, out, inputs)
     _check_state(state, out, inputs)
 
@@ -52,8 +56,16 @@ def _check_report_and_key(
         )
     if report is not None and any(_lies_in(report, given) for given in inputs):
         raise ConfigError("--report would change an input or its folder: put it elsewhere")
+    if key is not None and not os.path.lexists(key) and any(_lies_in(key, g) for g in inputs):
+        raise ConfigError("--key would change an input's folder: put it elsewhere")
     if key is not None and _lies_in(key, out):
         raise ConfigError("--key leads back from pseudonyms to patients: put it outside of --out")
+
+
+def _check_report(report: Path | None, others: Sequence[Path | None]) -> None:
+    """Refuse a report over what else the run reads or writes: it would be that file's end."""
+    if report is not None and any(_lies_in(report, other) for other in others):
+        raise ConfigError("--report would overwrite another file of the run: put it elsewhere")
 
 
 def _check_links(

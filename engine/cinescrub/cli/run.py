@@ -19,6 +19,7 @@ from cinescrub.cli.models import ensure_models, say
 from cinescrub.cli.places import check_places
 from cinescrub.cli.progress import progress
 from cinescrub.config import EngineConfig
+from cinescrub.dicom.pseudonym import default_key_path
 from cinescrub.errors import CancelledError, ConfigError, OutputError
 from cinescrub.integrations.stores import objects_in, open_stores
 from cinescrub.kinds import Location, Url
@@ -73,6 +74,7 @@ def run_inputs(
         state=config.state,
         crosswalk=crosswalk,
         midi_b=midi_b,
+        others=[config.key_file or default_key_path(), config.vocabulary, Path(config.profile)],
     )
     if cluster is not None:
         _check_cluster(config, crosswalk, midi_b)
@@ -183,7 +185,9 @@ def _open_report(report: Path | None) -> Iterator[IO[str] | None]:
         return
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     try:
-        sink = os.fdopen(os.open(report, flags, 0o600), "w", encoding="utf-8")
+        descriptor = os.open(report, flags, 0o600)
+        os.fchmod(descriptor, 0o600)  # one that was there keeps its mode else
+        sink = os.fdopen(descriptor, "w", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"the report {report} can't be written") from error
     try:

@@ -7,6 +7,7 @@ scrub says. What is found names the element, never the value.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -75,8 +76,10 @@ def audit_file(
     """
     auditor = _Auditor(profile, search, uids)
     found: list[str] = []
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ("not a regular file",)
         found.extend(auditor.findings(descriptor))
     except (UnaccountedError, InputError) as error:
         found.append(error.message)

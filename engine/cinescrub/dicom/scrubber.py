@@ -29,6 +29,7 @@ from cinescrub.dicom.profile import Action, Decision, Rules
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.standard import is_registered
+from cinescrub.dicom.structure import label
 from cinescrub.dicom.values import DEFAULT_CHARSET, Charset, Stored
 from cinescrub.errors import InputError
 from cinescrub.policy import patterns
@@ -356,6 +357,8 @@ def _with_value(outcome: Outcome, tag: int, vr: str) -> Outcome:
     _, element, why = outcome
     if element is None or not values.is_empty(element, vr):
         return outcome
+    if vr == "UI":
+        raise InputError(f"malformed: {label(tag)} is no UID, and nothing can stand for it")
     return Action.DUMMY, dummy(tag, vr), why
 
 
@@ -370,7 +373,13 @@ def _of_another_kind(tag: int, kind: int) -> Outcome:
 
 
 def _is_old(age: str) -> bool:
-    return age[-1:] == "Y" and age[:-1].isdecimal() and int(age[:-1]) > _OLDEST
+    number = age.strip().rstrip("DWMYdwmy")
+    a_year = _A_YEAR.get(age.strip()[-1:].upper(), 1)
+    return number.isdecimal() and int(number) >= (_OLDEST + 1) * a_year
+
+
+_A_YEAR: Final = {"D": 365.25, "W": 52.18, "M": 12}
+"""In units of PS3.5 6.2, AS; a number without one is of years."""
 
 
 def _hollow(item: Dataset) -> Dataset:

@@ -97,6 +97,8 @@ _GRAMMARS: Final = {
     "DS": re.compile(rb"[0-9+\-eE., ]{0,32}"),
     "IS": re.compile(rb"[0-9+\-eE., ]{0,32}"),
     "UI": re.compile(rb"[0-9.]{0,64}"),
+    "AS": re.compile(rb"[0-9]{0,3}[DWMYdwmy]? ?"),
+    **dict.fromkeys(("DA", "DT", "TM"), re.compile(rb"[0-9.:+\- ]{0,28}")),
     "LO": re.compile(rb"[^\r\n\f\t\x00]{0,128}"),  # 64 characters, of up to 2 bytes here
     "SH": re.compile(rb"[^\r\n\f\t\x00]{0,128}"),  # 16 by the standard; codes are often longer
 }

@@ -1,4 +1,4 @@
-"""The marker layer of JPEG 2000 and HTJ2K codestreams: drop what can hold text.
+"""The marker layer of JPEG 2000 and HTJ2K codestreams: keep what decoding needs, drop the rest.
 
 ISO/IEC 15444-1 annex A. Copies segments; looks at no packet.
 """
@@ -13,7 +13,13 @@ from cinescrub.pixels.codestream import Buffer, j2k_start
 
 __all__ = ["clean"]
 
-COM: Final = 0xFF64
+_NEEDED: Final = frozenset(
+    {0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF56, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F}
+)
+"""CAP, SIZ, COD, COC, PRF, CPF, QCD, QCC, RGN, POC (table A.2; CAP and CPF: 15444-15)."""
+_POINTERS: Final = frozenset({0xFF55, 0xFF57, 0xFF58, 0xFF60, 0xFF61})
+"""TLM, PLM, PLT, PPM, PPT: where packets are, and their heads."""
+_KEPT: Final = _NEEDED | _POINTERS
 TLM: Final = 0xFF55
 SOT: Final = 0xFF90
 SOD: Final = 0xFF93
@@ -23,7 +29,7 @@ _CORRUPT: Final = "a JPEG 2000 codestream is corrupt or truncated"
 
 
 def clean(frame: Buffer) -> Buffer:
-    """Drop comments, the boxes of a JP2 file, and bytes behind the end.
+    """Drop comments, registrations, unknown segments, a JP2 file's boxes, bytes behind the end.
 
     Parameters
     ----------
@@ -44,7 +50,7 @@ def clean(frame: Buffer) -> Buffer:
     start = j2k_start(frame)
     view = memoryview(frame)[start:]
     try:
-        head, position, dropped = _segments(view, 2, SOT, (COM,))
+        head, position, dropped = _segments(view, 2, SOT, _KEPT)
         parts: list[bytes | memoryview] = []
         touched = False
         while position < len(view) and bytes(view[position : position + 2]) != EOC:
@@ -57,12 +63,12 @@ def clean(frame: Buffer) -> Buffer:
         return frame
     if touched:
         # TLM repeats the lengths of tile-parts, which changed; it is optional.
-        head, _, _ = _segments(view, 2, SOT, (COM, TLM))
+        head, _, _ = _segments(view, 2, SOT, _KEPT - {TLM})
     return b"".join([view[:2], *head, *parts, EOC])
 
 
 def _segments(
-    view: memoryview, position: int, until: int, drop: tuple[int, ...]
+    view: memoryview, position: int, until: int, keep: frozenset[int]
 ) -> tuple[list[memoryview], int, bool]:
     """Return the marker segments up to the marker `until`, its offset, and whether any went."""
     out: list[memoryview] = []
@@ -74,26 +80,25 @@ def _segments(
         end = position + 2 + length
         if marker < 0xFF00 or length < 2 or end > len(view):
             raise InputError(_CORRUPT)
-        if marker in drop:
-            dropped = True
-        else:
+        if marker in keep:
             out.append(view[position:end])
+        else:
+            dropped = True
         position = end
 
 
 def _tile_part(view: memoryview, position: int) -> tuple[list[bytes | memoryview], int, bool]:
-    """Return a tile-part without comments, its end, and whether any went (A.4.2)."""
+    """Return a tile-part with what is kept, its end, and whether anything went (A.4.2)."""
     marker, size, tile, length, part, parts = struct.unpack_from(">HHHIBB", view, position)
     if marker != SOT or size != 10:
         raise InputError(_CORRUPT)
-    if length == 0:  # the last tile-part may leave its length open: up to EOC
-        end = bytes(view).rfind(EOC, position)
-        end = len(view) if end < 0 else end
-    else:
-        end = position + length
+    end = position + length if length else len(view)
     if end > len(view) or end < position + 14:
         raise InputError(_CORRUPT)
-    head, data, dropped = _segments(view[:end], position + 12, SOD, (COM,))
+    head, data, dropped = _segments(view[:end], position + 12, SOD, _KEPT)
+    if length == 0:  # the last tile-part may leave its length open: up to EOC
+        end = bytes(view).find(EOC, data)  # packets hold no code above FF8F (A.1.1)
+        end = len(view) if end < 0 else end
     if not dropped:
         return [view[position:end]], end, False
     kept = 12 + sum(map(len, head)) + end - data

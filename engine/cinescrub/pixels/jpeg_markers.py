@@ -37,6 +37,7 @@ SOI: Final = 0xD8
 EOI: Final = 0xD9
 SOS: Final = 0xDA
 DHT: Final = 0xC4
+DNL: Final = 0xDC
 DRI: Final = 0xDD
 APP0: Final = 0xE0
 APP8: Final = 0xE8
@@ -45,7 +46,7 @@ COM: Final = 0xFE
 
 APPLICATION: Final = frozenset({*range(0xE0, 0xF0), COM})
 """APPn and COM: what can hold anything."""
-_TABLES: Final = frozenset({*range(0xC0, 0xD0), SOS, 0xDB, 0xDC, DRI, 0xF7, 0xF8})
+_TABLES: Final = frozenset({*range(0xC0, 0xD0), SOS, 0xDB, DNL, DRI, 0xF7, 0xF8})
 """SOFn, DHT, DAC, SOS, DQT, DNL, DRI; JPEG-LS SOF55 and LSE."""
 
 _END_OF_LS_SCAN: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
@@ -225,6 +226,8 @@ def _segment(view: memoryview, start: int, marker: int, *, jpeg_ls: bool) -> Seg
     end = start + 2 + (view[start + 2] << 8 | view[start + 3])
     if end < body or end > len(view):
         raise InputError("a JPEG stream is corrupt: a segment leaves the frame")
+    if marker == DNL and end != body + 2:
+        raise InputError("a JPEG stream is corrupt: a DNL segment holds more than a number")
     stop = end
     if marker == SOS and jpeg_ls:
         found = _END_OF_LS_SCAN.search(view, end)

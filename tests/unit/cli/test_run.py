@@ -203,6 +203,11 @@ def test_names_of_any_bytes_are_valid_json_and_one_line_for_people(
         ("out", ["--report", "link/../out/report.jsonl"], "outside of --out"),
         ("out", ["--report", "in/a.dcm"], "change an input"),
         ("out", ["--report", "in/report.jsonl"], "change an input"),
+        ("out", ["--report", "here", "--key", "here"], "overwrite another file"),
+        ("out", ["--report", "here", "--crosswalk", "here"], "overwrite another file"),
+        ("out", ["--report", "here", "--vocabulary", "here"], "overwrite another file"),
+        ("out", ["--report", "state/of.jsonl", "--state", "state"], "overwrite another file"),
+        ("out", ["--key", "in/key"], "change an input"),
         ("out", ["--key", "out/key"], "outside of --out"),
         ("out", ["--state", "out/state"], "outside of --out"),
         ("out", ["--state", "."], "outside of --out"),
@@ -243,6 +248,22 @@ def test_a_report_over_its_only_input_is_refused(cinescrub: Command, tmp_path: P
 
     assert outcome.code == 2
     assert (tmp_path / "a.dcm").read_bytes() == before
+
+
+def test_a_report_over_an_older_one_is_its_owners_too(
+    cinescrub: Command, tmp_path: Path, fake_models: Path
+) -> None:
+    made(tmp_path / "a.dcm")
+    report = tmp_path / "report.jsonl"
+    report.touch(0o644)
+    report.chmod(0o644)
+
+    cinescrub(
+        "run", tmp_path / "a.dcm", "--out", tmp_path / "out", "--models", fake_models,
+        "--report", report,
+    )  # fmt: skip
+
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
 def test_a_report_is_readable_by_its_owner_alone(

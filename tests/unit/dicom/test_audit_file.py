@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import tracemalloc
@@ -474,3 +475,11 @@ def test_memory_does_not_grow_with_the_pixel_data(clean: Files, tmp_path: Path) 
     assert found == ()
     assert size > 40 << 20
     assert peak < 8 << 20
+
+
+def test_a_named_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    found = audit_file(tmp_path / "pipe", IdentifierSearch(()), profile=basic_profile())
+
+    assert found == ("not a regular file",)

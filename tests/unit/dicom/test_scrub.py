@@ -309,6 +309,17 @@ def test_a_text_where_a_number_belongs_is_removed() -> None:
     assert 0x00186018 not in cleaned(dataset).dataset
 
 
+def test_a_class_that_is_no_uid_is_refused() -> None:
+    dataset = header()
+    reference = Dataset()
+    add(reference, 0x00081150, "UI", f"{CINE} US")
+    reference.ReferencedSOPInstanceUID = INSTANCE
+    dataset.SourceImageSequence = [reference]
+
+    with pytest.raises(InputError, match=r"ReferencedSOPClassUID is no UID"):
+        cleaned(dataset)
+
+
 def test_references_stay_consistent() -> None:
     dataset = header()
     reference = Dataset()

@@ -128,11 +128,38 @@ def test_patient_characteristics_stay_and_nothing_else() -> None:
     assert codes(back) == ["113100", "113101", "113108"]
 
 
-def test_ages_over_89_are_one() -> None:
-    outcome, back = cleaned(header(PatientAge="097Y"), "retain-patient-characteristics")
+def stored(keyword: str, value: str) -> Dataset:
+    """Return a header with a value that pydicom would not write."""
+    with config.disable_value_validation():
+        return header(**{keyword: value})
+
+
+@pytest.mark.parametrize("age", ["097Y", "097y", "97", "97Y"])
+def test_ages_over_89_are_one(age: str) -> None:
+    outcome, back = cleaned(stored("PatientAge", age), "retain-patient-characteristics")
 
     assert back.PatientAge == "090Y"
     assert "45 CFR" in next(d.reason for d in outcome.done if d.tag == "(0010,1010)")
+
+
+@pytest.mark.parametrize("age", ["089Y", "900M", "12W", "007D", "12"])
+def test_lower_ages_stay(age: str) -> None:
+    _, back = cleaned(stored("PatientAge", age), "retain-patient-characteristics")
+
+    assert back.PatientAge == age
+
+
+@pytest.mark.parametrize("age", ["97 YEARS", "1164M", "097Y1M", "old"])
+def test_what_is_no_age_goes(age: str) -> None:
+    _, back = cleaned(stored("PatientAge", age), "retain-patient-characteristics")
+
+    assert not back.PatientAge
+
+
+def test_what_is_no_date_is_not_kept_as_one() -> None:
+    _, back = cleaned(stored("StudyDate", "Dr Huber, room 5"), "retain-full-dates")
+
+    assert "Huber" not in str(back)
 
 
 def test_the_device_stays_and_its_titles_become_pseudonyms() -> None:

@@ -141,3 +141,35 @@ def test_a_marker_of_no_known_kind_is_refused() -> None:
 
     with pytest.raises(InputError, match="0xF0"):
         clean(frame[:2] + segment(0xFFF0, b"x") + frame[2:], info)
+
+
+@pytest.mark.parametrize("at", ["before its scan", "behind it"])
+def test_a_line_count_that_holds_more_than_a_number_is_refused(at: str) -> None:
+    info, frame = FRAMES["jpeg"]
+    place = frame.index(b"\xff\xda") if at == "before its scan" else len(frame) - 2
+
+    with pytest.raises(InputError, match="DNL"):
+        clean(frame[:place] + segment(0xFFDC, NEEDLE) + frame[place:], info)
+
+
+@pytest.mark.parametrize("marker", [0xFF63, 0xFF6F, 0xFF74, 0xFF99])
+@pytest.mark.parametrize("kind", ["jpeg 2000", "htj2k"])
+def test_what_no_decoder_needs_goes_from_a_codestream(kind: str, marker: int) -> None:
+    info, frame = FRAMES[kind]
+    at = frame.index(b"\xff\x52")
+
+    cleaned = bytes(clean(frame[:at] + segment(marker, NEEDLE) + frame[at:], info))
+
+    assert cleaned == bytes(clean(frame, info))
+
+
+def test_what_follows_an_open_last_tile_part_goes() -> None:
+    info, commented = FRAMES["jpeg 2000"]
+    frame = bytes(clean(commented, info))
+    sot = frame.index(b"\xff\x90")
+    opened = frame[: sot + 6] + bytes(4) + frame[sot + 10 :]
+
+    cleaned = bytes(clean(opened + NEEDLE + b"\xff\xd9", info))
+
+    assert cleaned == opened
+    assert np.array_equal(decode_stored(cleaned, info), decode_stored(frame, info))
