@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
@@ -161,7 +162,10 @@ def _write(line: FileReport, sink: IO[str] | None, *, json: bool) -> None:
         except OSError:
             raise OutputError("the report can't be written: its disk may be full") from None
     if json:
-        typer.echo(line.to_json())
+        try:
+            typer.echo(line.to_json())
+        except OSError:
+            raise OutputError("standard output can't be written") from None
     if line.reason is not None:
         say(f"{line.status}: {_printable(line.origin)}: {line.reason}")
 
@@ -186,7 +190,8 @@ def _open_report(report: Path | None) -> Iterator[IO[str] | None]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     try:
         descriptor = os.open(report, flags, 0o600)
-        os.fchmod(descriptor, 0o600)  # one that was there keeps its mode else
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)  # one that was there keeps its mode else
         sink = os.fdopen(descriptor, "w", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"the report {report} can't be written") from error

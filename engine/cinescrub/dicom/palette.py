@@ -84,7 +84,9 @@ def _channel(
     """Return one channel, (entries,) int64 as stored."""
     if BaseTag(plain) in header:
         raw = _bytes(header, plain)
-        if len(raw) >= 2 * entries:
+        if len(raw) > 2 * entries:
+            raise InputError(f"{label(plain)} is longer than its descriptor says")
+        if len(raw) == 2 * entries:
             values = np.frombuffer(raw, "<u2" if little else ">u2", count=entries)
         elif entries <= len(raw) <= entries + 1 and bits == 8:
             values = np.frombuffer(_eight_bit(header, plain, raw, little=little), "u1", entries)

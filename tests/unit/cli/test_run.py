@@ -284,6 +284,7 @@ def test_a_report_on_a_full_disk_ends_the_run_with_8(
     cinescrub: Command, tmp_path: Path, fake_models: Path
 ) -> None:
     made(tmp_path / "in.dcm")
+    mode = stat.S_IMODE(Path("/dev/full").stat().st_mode)
 
     outcome = cinescrub(
         "run", tmp_path / "in.dcm", "--out", tmp_path / "out", "--models", fake_models,
@@ -292,6 +293,24 @@ def test_a_report_on_a_full_disk_ends_the_run_with_8(
 
     assert (outcome.code, outcome.out) == (8, "")
     assert outcome.err == "cinescrub: the report can't be written: its disk may be full\n"
+    assert stat.S_IMODE(Path("/dev/full").stat().st_mode) == mode, "a device is no report of ours"
+
+
+def test_lines_to_a_full_disk_end_the_run_with_8(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path / "in.dcm")
+
+    def full(_: str, *, err: bool = False) -> None:
+        if not err:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("typer.echo", full)
+    outcome = cinescrub(
+        "run", tmp_path / "in.dcm", "--out", tmp_path / "out", "--models", fake_models, "--json"
+    )
+
+    assert outcome.code == 8
 
 
 def test_a_report_in_no_folder_is_refused_before_any_input_is_opened(

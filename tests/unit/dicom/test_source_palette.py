@@ -59,6 +59,14 @@ def test_sixteen_bit_tables_that_hold_eight_bit_values_are_taken_as_they_are() -
     assert palette.table[:, 0].tolist() == [0, 7, 255]
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_table_with_more_than_its_descriptor_says_is_refused(bits: int) -> None:
+    values = np.array([0, 7, 255], "<u2").tobytes() + b"DOE^JANE"
+
+    with pytest.raises(InputError, match="longer"):
+        read_palette(_header((3, 0, bits), [values] * 3), little=True, signed=False)
+
+
 def test_one_dim_channel_does_not_change_the_scale() -> None:
     bright, dim = (np.array(v, "<u2").tobytes() for v in ([0xFF00, 0], [0x0080, 0]))
 
