@@ -164,7 +164,7 @@ _BY_KIND: Final = (
 
 _HONORIFIC: Final = re.compile(r"\b(mr|ms|dr|miss)\s+([a-z][a-z'-]+)")
 _INITIALLED: Final = re.compile(
-    r"^\W*(?:[a-z]{2,}(?:,\s?[a-z]\.?|\s(?![lr])[a-z]\.)|(?![alrmnv])[a-z]\.\s?[a-z]{3,})\W*$"
+    r"^\W*(?:[a-z]{2,}(?:[,;]\s?[a-z]\.?|\s(?![lr])[a-z]\.)|(?![alrmnv])[a-z]\.\s?[a-z]{3,})\W*$"
 )
 """A name with an initial. L. and R. are sides of the body, A., M., N. and V. what anatomists call
 arteries, muscles, nerves and veins."""
