@@ -109,7 +109,7 @@ _AGE: Final = re.compile(
     r"|\b(?:height|ht|size)\s?[:=]?\s?(?:[12]\d\d(?:[.,]\d)?\s?cm|[12][.,]\d\d?\s?m|\d\s?(?:ft|'))(?!\w)"
     r"|\b(?:weight|wt)\s?[:=]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|lbs?)\b|\bbmi\b"
     # Without a label: nothing that is scanned is half a metre long, or weighs ten kilograms.
-    r"|^\W*(?:h\s)?(?:[5-9]\d(?![.,])|(?:1\d|2[0-4])\d(?:[.,]\d)?)\s?cm(?![\w/])"
+    r"|^\W*(?:h\s?)?(?:[5-9]\d(?![.,])|(?:1\d|2[0-4])\d(?:[.,]\d)?)\s?cm(?![\w/])"
     r"|^\W*(?:1[.,][3-9]|2[.,]0)\d\s?m\W*$"
     r"|(?<![\d.,])[1-9]\d{1,2}(?:[.,]\d)?\s?(?:kg|lbs?)(?![\w/])"
 )
