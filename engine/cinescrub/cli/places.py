@@ -41,7 +41,7 @@ def check_places(
         One of them would leave with the outputs, or change an input or its folder.
     """
     _check_report_and_key(report, key, out, inputs)
-    _check_report(report, [*others, key, crosswalk, state, midi_b])
+    _check_report(report, [*others, crosswalk, state, midi_b])
     _check_links(crosswalk, midi_b, out, inputs)
     _check_state(state, out, inputs)
 

@@ -20,6 +20,7 @@ from cinescrub.cli.models import ensure_models, say
 from cinescrub.cli.places import check_places
 from cinescrub.cli.progress import progress
 from cinescrub.config import EngineConfig
+from cinescrub.dicom.profiles import READY
 from cinescrub.dicom.pseudonym import default_key_path
 from cinescrub.errors import CancelledError, ConfigError, OutputError
 from cinescrub.integrations.stores import objects_in, open_stores
@@ -75,7 +76,11 @@ def run_inputs(
         state=config.state,
         crosswalk=crosswalk,
         midi_b=midi_b,
-        others=[config.key_file or default_key_path(), config.vocabulary, Path(config.profile)],
+        others=[
+            config.key_file or default_key_path(),
+            config.vocabulary,
+            None if config.profile in READY else Path(config.profile),
+        ],
     )
     if cluster is not None:
         _check_cluster(config, crosswalk, midi_b)

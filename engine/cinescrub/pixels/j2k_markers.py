@@ -13,14 +13,14 @@ from cinescrub.pixels.codestream import Buffer, j2k_start
 
 __all__ = ["clean"]
 
+TLM: Final = 0xFF55
 _NEEDED: Final = frozenset(
     {0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF56, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F}
 )
 """CAP, SIZ, COD, COC, PRF, CPF, QCD, QCC, RGN, POC (table A.2; CAP and CPF: 15444-15)."""
-_POINTERS: Final = frozenset({0xFF55, 0xFF57, 0xFF58, 0xFF60, 0xFF61})
+_POINTERS: Final = frozenset({TLM, 0xFF57, 0xFF58, 0xFF60, 0xFF61})
 """TLM, PLM, PLT, PPM, PPT: where packets are, and their heads."""
 _KEPT: Final = _NEEDED | _POINTERS
-TLM: Final = 0xFF55
 SOT: Final = 0xFF90
 SOD: Final = 0xFF93
 EOC: Final = b"\xff\xd9"

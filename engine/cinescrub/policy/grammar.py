@@ -308,9 +308,10 @@ def parse(text: str, known: Vocabulary | None = None) -> Clinical | None:
         again = parse_as_read(other, known) if other != folded else None
         if again is not None and again.sufficient:
             return again
-    side = _GLUED_SIDE.match(folded.strip())
+    bare = folded.strip()
+    side = _GLUED_SIDE.match(bare)
     if side is not None:
-        again = parse_as_read(folded.strip()[side.end() :], known)
+        again = parse_as_read(bare[side.end() :], known)
         if again is not None and again.strong:
             return replace(again, short=again.short + 1, letters=again.letters + side.end())
     return found
@@ -344,9 +345,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     while position < len(folded):
         kind, end = _piece(folded, position, known)
         piece = folded[position:end]
-        if not kind or (after_number and (kind == _NUMBERS or _LOOSE.fullmatch(piece))):
-            return None
-        if unitless and kind == _NUMBERS:
+        one_more = (after_number or unitless) and kind == _NUMBERS
+        if not kind or one_more or (after_number and _LOOSE.fullmatch(piece)):
             return None
         if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():
             kind = _LETTERS  # 0s, 5g: as short as initials, and read for them
@@ -355,9 +355,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
             letters += end - position
             digits |= not piece.isalpha()
             longest = max(longest, end - position)
-        after_number = kind == _NUMBERS or (
-            kind in _WORDS and _GLUED_LEVEL.search(piece) is not None
-        )
+        leveled = kind in _OF_WORDS.values() and _GLUED_LEVEL.search(piece) is not None
+        after_number = leveled or kind == _NUMBERS
         unitless = kind == _MEASURE and piece[-1].isdecimal()
         position = _skip(folded, end)
         if end < len(folded) and position == end:
@@ -408,7 +407,6 @@ def _skip(folded: str, position: int) -> int:
     return found.end() if found is not None else position
 
 
-_WORDS: Final = ("strong", "short", "weak")
 _OF_WORDS: Final = {
     Strength.STRONG: "strong",
     Strength.SHORT: "short",

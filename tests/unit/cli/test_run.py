@@ -266,6 +266,21 @@ def test_a_report_over_an_older_one_is_its_owners_too(
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
+def test_a_report_may_lie_in_a_folder_named_like_its_profile(
+    cinescrub: Command, tmp_path: Path, fake_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path / "a.dcm")
+    (tmp_path / "basic").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    outcome = cinescrub(
+        "run", "a.dcm", "--out", "out", "--models", fake_models, "--report", "basic/report.jsonl"
+    )
+
+    assert outcome.code == 0
+    assert _lines(tmp_path / "basic" / "report.jsonl") == [("a.dcm", "ok")]
+
+
 def test_a_report_is_readable_by_its_owner_alone(
     cinescrub: Command, tmp_path: Path, fake_models: Path
 ) -> None:
