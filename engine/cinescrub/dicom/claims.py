@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Final
 
 from pydicom import Dataset
@@ -17,6 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from cinescrub import __version__
+from cinescrub.config import Policy
 from cinescrub.dicom.options import BASIC, CODES, PIXELS, Option
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.values import DEFAULT_CHARSET, stored, texts
@@ -49,6 +51,14 @@ class Claims:
     pixels_verified: bool = False
     """The written pixels were read back and hold no text that the policy redacts. An output that
     fails this must not be published, as its header says that it passed."""
+    policy: Policy = Policy.DEFAULT_DENY
+    """What was redacted. One that redacts on evidence only keeps text that nobody knows to be
+    harmless: the header then doesn't say that nothing is left."""
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether all text that may identify is gone, and this was checked."""
+        return self.pixels_verified and self.policy is not Policy.PHI_ONLY
 
     def __post_init__(self) -> None:
         if self.pixels_verified and not self.pixels_inspected:
@@ -77,14 +87,14 @@ def stamp(
     """
     basic = not profile.exceptions
     # PS3.3 C.7.1.1: YES says that attributes *and pixel data* no longer hold the identity.
-    _put(dataset, REMOVED, "CS", "YES" if claims.pixels_verified and basic else "NO")
+    _put(dataset, REMOVED, "CS", "YES" if claims.nothing_left and basic else "NO")
     _put(dataset, METHOD, "LO", list(_method(claims, profile.edition, basic=basic)))
     codes = [BASIC] if basic else []
     codes += [PIXELS] if claims.pixels_verified else []
     codes += sorted({CODES[option] for option in ran})
     _put(dataset, METHOD_CODES, "SQ", Sequence([_code(*code) for code in codes]))
     _put(dataset, TEMPORAL, "CS", _temporal(ran))
-    if claims.pixels_verified:
+    if claims.nothing_left:
         _put(dataset, BURNED_IN, "CS", "NO")
     if claims.pixels_changed:
         _put(dataset, DERIVATION, "ST", _DERIVATION)
@@ -95,9 +105,10 @@ def stamp(
 def own_texts(edition: str) -> frozenset[str]:
     """Return the texts that `stamp` may write: the audit doesn't search our own words."""
     written = {_DERIVATION, *BASIC, *PIXELS, *(text for code in CODES.values() for text in code)}
-    for claims in (Claims(), Claims(True), Claims(True, pixels_verified=True)):
-        for basic in (True, False):
-            written.update(_method(claims, edition, basic=basic))
+    for policy, verified, basic in product(Policy, (True, False), (True, False)):
+        claims = Claims(pixels_inspected=True, pixels_verified=verified, policy=policy)
+        written.update(_method(claims, edition, basic=basic))
+    written.update(_method(Claims(), edition, basic=True))
     return frozenset(written)
 
 
@@ -113,7 +124,7 @@ def _method(claims: Claims, edition: str, *, basic: bool) -> tuple[str, ...]:
     pixels = "pixels not inspected"
     if claims.pixels_inspected:
         checked = "verified" if claims.pixels_verified else "not verified"
-        pixels = f"burned-in text redacted, {checked}"
+        pixels = f"burned-in text redacted ({claims.policy}), {checked}"
     followed = "Basic Profile" if basic else "Basic Profile with exceptions of the site"
     return (f"cinescrub {__version__}", f"PS3.15 {edition} {followed}", pixels)
 

@@ -23,6 +23,9 @@ NameModel: TypeAlias = Callable[[Sequence[str]], Iterable[float]]
 
 _THRESHOLD: Final = DecisionSettings().phi_threshold
 """As for burned-in lines."""
+_LONGEST: Final = 1 << 16
+"""Characters of a text that is searched; six times what LT holds (PS3.5 6.2). Unlimited text (UT)
+would take a second for each further 50,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Descriptors:
     shift: DateShift | None = None
 
     def cleaned(self, text: str, vr: str, tag: int) -> str | None:
-        """Return the text that may stay, or None.
+        """Return the text that may stay, or None; none stays that is too long to be searched.
 
         Parameters
         ----------
@@ -54,6 +57,8 @@ class Descriptors:
         vr, tag : str, int
             Of its element.
         """
+        if len(text) > _LONGEST:
+            return None
         moved, rest = (text, text) if self.shift is None else self.shift.move_text(text)
         lines = [line for line in rest.splitlines() if line.strip()]
         found = "\ufffd" in text or any(
@@ -66,6 +71,8 @@ class Descriptors:
         whole = " ".join(lines)
         if found or self.search.finds(whole, vr, tag) or self.matcher.matches(whole):
             return None
-        if any(score >= _THRESHOLD for score in self.model(list(dict.fromkeys([*lines, whole])))):
-            return None
-        return moved
+        asked = list(dict.fromkeys([*lines, whole]))
+        scores = list(self.model(asked))
+        # The other way round a score that is no number, or is missing, would keep the text.
+        clear = len(scores) == len(asked) and all(score < _THRESHOLD for score in scores)
+        return moved if clear else None

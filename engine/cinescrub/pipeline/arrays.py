@@ -179,7 +179,8 @@ def redact_cine(
     changed = len(plan.rectangles) > 0
     scrubbed = None
     if told is not None:
-        scrubbed = scrubbed_json(scrub(told, Claims(True, changed, pixels_verified=True)))
+        claims = Claims(True, changed, pixels_verified=True, policy=redactor.config.policy)
+        scrubbed = scrubbed_json(scrub(told, claims))
     job.note(
         status=Status.OK,
         frames=frames.info.frames,

@@ -427,7 +427,12 @@ class Engine:
         changed = len(plan.rectangles) > 0
         syntax = registry.output_syntax(info) if changed else info.transfer_syntax
         # The header says `verified` before that is true; no file gets a name unless it is.
-        claims = Claims(pixels_inspected=True, pixels_changed=changed, pixels_verified=True)
+        claims = Claims(
+            pixels_inspected=True,
+            pixels_changed=changed,
+            pixels_verified=True,
+            policy=self._config.policy,
+        )
         with job.timer.stage("scrub"):
             outcome = self._scrub(source, claims)
         header = outcome.dataset

@@ -83,7 +83,7 @@ _NUMBER: Final = re.compile(
             rf"(?<![\d.,])(?:\d{{2,}}[-_#]\d{{3,}}|\d{{3,}}[-_#]\d{{2,}}){_NOT_A_SIZE}",
             r"\d{2,}[-_#]\d{2,}[-_#]\d{2,}",
             # Not 630P630: LOGIQ's label between the settings of two pictures, if they are equal.
-            r"(?<![a-z\d.,])(?!(?P<own>\d{2,3})(?:cg|dr|[fgp])(?P=own)\b)(?:[a-z_#-]*\d){5,}",
+            r"(?<![a-z\d.,])(?!(?P<own>\d{2,3})(?:cg|dr|[fgp])(?P=own)\b)(?:[a-z_#-]{0,24}+\d){5,}",
             rf"\d{{4,}}(?!{UNIT}\b)[a-z]{{1,3}}\b",
             rf"\bid\s+\d{{3,}}{_NOT_A_SIZE}",
             r"\b(?:id|nr|no|acc|accn|ref|order|case|chart|file|visit|encounter|ward|room|bed)\s?[:#]",
@@ -94,9 +94,9 @@ _CONTACT: Final = re.compile(
     "|".join(
         (
             r"\(\d{2,4}\)\s?\d{2,4}[-. ]?\d{3,4}|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b",
-            r"\+\d{1,3}[ -]\d[\d -]{5,}|\b\d{2,5}(?:[ -]\d{2,5}){2,}\b(?<=\d\D\d\d\d)",
+            r"\+\d{1,3}[ -]\d[\d -]{5,}|\b\d{2,5}(?:[ -]\d{2,5}){2}\b(?<=\d\D\d\d\d)",
             r"\b(?:tel|phone|fax|mobile|telefon|ph)\b\s?[.:]?\s?[+(]?\d",
-            r"\S@\S+\.\w|https?:|\bwww\.|\w\.(?:com|org|net|edu|gov|info)\b",
+            r"\S@\S{1,254}\.\w|https?:|\bwww\.|\w\.(?:com|org|net|edu|gov|info)\b",
         )
     )
 )

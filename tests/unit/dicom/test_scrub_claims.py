@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydicom import Dataset
 
+from cinescrub.config import Policy
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import Claims, scrub
@@ -51,11 +54,21 @@ def test_claims_say_what_ran_and_no_more(
     }
 
 
-def test_the_method_names_software_and_edition_in_values_that_fit() -> None:
-    method = list(scrubbed(REDACTED).DeidentificationMethod)
+def test_a_policy_that_keeps_what_nobody_knows_claims_no_absence() -> None:
+    result = scrubbed(replace(REDACTED, policy=Policy.PHI_ONLY), BurnedInAnnotation="YES")
+
+    assert codes(result) == ["113100", "113101"]
+    assert result.PatientIdentityRemoved == "NO"
+    assert result.BurnedInAnnotation == "YES"
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_the_method_names_software_edition_and_policy_in_values_that_fit(policy: Policy) -> None:
+    method = list(scrubbed(replace(REDACTED, policy=policy)).DeidentificationMethod)
 
     assert method[0].startswith("cinescrub ")
     assert "2026c" in method[1]
+    assert method[2] == f"burned-in text redacted ({policy}), verified"
     assert all(len(value) <= 64 for value in method)
 
 

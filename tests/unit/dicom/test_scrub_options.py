@@ -16,10 +16,13 @@ from pydicom.filewriter import write_dataset
 from pydicom.tag import BaseTag
 from tests.unit.dicom.judged import faults
 
+from cinescrub.dicom.descriptors import Descriptors
 from cinescrub.dicom.options import parse_options
 from cinescrub.dicom.profile import Action, Profile, Rule, basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
+from cinescrub.dicom.search import IdentifierSearch
+from cinescrub.policy.identifiers import IdentifierMatcher
 
 KEY = Pseudonyms(b"k" * 32)
 CINE = "1.2.840.10008.5.1.4.1.1.3.1"
@@ -295,6 +298,23 @@ def test_without_a_model_no_descriptor_stays_and_nothing_is_claimed() -> None:
 
     assert "StudyDescription" not in back
     assert codes(back) == ["113100", "113101"]
+
+
+@pytest.mark.parametrize(
+    "scores", [[float("nan")] * 9, [], [0.0]], ids=["no numbers", "none", "too few"]
+)
+def test_a_model_that_does_not_answer_keeps_nothing(scores: list[float]) -> None:
+    search = IdentifierSearch(())
+    broken = Descriptors(search, IdentifierMatcher(()), lambda texts: scores[: len(texts)])
+
+    assert broken.cleaned("Jane Huber\nasked for it", "LT", 0x00081030) is None
+
+
+def test_a_text_too_long_to_be_searched_goes() -> None:
+    quiet = Descriptors(IdentifierSearch(()), IdentifierMatcher(()), harmless)
+
+    assert quiet.cleaned("- " * 1000, "UT", 0x00204000) is not None
+    assert quiet.cleaned("- " * 33_000, "UT", 0x00204000) is None
 
 
 def test_structured_content_stays_cleaned() -> None:
