@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.integration.conftest import KEY, Indifferent, ShineDetector, Stammerer
@@ -18,7 +19,9 @@ from tests.integration.resumable import MOMENTS
 from cinescrub.config import EngineConfig, Policy
 from cinescrub.dicom.profile import basic_profile
 from cinescrub.dicom.pseudonym import Pseudonyms
-from cinescrub.errors import ConfigError
+from cinescrub.dicom.target import sweep
+from cinescrub.dicom.writer import OutputFile
+from cinescrub.errors import ConfigError, OutputError
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.pipeline.ledger import fingerprint_of
 from cinescrub.pipeline.state import State
@@ -277,8 +280,6 @@ def test_a_run_killed_at_any_time_goes_on(tmp_path: Path, undisturbed: dict[str,
 
 
 def test_what_another_run_writes_at_the_moment_is_left_alone(tmp_path: Path) -> None:
-    from cinescrub.dicom.writer import OutputFile, sweep
-
     with OutputFile(tmp_path / "out" / "a.dcm") as output:
         stale = output.path.with_name(".cinescrub-0123456789abcdef.part")
         stale.write_bytes(b"half")
@@ -290,3 +291,60 @@ def test_what_another_run_writes_at_the_moment_is_left_alone(tmp_path: Path) -> 
         assert output.path.exists()
         assert other.exists()
         assert not stale.exists()
+
+
+def test_what_another_run_gives_its_name_at_the_moment_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[int] = []
+    real = os.replace
+
+    def replaced(*names: Path) -> None:
+        swept.append(sweep(tmp_path / "out"))
+        real(*names)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    (path,) = _cines(tmp_path / "in", 1)
+
+    (report,) = _run(tmp_path, [path])
+
+    assert report.status is Status.OK
+    assert swept == [0]
+
+
+def test_looks_that_can_not_be_written_leave_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OutputError("the disk is full")
+
+    (path,) = _cines(tmp_path / "in", 1)
+    engine = _engine(tmp_path)
+    monkeypatch.setattr(State, "flush", full)
+    report = engine.run(path, Targets.open(tmp_path / "out", []))
+    monkeypatch.undo()
+    engine.close()
+
+    assert (report.status, report.output) == (Status.FAILED, None)
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+
+
+def test_an_output_folder_is_opened_once_and_holds_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    real = Targets.open.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[Targets], root: Path, *rest: Any, **more: Any) -> Targets:
+        opened.append(root)
+        return cast("Targets", real(cls, root, *rest, **more))
+
+    monkeypatch.setattr(Targets, "open", classmethod(counted))
+    paths = _cines(tmp_path / "in")
+    with _engine(tmp_path, EngineConfig(ink_rule=False, key_file=tmp_path / "k" / "key")) as engine:
+        reports = [engine.run(path, tmp_path / "out") for path in paths]
+        with pytest.raises(ConfigError, match="the key or the state"):
+            engine.run(paths[0], tmp_path / "k")
+
+    assert [report.status for report in reports] == [Status.OK] * 3
+    assert opened == [tmp_path / "out", tmp_path / "k"]

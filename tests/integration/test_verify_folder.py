@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 from tests.integration.conftest import Run
@@ -87,6 +88,49 @@ def test_an_identifier_of_the_input_is_found_only_against_it(
     assert alone.findings == ()
     assert any("(0008,1090)" in line for line in against.findings)
     assert not any(family.lower() in line.lower() for line in against.findings)
+
+
+def test_an_output_that_shows_frames_of_another_input_is_searched_for_its_own(
+    tmp_path: Path, run_engine: Run
+) -> None:
+    import pydicom
+
+    (tmp_path / "in").mkdir()
+    for seed, name in ((1, "a.dcm"), (2, "b.dcm")):
+        make_cine(CineSpec(seed=seed, frames=2, rows=96, columns=96), tmp_path / "in" / name)
+    path = output_of(run_engine(tmp_path / "in" / "b.dcm"))
+    copyfile(path, tmp_path / "in" / "b.dcm")
+    dataset = pydicom.dcmread(path)  # as if all frames of `a` had become those of `b`
+    dataset.ManufacturerModelName = str(
+        pydicom.dcmread(tmp_path / "in" / "a.dcm").PatientName.family_name
+    )
+    dataset.save_as(path)
+
+    (against,) = reaudit(tmp_path / "out", Inputs.of([tmp_path / "in"]))
+
+    assert against.compared == 2
+    assert any("(0008,1090)" in line for line in against.findings)
+
+
+def test_an_input_that_no_run_could_scrub_is_left_out(
+    ran: dict[str, FileReport], tmp_path: Path
+) -> None:
+    import pydicom
+
+    dataset = pydicom.dcmread(tmp_path / "in" / "a.dcm")
+    dataset.ReferencedImageSequence = [pydicom.Dataset()]
+    dataset.ReferencedImageSequence[0].ReferencedSOPInstanceUID = "1.2.3.4"
+    dataset.save_as(tmp_path / "in" / "c.dcm")
+    content = (tmp_path / "in" / "c.dcm").read_bytes()
+    item = b"\x08\0\x40\x11SQ\0\0\x18\0\0\0\xfe\xff\x00\xe0\x10\0\0\0"
+    broken = content.replace(item, item.replace(b"SQ", b"UN")[:-4] + b"\xff\0\0\0")
+    assert broken != content, "no such item"
+    (tmp_path / "in" / "c.dcm").write_bytes(broken)
+
+    against = list(reaudit(tmp_path / "out", Inputs.of([tmp_path / "in"])))
+
+    assert [result.findings for result in against] == [()] * 2
+    assert [result.compared for result in against] == [1, 1]
 
 
 def test_an_output_of_no_input_is_a_finding(ran: dict[str, FileReport], tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -168,32 +168,28 @@ CleanGraphics = Annotated[
 
 
 def asked_options(
-    dates: Dates | None, private: Private | None, *flags: bool
+    *,
+    dates: Dates | None,
+    private: Private | None,
+    retain_patient: bool,
+    retain_device: bool,
+    retain_institution: bool,
+    retain_uids: bool,
+    clean_descriptors: bool,
+    clean_structured: bool,
+    clean_graphics: bool,
 ) -> tuple[str, ...] | None:
-    """Return the options of PS3.15 that are asked for, by name; None if there are none.
-
-    Parameters
-    ----------
-    dates : Dates or None
-        Of `--retain-dates`.
-    private : Private or None
-        Of `--retain-private`.
-    *flags : bool
-        Of `_OPTIONS`, in that order.
-    """
-    names = [name for name, asked in zip(_OPTIONS, flags, strict=True) if asked]
-    names += [f"retain-{dates}-dates"] if dates is not None else []
-    if private is not None:
-        names.append("retain-tcia-private" if private is Private.TCIA else "retain-safe-private")
-    return tuple(names) or None
-
-
-_OPTIONS: Final = (
-    "retain-patient-characteristics",
-    "retain-device-identity",
-    "retain-institution-identity",
-    "retain-uids",
-    "clean-descriptors",
-    "clean-structured-content",
-    "clean-graphics",
-)
+    """Return the names of the profile's options that flags ask for; None if none does."""
+    asked = {
+        "retain-patient-characteristics": retain_patient,
+        "retain-device-identity": retain_device,
+        "retain-institution-identity": retain_institution,
+        "retain-uids": retain_uids,
+        "clean-descriptors": clean_descriptors,
+        "clean-structured-content": clean_structured,
+        "clean-graphics": clean_graphics,
+        f"retain-{dates}-dates": dates is not None,
+        "retain-safe-private": private is not None and private is not Private.TCIA,
+        "retain-tcia-private": private is Private.TCIA,
+    }
+    return tuple(name for name, wanted in asked.items() if wanted) or None

@@ -13,6 +13,7 @@ from cinescrub.cli.models import ensure_models
 from cinescrub.cli.progress import progress
 from cinescrub.cli.run import cancel_on_signals
 from cinescrub.config import EngineConfig
+from cinescrub.errors import ConfigError
 from cinescrub.pipeline.preview import Examiner, Preview
 from cinescrub.report import Status
 from cinescrub.stream import CancelToken
@@ -31,11 +32,22 @@ _DONE: Final = {
 
 
 def inspect_file(path: Path, config: EngineConfig, *, header_only: bool, json: bool) -> None:
-    """Print a preview of one file, and end with the exit code that `run` would have."""
-    if not header_only:
+    """Print a preview of one file, and end with the exit code that `run` would have.
+
+    Raises
+    ------
+    ConfigError
+        It is a folder.
+    ModelError
+        Models are missing and can't be made.
+    """
+    if path.is_dir():
+        raise ConfigError("inspect takes one file: name one in the folder")
+    with_models = not header_only and path.is_file()  # none are made for what can't be read
+    if with_models:
         ensure_models(config.models)
     token = CancelToken()
-    examiner = Examiner.open(config, with_models=not header_only)
+    examiner = Examiner.open(config, with_models=with_models)
     with (
         progress() as observer,
         cancel_on_signals(token),

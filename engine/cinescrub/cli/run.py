@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, Self
 
 import typer
 
@@ -44,6 +44,7 @@ def run_inputs(
     out: Location,
     config: EngineConfig,
     *,
+    settings_file: Path | None = None,
     report: Path | None,
     json: bool,
     fail_fast: bool,
@@ -72,12 +73,14 @@ def run_inputs(
         out=out if isinstance(out, Path) else None,
         inputs=paths,
         report=report,
-        key=config.key_file,
+        key=config.key_file or default_key_path(),
         state=config.state,
         crosswalk=crosswalk,
         midi_b=midi_b,
         others=[
-            config.key_file or default_key_path(),
+            settings_file,
+            config.models,
+            config.engine_cache,
             config.vocabulary,
             None if config.profile in READY else Path(config.profile),
         ],
@@ -129,6 +132,21 @@ class ClusterFlags:
     address: str
     actors: int | None = None
     gpus_per_actor: float = 0.0
+
+    @classmethod
+    def of(cls, address: str | None, actors: int | None, gpus: float) -> Self | None:
+        """Return what the flags ask for; None without a cluster.
+
+        Raises
+        ------
+        ConfigError
+            A flag is for a cluster, and none is named.
+        """
+        if address is not None:
+            return cls(address, actors, gpus)
+        if actors is not None or gpus:
+            raise ConfigError("--actors and --gpus-per-actor are for a cluster: give --ray, too")
+        return None
 
 
 def _check_cluster(config: EngineConfig, crosswalk: Path | None, midi_b: Path | None) -> None:

@@ -24,6 +24,7 @@ from typing import Final
 import platformdirs
 
 from cinescrub.dicom.standard import is_registered
+from cinescrub.dicom.target import sync_folder
 from cinescrub.errors import ConfigError, OutputError
 
 __all__ = [
@@ -241,3 +242,4 @@ def _create(path: Path) -> None:
             os.link(aside, path)  # fails if there is one, which a rename would not
     finally:
         aside.unlink()
+    sync_folder(path.parent)  # outputs must not outlive the key that made their pseudonyms

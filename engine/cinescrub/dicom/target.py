@@ -20,10 +20,12 @@ __all__ = [
     "check_target",
     "claim",
     "copy_range",
+    "lies_in",
     "make_folders",
     "os_errors",
     "output_path",
     "sweep",
+    "sync_folder",
     "temporary_name",
 ]
 
@@ -91,6 +93,29 @@ def check_target(root: Path, inputs: Sequence[Path]) -> None:
         probe = existing / temporary_name()
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         probe.unlink()
+
+
+def lies_in(path: Path | None, folder: Path | None) -> bool:
+    """Tell whether a path is a folder or in it, links followed; False where there is none."""
+    if path is None or folder is None:
+        return False
+    # os.path, as pathlib's own raises on links that lead in circles
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk.
+
+    Raises
+    ------
+    OSError
+        The disk fails.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def temporary_name() -> str:

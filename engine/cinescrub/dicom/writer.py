@@ -24,18 +24,16 @@ from cinescrub.dicom.encode import encoded_dataset, encoded_meta
 from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.source import Source
 from cinescrub.dicom.target import (
-    check_target,
     claim,
     copy_range,
     make_folders,
     os_errors,
-    output_path,
-    sweep,
+    sync_folder,
     temporary_name,
 )
 from cinescrub.errors import OutputError, ScrubError
 
-__all__ = ["OutputFile", "check_target", "output_path", "sweep"]
+__all__ = ["OutputFile"]
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _EXTENDED_OFFSETS, _EXTENDED_LENGTHS = (0x7FE0, 0x0001), (0x7FE0, 0x0002)
@@ -310,14 +308,10 @@ class OutputFile:
         file = self._opened()
         with os_errors():
             os.fsync(file.fileno())
-            file.close()
             os.replace(self.path, self._target)
             self._temporary = self._target  # an error from here on removes it again
-            descriptor = os.open(self._target.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)  # the name too
-            finally:
-                os.close(descriptor)
+            file.close()  # and with it the claim: a `sweep` in between would take it for abandoned
+            sync_folder(self._target.parent)
         self._state = _State.COMMITTED
 
     def _opened(self) -> BinaryIO:

@@ -27,7 +27,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cinescrub.config import EngineConfig
 from cinescrub.dicom.pseudonym import Pseudonyms, load_or_create_key
-from cinescrub.dicom.writer import sweep
+from cinescrub.dicom.target import sweep
 from cinescrub.errors import (
     CancelledError,
     CinescrubError,

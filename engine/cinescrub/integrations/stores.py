@@ -42,7 +42,6 @@ _STORES: Final = {
     "az": ("az", "adlfs"),
     "abfs": ("az", "adlfs"),
     "abfss": ("az", "adlfs"),
-    "memory": ("memory", "fsspec"),
 }
 """Schemes, what each is short for, and the package that speaks it. All of them show an object when
 all of it is there, and not before; what may show a part of one is no target for us."""
@@ -59,8 +58,10 @@ def located(text: str) -> Location:
     Raises
     ------
     ConfigError
-        It is a URL of a kind that isn't supported, or holds credentials.
+        It is empty, or a URL of a kind that isn't supported or that holds credentials.
     """
+    if not text:  # a variable of a script that is not set; as a path, the current folder
+        raise ConfigError("an input or --out is empty: name a path")
     scheme, separator, _ = text.partition("://")
     if not separator or "/" in scheme:
         return Path(text)

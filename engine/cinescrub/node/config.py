@@ -17,6 +17,8 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from cinescrub.config import EngineConfig, engine_config
+from cinescrub.dicom.pseudonym import default_key_path
+from cinescrub.dicom.target import lies_in
 from cinescrub.errors import ConfigError
 
 __all__ = [
@@ -256,10 +258,15 @@ class NodeConfig:
             raise ConfigError("two routes have one name")
         if self.engine.resume or self.engine.jobs != 1:
             raise ConfigError("engine.resume and engine.jobs are for `run`: use worker.count")
-        folder = self.spool.folder.absolute()
+        engine_key = self.engine.key_file or default_key_path()
+        private = (engine_key, self.spool.key_file, self.spool.work_folder, self.engine.state)
         for route in self.routes:
-            if route.folder is not None and route.folder.absolute().is_relative_to(folder):
+            if lies_in(route.folder, self.spool.folder):
                 raise ConfigError(f"route {route.name}: its folder lies in the spool")
+            if any(lies_in(path, route.folder) for path in (*private, self.spool.folder)):
+                raise ConfigError(
+                    f"route {route.name}: a key, the spool or a work folder lies in its folder"
+                )
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:

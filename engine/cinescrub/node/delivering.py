@@ -10,7 +10,7 @@ from typing import Final
 from cinescrub.node.deliveries import Deliveries
 from cinescrub.node.entry import Delivery, State
 from cinescrub.node.observe import Metrics
-from cinescrub.node.routes import How, Route
+from cinescrub.node.routes import How, Outcome, Route
 
 __all__ = ["Delivering"]
 
@@ -57,7 +57,7 @@ class Delivering:
             self._deliveries.without_output(delivery, _NOT_IT)
             self._tell(delivery, State.FAILED, _NOT_IT)
             return True
-        outcome = self._route.deliver(delivery.path)
+        outcome = self._delivered(delivery)
         self._metrics.deliveries.labels(self._name, outcome.how.value).inc()
         if outcome.how is How.DONE:
             self._done(delivery)
@@ -66,6 +66,16 @@ class Delivering:
         note = self._deliveries.failed if outcome.how is How.LATER else self._deliveries.refused
         self._tell(delivery, note(delivery, reason), reason)
         return True
+
+    def _delivered(self, delivery: Delivery) -> Outcome:
+        """Hand an output to the receiver; what nobody foresaw counts as an attempt, too.
+
+        Else the oldest output would be tried for ever, and those behind it never.
+        """
+        try:
+            return self._route.deliver(delivery.path)
+        except Exception as error:
+            return Outcome(How.LATER, f"unexpected {type(error).__name__}")
 
     def _done(self, delivery: Delivery) -> None:
         state = self._deliveries.done(delivery)

@@ -11,9 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
-from cinescrub.dicom.target import make_folders, sweep, temporary_name
+from cinescrub.dicom.target import make_folders, sweep, sync_folder, temporary_name
 from cinescrub.node.config import NodeConfig, RouteConfig, RouteKind
-from cinescrub.node.vault import sync_folder
 
 __all__ = ["DONE", "FolderRoute", "How", "Outcome", "Route", "open_route"]
 

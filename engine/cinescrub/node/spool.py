@@ -17,16 +17,18 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from cinescrub.dicom.target import sync_folder
 from cinescrub.errors import ConfigError, InputError, OutputError
 from cinescrub.node.arrival import HASH_BYTES, Arrival, hashed
 from cinescrub.node.backoff import Backoff
 from cinescrub.node.database import ENTRY, Database, entry
 from cinescrub.node.entry import OTHER_BYTES, Accepted, Entry, State
-from cinescrub.node.vault import Vault, label_of, shred, sync_folder
+from cinescrub.node.vault import Vault, label_of, shred
 
 __all__ = ["Spool", "clear", "make_private"]
 
@@ -160,6 +162,8 @@ class Spool:
             sync_folder(path.parent)
         except OSError:  # an OutputError is one
             arrival.discard()
+            with suppress(OSError):  # it lies there if its folder could not be synced
+                path.unlink(missing_ok=True)
             raise OutputError("the spool can't be written: its disk may be full") from None
         try:
             with self.database.writing() as rows:

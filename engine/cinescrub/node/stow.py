@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from cinescrub.errors import ConfigError
 from cinescrub.node.config import RouteConfig
@@ -84,6 +85,8 @@ class StowRoute:
             return Outcome(How.LATER, "the service's certificate is not trusted, or ours is not")
         except requests.RequestException:
             return Outcome(How.LATER, "the service can't be reached")
+        except HTTPError:  # of what reads the answer: requests wraps it in its own reads only
+            return Outcome(How.LATER, "the service's answer breaks off or can't be decoded")
         except OSError:
             return Outcome(How.LATER, "the output can't be read")
 
@@ -147,7 +150,7 @@ def _failures(answer: requests.Response) -> list[int] | None:
         said: Any = json.loads(content)
         failed = (said[0] if isinstance(said, list) else said).get(_FAILED, {}).get("Value", [])
         return [int(item.get(_REASON, {}).get("Value", [0])[0]) for item in failed]
-    except (ValueError, AttributeError, LookupError, TypeError):
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError, OverflowError):
         return None
 
 

@@ -20,9 +20,10 @@ from typing import BinaryIO, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from cinescrub.dicom.target import sync_folder
 from cinescrub.errors import InputError
 
-__all__ = ["LABEL_BYTES", "SealedFile", "Vault", "label_of", "shred", "sync_folder"]
+__all__ = ["LABEL_BYTES", "SealedFile", "Vault", "label_of", "shred"]
 
 _MAGIC: Final = b"CINESPL\x01"
 _KEY_BYTES: Final = 32
@@ -209,21 +210,6 @@ def shred(path: Path) -> None:
         os.close(descriptor)
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk.
-
-    Raises
-    ------
-    OSError
-        The disk fails.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _bound(name: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,19 +64,17 @@ def find_inputs(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    if not os.path.isdir(path):  # pathlib's raises on a name that is too long
-        yield path
-        return
-    try:
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-    except OSError:
-        yield path
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+    waiting = [(path, os.path.isdir(path))]  # pathlib's raises on a name that is too long
+    while waiting:  # a tree may be deeper than calls can be nested
+        path, is_folder = waiting.pop()
+        entries = None
+        if is_folder:
+            with suppress(OSError), os.scandir(path) as found:
+                entries = sorted(found, key=lambda entry: entry.name, reverse=True)
+        if entries is None:
+            yield path
         else:
-            yield Path(entry.path)
+            waiting += [(Path(e.path), e.is_dir(follow_symlinks=False)) for e in entries]
 
 
 def run_all(

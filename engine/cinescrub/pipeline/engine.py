@@ -27,9 +27,15 @@ from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.json_model import JsonHeader
 from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.profiles import load_profile
-from cinescrub.dicom.pseudonym import Pseudonyms, fingerprint, load_or_create_key
+from cinescrub.dicom.pseudonym import (
+    Pseudonyms,
+    default_key_path,
+    fingerprint,
+    load_or_create_key,
+)
 from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.dicom.source import Source, open_source
+from cinescrub.dicom.target import check_target
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import RedactionError, ScrubError
 from cinescrub.pipeline.admission import Admission
@@ -316,8 +322,16 @@ class Engine:
 
     def _targets_in(self, root: Path, source: Path) -> Targets:
         """Return the output folder, whose places stay taken while the engine is open."""
-        opened = Targets.open(root, [source], resume=self._config.resume)
-        return self._targets.setdefault(root.absolute(), opened)
+        folder = Path(os.path.realpath(root))
+        with self._lock:
+            if folder in self._targets:
+                check_target(root, [source])
+            else:
+                key, state = self._config.key_file or default_key_path(), self._config.state
+                self._targets[folder] = Targets.open(
+                    root, [source], resume=self._config.resume, private=[key, state]
+                )
+            return self._targets[folder]
 
     def _deidentify(self, job: Job, targets: Targets) -> None:
         job.note(
@@ -348,9 +362,6 @@ class Engine:
                 job.note(output=None, sha256_out=None)
                 targets.give_back(target)
                 raise
-            finally:
-                if self._state is not None:
-                    self._state.flush()
 
     def _is_done(self, job: Job, source: Source, outcome: ScrubOutcome, targets: Targets) -> bool:
         """Return whether an earlier run's output is what this one would be; then it is reported."""
@@ -425,7 +436,7 @@ class Engine:
         """Pass 2: write, check and commit. False if the check found more text to redact."""
         info = source.info
         changed = len(plan.rectangles) > 0
-        syntax = registry.output_syntax(info) if changed else info.transfer_syntax
+        syntax = registry.output_syntax(info, changed=changed)
         # The header says `verified` before that is true; no file gets a name unless it is.
         claims = Claims(
             pixels_inspected=True,
@@ -479,10 +490,12 @@ class Engine:
                 "sha256_in": source.sha256,
                 "sha256_out": sha256_out,
             }
-            # Both before there is an output that can't be led back, or whose record fails.
+            # All before there is an output that can't be led back, or whose record fails.
             self._record_links(outcome, target.instance_uid)
             if self._ledger is not None:
                 self._ledger.record(replace(job.report, status=Status.OK, **facts))
+            if self._state is not None:
+                self._state.flush()
             with job.timer.stage("commit"):
                 output.commit()
         job.note(**facts)

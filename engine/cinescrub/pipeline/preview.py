@@ -67,12 +67,14 @@ class Examiner:
                 structure.update(_structure_of(source))
                 job.note(frames=source.info.frames, transfer_syntax=source.transfer_syntax)
                 registry.check(source.info)
-                syntax = registry.output_syntax(source.info)
                 outcome = self._scrubbed(source)
-                job.note(transfer_syntax_out=syntax, scrubbed=outcome.told)
+                job.note(scrubbed=outcome.told)
                 if self._redactor is not None:
                     known = self._redactor.inspect(job, source, outcome.printed)
-                    self._redactor.plan(job, source, known)
+                    plan = self._redactor.plan(job, source, known)
+                    changed = len(plan.rectangles) > 0
+                    syntax = registry.output_syntax(source.info, changed=changed)
+                    job.note(transfer_syntax_out=syntax)
 
         return Preview(Job(path, token, observer).ended(look), structure)
 

@@ -9,8 +9,9 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -30,6 +31,8 @@ _OURS: Final = re.compile(r"2\.25\.[0-9]{1,39}(\.dcm)?")
 """Folders and files of an output have the names of new UIDs."""
 _HASHED_FRAMES: Final = 64
 """Frames, spread over a cine, by which an output is told to be that of an input."""
+_REMEMBERED: Final = 4096
+"""Inputs whose identifiers are kept for the next outputs, some kB each."""
 
 Shape: TypeAlias = tuple[str, int, int, int, int]
 
@@ -75,21 +78,31 @@ class Inputs:
                 continue
         return inputs
 
-    def candidates(self, output: Path) -> tuple[Path, ...]:
-        """Return the inputs that an output may be made of: one, or all that look like it.
+    def of_outputs(self, outputs: Sequence[Path]) -> list[tuple[Path, ...]]:
+        """Return the inputs that each of all outputs may be made of.
 
-        A frame that kept its bytes proves it. Where every frame was redacted, all inputs of the
-        same kind and size are searched for.
+        A frame that kept its bytes tells which. But a frame of another input may have become the
+        same one, a black one say: so an input of which no output shows a frame may have become any
+        of its kind and size.
         """
+        seen = [self._seen_in(output) for output in outputs]
+        shown = {path for _, paths in seen for path in paths}
+        return [
+            (*paths, *(path for path in self._of_shape(shape) if path not in shown))
+            for shape, paths in seen
+        ]
+
+    def _of_shape(self, shape: Shape | None) -> Sequence[Path]:
+        return () if shape is None else self._by_shape.get(shape, ())
+
+    def _seen_in(self, output: Path) -> tuple[Shape | None, tuple[Path, ...]]:
+        """Return the shape of an output, and the inputs of which it shows a frame."""
         try:
             with open_source(output) as source:
-                shape = _shape(source)
-                for digest in _frame_digests(source):
-                    if found := self._by_frame.get(digest):
-                        return tuple(dict.fromkeys(found))
+                found = [self._by_frame.get(digest, ()) for digest in _frame_digests(source)]
+                return _shape(source), tuple(dict.fromkeys(chain.from_iterable(found)))
         except CinescrubError:
-            return ()
-        return tuple(self._by_shape.get(shape, ()))
+            return None, ()
 
 
 def reaudit(
@@ -113,34 +126,46 @@ def reaudit(
         For each file, in the order of their names.
     """
     used = basic_profile() if profile is None else profile
-    for path in find_inputs([folder]):
+    outputs = list(find_inputs([folder]))
+    may_be_of = [()] * len(outputs) if inputs is None else inputs.of_outputs(outputs)
+    known: dict[Path, ScrubOutcome | None] = {}
+    for path, candidates in zip(outputs, may_be_of, strict=True):
         names = path.relative_to(folder).parts if folder.is_dir() else path.parts[-1:]
         findings = [] if all(map(_OURS.fullmatch, names)) else ["a name that is not a UID of ours"]
         identifiers: list[HeaderIdentifier] = []
         uids: set[str] = set()
-        sources = () if inputs is None else inputs.candidates(path)
+        sources = 0
+        for candidate in candidates:
+            if candidate not in known:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[candidate] = _identity(candidate, used)
+            if (outcome := known[candidate]) is not None:
+                sources += 1
+                identifiers += outcome.identifiers
+                uids |= outcome.uids
         if inputs is not None and not sources:
             findings.append("no input can have become this file: its identifiers are not known")
-        for source in sources:
-            outcome = _identity(source, used)
-            identifiers += outcome.identifiers
-            uids |= outcome.uids
         try:
             search = IdentifierSearch(dict.fromkeys(identifiers))
             findings += audit_file(path, search, profile=used, uids=frozenset(uids))
         except OSError:
             findings.append("can't be read")
-        yield FileFindings(path, tuple(findings), len(sources))
+        yield FileFindings(path, tuple(findings), sources)
 
 
-def _identity(path: Path, profile: Profile) -> ScrubOutcome:
+def _identity(path: Path, profile: Profile) -> ScrubOutcome | None:
     """Return what an output of an input must not hold: identifiers that no option retains, UIDs.
 
-    The pseudonyms of the scrub that tells it are thrown away.
+    The pseudonyms of the scrub that tells it are thrown away. None for an input that can't be
+    scrubbed: no run made an output of it.
     """
-    with open_source(path) as source:
-        key = Pseudonyms(os.urandom(32))
-        return scrub(source.header, profile=profile, pseudonyms=key, claims=Claims())
+    try:
+        with open_source(path) as source:
+            key = Pseudonyms(os.urandom(32))
+            return scrub(source.header, profile=profile, pseudonyms=key, claims=Claims())
+    except CinescrubError:
+        return None
 
 
 def _shape(source: Source) -> Shape:

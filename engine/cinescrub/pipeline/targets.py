@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
 from cinescrub.dicom.source import Source
-from cinescrub.dicom.writer import check_target, output_path, sweep
-from cinescrub.errors import DuplicateError
+from cinescrub.dicom.target import check_target, lies_in, output_path, sweep
+from cinescrub.errors import ConfigError, DuplicateError
 from cinescrub.stream import Turns
 
 __all__ = ["Delivery", "LocalPlaces", "Places", "Target", "Targets"]
@@ -205,7 +205,14 @@ class Targets:
     """Of the input that they are for (`in_turn`)."""
 
     @classmethod
-    def open(cls, root: Path, inputs: list[Path], *, resume: bool = False) -> Self:
+    def open(
+        cls,
+        root: Path,
+        inputs: list[Path],
+        *,
+        resume: bool = False,
+        private: Iterable[Path | None] = (),
+    ) -> Self:
         """Check the output folder before any work is done.
 
         Parameters
@@ -216,15 +223,19 @@ class Targets:
             It lies in none of them.
         resume : bool
             Remove what a killed run left half-written in it.
+        private : iterable of Path or None
+            What leads back to patients, and so lies not in it.
 
         Raises
         ------
         ConfigError
-            The folder lies inside of an input folder, or is one.
+            The folder lies inside of an input folder, or is one; something private lies in it.
         OutputError
             It can't be written.
         """
         check_target(root, inputs)
+        if any(lies_in(path, root) for path in private):
+            raise ConfigError("the key or the state lies in the output folder: name another place")
         if resume:
             sweep(root)
         return cls(root)

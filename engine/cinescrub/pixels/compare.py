@@ -119,9 +119,11 @@ def _lossy(
             right = reach if x1 < info.columns else 0
             bottom = reach if y1 < info.rows else 0
             inside = mine[y0 + top : y1 - bottom, x0 + left : x1 - right]
-            low, high = int(inside.min()), int(inside.max())
-            # Blocks of one DC level and nothing else decode to exactly one value.
-            filled &= low == high and abs(low - level) <= tolerance
+            # Blocks of one DC level and nothing else decode to exactly one value. Of a strip of one
+            # or two pixels at the frame's end, all that is subsampled is free.
+            if inside.size:
+                low, high = int(inside.min()), int(inside.max())
+                filled &= low == high and abs(low - level) <= tolerance
             grown = np.s_[max(0, y0 - top) : y1 + bottom, max(0, x0 - left) : x1 + right]
             ours[grown] = mine[grown]
     return filled

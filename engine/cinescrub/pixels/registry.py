@@ -192,13 +192,13 @@ def supported(transfer_syntax: str) -> None:
     syntax_of(transfer_syntax)
 
 
-def output_syntax(info: CineInfo) -> str:
-    """Return the transfer syntax UID that a redacted object is written in.
+def output_syntax(info: CineInfo, *, changed: bool = True) -> str:
+    """Return the transfer syntax UID that an object is written in.
 
-    It is the input's own, but where our encoder can't promise what the syntax does: frames that
-    are not touched are valid in both.
+    It is the input's own, but of redacted objects (`changed`) where our encoder can't promise what
+    the syntax does: frames that are not touched are valid in both.
     """
-    return syntax_of(info.transfer_syntax).output
+    return syntax_of(info.transfer_syntax).output if changed else info.transfer_syntax
 
 
 def output_photometric(info: CineInfo) -> str:

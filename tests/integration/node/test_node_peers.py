@@ -194,6 +194,7 @@ class Service:
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     delay_s: float = 0.0
+    also: dict[str, str] = field(default_factory=dict)
 
     def route(self, **more: Any) -> dict[str, Any]:
         return {"name": "web", "kind": "stow", "url": self.url, "timeout_s": 5} | more
@@ -212,7 +213,8 @@ def service() -> Iterator[Service]:
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", "http://127.0.0.1:1/")
-            self.send_header("Content-Length", str(len(content)))
+            for name, value in ({"Content-Length": str(len(content))} | web.also).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -248,6 +250,7 @@ def _failed(*reasons: int) -> bytes:
         (200, b"{}", How.DONE),
         (200, b"", How.DONE),
         (200, b"<xml/>", How.DONE),
+        (200, b"[" * 100_000, How.DONE),
         (202, b"{}", How.DONE),
         (202, _failed(0x0111), How.DONE),
         (200, _failed(0xC000), How.REFUSED),
@@ -276,6 +279,20 @@ def test_an_answer_means(output: Path, status: int, content: bytes, how: How) ->
 
     assert outcome.how is how
     assert how is How.DONE or str(status) in str(outcome.reason)
+
+
+@pytest.mark.parametrize("sent", [{"Content-Length": "99"}, {"Content-Encoding": "gzip"}])
+def test_an_answer_that_breaks_off_or_is_no_answer_is_asked_for_again(
+    output: Path, sent: dict[str, str]
+) -> None:
+    with service() as web:
+        web.also = sent
+        web.answers = [(200, b"{}")]
+
+        outcome = _stow(web).deliver(output)
+
+    assert outcome.how is How.LATER
+    assert "answer" in str(outcome.reason)
 
 
 def test_the_body_is_the_file_in_one_part(output: Path, tmp_path: Path) -> None:

@@ -133,6 +133,18 @@ def test_a_file_that_a_run_would_refuse_ends_with_the_same_code(
     assert says.removeprefix("quarantined: ").removeprefix("skipped: ") in ran.err
 
 
+@pytest.mark.parametrize(("name", "code"), [("folder", 2), ("missing", 4)])
+def test_what_is_no_file_needs_no_models(
+    cinescrub: Command, tmp_path: Path, name: str, code: int
+) -> None:
+    (tmp_path / "folder").mkdir()
+
+    outcome = cinescrub("inspect", tmp_path / name, "--models", tmp_path / "none")
+
+    assert outcome.code == code
+    assert left_in(tmp_path) == []
+
+
 def test_a_broken_file_is_json_too(cinescrub: Command, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"\0" * 128 + b"DICM")
 

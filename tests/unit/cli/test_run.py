@@ -207,7 +207,13 @@ def test_names_of_any_bytes_are_valid_json_and_one_line_for_people(
         ("out", ["--report", "here", "--crosswalk", "here"], "overwrite another file"),
         ("out", ["--report", "here", "--vocabulary", "here"], "overwrite another file"),
         ("out", ["--report", "state/of.jsonl", "--state", "state"], "overwrite another file"),
-        ("out", ["--key", "in/key"], "change an input"),
+        ("out", ["--report", "c.toml", "--config", "c.toml"], "overwrite another file"),
+        ("out", ["--report", "m/craft/contract.json", "--models", "m"], "overwrite another file"),
+        ("", [], "empty"),
+        ("memory://out", [], "not supported"),
+        ("out", ["--actors", "2"], "give --ray"),
+        ("out", ["--gpus-per-actor", "0.5"], "give --ray"),
+        ("out", ["--key", "in/key"], "made in an input's folder"),
         ("out", ["--key", "out/key"], "outside of --out"),
         ("out", ["--state", "out/state"], "outside of --out"),
         ("out", ["--state", "."], "outside of --out"),
@@ -227,6 +233,7 @@ def test_places_that_would_mix_are_refused_before_any_work(
     made(tmp_path / "in" / "a.dcm")
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "in")
+    (tmp_path / "c.toml").write_text("policy = 'all-text'\n")
     monkeypatch.chdir(tmp_path)
     before = (tmp_path / "in" / "a.dcm").read_bytes(), left_in(tmp_path)
 
@@ -235,6 +242,28 @@ def test_places_that_would_mix_are_refused_before_any_work(
     assert (outcome.code, outcome.out) == (2, "")
     assert says in outcome.err
     assert ((tmp_path / "in" / "a.dcm").read_bytes(), left_in(tmp_path)) == before
+
+
+@pytest.mark.usefixtures("no_work")
+def test_the_key_that_nobody_named_is_not_put_among_outputs_either(
+    cinescrub: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path / "a.dcm")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "out"))
+
+    outcome = cinescrub("run", tmp_path / "a.dcm", "--out", tmp_path / "out")
+
+    assert outcome.code == 2
+    assert "leads back to patients" in outcome.err
+    assert left_in(tmp_path) == ["a.dcm"]
+
+
+@pytest.mark.usefixtures("no_work")
+def test_an_empty_input_is_not_the_current_folder(cinescrub: Command, tmp_path: Path) -> None:
+    outcome = cinescrub("run", "", "--out", tmp_path / "out")
+
+    assert outcome.code == 2
+    assert "empty" in outcome.err
 
 
 @pytest.mark.usefixtures("no_work")

@@ -71,6 +71,12 @@ def memory() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `run` take a store in memory, which it refuses: it ends with the process."""
+    monkeypatch.setitem(stores._STORES, "memory", ("memory", "fsspec"))
+
+
+@pytest.fixture(autouse=True)
 def spools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where spools are made."""
     folder = tmp_path / "tmp"
@@ -473,7 +479,7 @@ def test_a_missing_package_is_named(
 
     monkeypatch.setattr(fsspec, "filesystem", missing)
 
-    outcome = cinescrub("run", tmp_path, "--out", "gs://b", "--models", fake_models)
+    outcome = cinescrub("run", tmp_path / "in", "--out", "gs://b", "--models", fake_models)
 
     assert outcome.code == 2
     assert "pip install 'cinescrub[fsspec]' gcsfs" in outcome.err

@@ -20,8 +20,8 @@ from cinescrub.dicom import writer
 from cinescrub.dicom.file_meta import fresh_file_meta
 from cinescrub.dicom.header import quiet
 from cinescrub.dicom.source import Source, open_source
-from cinescrub.dicom.target import os_errors
-from cinescrub.dicom.writer import OutputFile, check_target, output_path
+from cinescrub.dicom.target import check_target, os_errors, output_path
+from cinescrub.dicom.writer import OutputFile
 from cinescrub.errors import ConfigError, InputError, OutputError, ScrubError
 
 if TYPE_CHECKING:

@@ -75,6 +75,8 @@ def test_what_can_not_be_is_refused(more: str, told: str) -> None:
         ("name = 'o'\nkind = 'ftp'\n", "choose folder, scu, stow"),
         ("name = 'o'\nkind = 'folder'\n", "name its folder"),
         ("name = 'o'\nkind = 'folder'\nfolder = '/s/out'\n", "lies in the spool"),
+        ("name = 'o'\nkind = 'folder'\nfolder = '/k'\n", "a key, the spool"),
+        ("name = 'o'\nkind = 'folder'\nfolder = '/'\n", "a key, the spool"),
         ("name = 'o'\nkind = 'scu'\nhost = 'localhost'\n", "host, port and title"),
         ("name = 'o'\nkind = 'scu'\nhost = 'pacs'\ntitle = 'P'\n", "allow_plain"),
         ("name = 'o'\nkind = 'stow'\nurl = 'http://pacs/dicom-web'\n", "allow_plain"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -85,14 +86,17 @@ def test_a_copy_of_what_was_sent_is_not_sent_again(spool: Spool) -> None:
     assert spool.claim() is None
 
 
-def test_a_full_disk_while_it_is_sealed_leaves_nothing(
-    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", [0, 1], ids=["of the file", "of its folder"])
+def test_a_full_disk_while_it_is_synced_leaves_nothing(
+    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
     arrival = spool.arrival()
     arrival.begin(b"head", "1.2")
+    calls = count()
 
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "full")
+        if next(calls) == before:
+            raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr("cinescrub.node.vault.os.fsync", full)
     with pytest.raises(OutputError, match="disk may be full"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -46,6 +47,22 @@ def test_folders_are_walked_depth_first_and_sorted(tmp_path: Path) -> None:
         "b.dcm",
         "c/.hidden",
     ]
+
+
+def test_a_tree_may_be_deeper_than_calls_can_be_nested(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+
+    found = list(find_inputs([tmp_path]))
+    # Python's own can't remove it.
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
+
+    assert len(found) <= 1
 
 
 def test_what_is_named_comes_in_the_order_given(tmp_path: Path) -> None:

@@ -75,6 +75,22 @@ def test_a_change_where_nothing_was_planned_is_found(name: str) -> None:
         check_frame(before, redact(before, info, BOX), info, info, NONE)
 
 
+@pytest.mark.parametrize(("height", "width"), [(H, 65), (H, 66), (49, W), (50, W)])
+def test_strips_of_the_last_block_pass(height: int, width: int) -> None:
+    image = np.random.default_rng(4).integers(0, 256, (height, width, 3), np.uint8)
+    before = bytes(imagecodecs.jpeg8_encode(image, 80, subsampling="420"))
+    info = replace(JPEG, rows=height, columns=width)
+    strip = np.array([[width // 16 * 16, height // 16 * 16, width, height]], np.int32)
+    if width == W:
+        strip[0, 0] = 16
+    if height == H:
+        strip[0, 1] = 16
+
+    check_frame(before, redact(before, info, strip), info, info, strip)
+    with pytest.raises(RedactionError, match="not filled"):
+        check_frame(before, before, info, info, strip)
+
+
 @pytest.mark.parametrize("name", ["jpeg 4:2:0", "jpeg 4:4:4"])
 def test_dim_text_near_the_mean_does_not_pass_as_a_fill(name: str) -> None:
     info, _ = SOURCES[name]
