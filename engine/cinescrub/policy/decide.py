@@ -78,6 +78,7 @@ def decide(
     for i in placed:  # where it stands says more than what else was read
         evidence[i] = evidence[i] if evidence[i] is Reason.IDENTIFIER else None
     _spell(seen, evidence, settings)
+    _answer(seen, evidence, settings)
     _spread(seen, evidence, settings)
     measured = _labelled(seen, evidence, settings) | _tabled(seen, evidence, settings)
     listed = _listed(seen, evidence, settings)
@@ -209,6 +210,27 @@ def _spell(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSe
 
 
 _SPELLED: Final = 3
+
+
+def _answer(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
+    """Mark the next slight line in the row of a label in place, as far off as tables have it.
+
+    `Age` at the left and `63` at a tab are one field; a measurement is no answer.
+    """
+    for label in seen:
+        if not label.label:
+            continue
+        box = label.line.box
+        reach = settings.row_reach * max(box[3] - box[1], 1)
+        row = [
+            i
+            for i, one in enumerate(seen)
+            if one is not label and layout.is_right_of(box, one.line.box, reach)
+        ]
+        if row:
+            i = min(row, key=lambda i: seen[i].line.box[0])
+            if seen[i].slight and not seen[i].coded and evidence[i] is None:
+                evidence[i] = Reason.PATTERN
 
 
 def _spread(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:

@@ -43,6 +43,12 @@ _LABELS: Final = (
     r"|base|accel|foc(?:us)?"
 )
 
+# What no such label measures without a unit; more than 100 %, a circumference of half a metre.
+_IMPOSSIBLE: Final = (
+    r"(?:m[il1|]|t[il1|][sbc58]?)\W*[1-9]\d{1,2}(?![\d.,])|(?:lvef|ef|fs)\W*[1-9]\d\d|(?:fr|fps|hr|bpm)\W*[3-9]\d\d"
+    r"|(?:ac|hc|bpd|ofd|fl|crl|sv)\W*(?:4[5-9]|[5-9]\d)\d"
+)
+
 _MEASURE: Final = "measures"
 _CODE: Final = "codes"
 _PROBE: Final = "probes"
@@ -50,12 +56,17 @@ _PLAIN: Final = "plain"
 _NUMBERS: Final = "numbers"
 _LETTERS: Final = "initials"
 _PIECES: Final[tuple[tuple[str, str], ...]] = (
-    (_MEASURE, rf"(?:(?:{_LABELS})\s*[:=<>]?\s*)?{_NUMBER}\s*{UNIT}"),
+    # Without a label no time has thousands of seconds, and no weight that is glued to its unit.
+    (
+        _MEASURE,
+        rf"(?:{_LABELS})\s*[:=<>]?\s*{_NUMBER}\s*{UNIT}"
+        rf"|(?!\d{{4}}\s?s(?:ecs?)?\b|\d{{4}}gr?\b|\d{{3}}s\b){_NUMBER}\s*{UNIT}",
+    ),
     # H3.5MHz, D 15.0cm, E' 8 cm/s. Glued to one digit it may be a misread name (TIMM, t1mm).
     (
         _MEASURE,
         rf"(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
-        r"(?:cm/s|cm|mm|m/s|mhz|khz|hz|db|%|ms)",
+        r"(?:cm/s|cm[23]?|mm|m/s|mhz|khz|hz|db|%|ms)",
     ),
     (
         _MEASURE,
@@ -66,8 +77,11 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # Glued to its label a number has two digits or a decimal: GAB is read as GA8.
     (
         _MEASURE,
-        rf"(?:{_LABELS})(?:\s?[:=<>\s]\s?[+-]?{_UNITLESS}|[1-9]\d{{1,2}}|\d[.,]\d{{1,2}})",
+        rf"(?!a0\d|{_IMPOSSIBLE})(?:{_LABELS})(?:\s?[:=<>\s]\s?[+-]?{_UNITLESS}|[1-9]\d|\d[.,]\d{{1,2}})",
     ),
+    # Glued, with three digits: HR and frames a second up to 299, filters and repetition rates.
+    # ML217 and HC966 are IDs.
+    (_MEASURE, r"(?:hr|bpm|fr|fps|dr|dynr|gn|gain)[12]\d\d|(?:prf|wm?f)[1-9]\d\d"),
     # RI, PI: an I is read as a 1.
     (_MEASURE, r"[rp][il1|]\s?[:=]?\s?\d[.,]\d{1,2}"),
     # E/A: to a recogniser the stroke is a letter.
@@ -87,7 +101,13 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # Esaote's processing, Philips's and ACME's likewise: PRC 16/4/1, PRC 10-B-L, PROC 2/0/E/B/B.
     (_MEASURE, r"(?:prc|proc)\s?[\da-f]{1,2}(?:\s?[-./]\s?[\da-z]){1,4}|cine\s?\d{3,4}"),
     # LOGIQ prints the label behind the number, and the second picture's number behind that.
-    (_MEASURE, r"\d{2,3}(?:cg|dr|g|p)(?:\d{2,3})?|\d{2,3}f\d{2,3}|\d{1,2}cm\d{1,2}cm"),
+    (_MEASURE, r"[1-9]\d{1,2}(?:cg|dr|g|p)(?:\d{2,3})?|\d{2,3}f\d{2,3}|\d{1,2}cm\d{1,2}cm"),
+    # Where a breast is scanned: on the face of a clock, so far from the nipple.
+    (
+        _MEASURE,
+        r"(?:(?:1[0-2]|[1-9])\s?(?:[:;]\s?[03]0|o'?\s?clock)\s?)?(?:n\s?\+\s?\d(?:\s?cm)?|\d{1,2}(?:[.,]\d)?\s?cm\s?f\s?n)",
+    ),
+    (_MEASURE, r"(?:1[0-2]|[1-9])\s?o'?\s?clock"),
     (_MEASURE, r"[abv]?\d{1,3}(?:[.,]\d)?\s?°"),
     (_MEASURE, rf"\(?{_DECIMAL}\s?-\s?{_DECIMAL}\)?"),
     # Ratios of waves and volumes, and tissue velocities.
@@ -119,7 +139,9 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
     (
         _PROBE,
-        r"m\d{1,2}s?c?-(?:d|rs)|[1-9]\d?[clvp][1-9]\d?[acw]?|i\d[a-z]{2}\d|m[3-6]sc?|m\d{1,2}l",
+        # Siemens and Samsung: the band's upper end before the letter. No such array has 23V5.
+        r"m\d{1,2}s?c?-(?:d|rs)|(?:[2-9]|1[0-2])[cvp][1-7][acw]?|(?:[5-9]|1\d|2[0-4])l[1-9]\d?[acw]?"
+        r"|i\d[a-z]{2}\d|m[3-6]sc?|m\d{1,2}l",
     ),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
@@ -129,7 +151,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"(?:[bcd]\s)?(?:f\s?)?h\d{1,2}[.,]\d"),
     # C 50, G:62, P 3, F 2.5. Not M 45 and F 45, which are a sex and an age, and no letter that a
     # digit is read as: 1234 cut short is Z34. Aloka's and Hitachi's B behind a colon only.
-    (_PLAIN, r"[acdeghjknpqrtuvwxy]\s?[:=\s]\s?[1-9]\d?"),
+    (_PLAIN, r"[acdeghknpqrtuvxy]\s?[:=\s]\s?[1-9]\d?|w\s?[:=\s]\s?[1-9]"),
     (_CODE, r"[a-z]\s?[:=]?\s?(?:0|[1-9]\d?)[.,]\d{1,2}"),
     (_CODE, r"[abgp]\s?:\s?(?:\d{1,2}|100%?)|map\s?[a-z]/\d"),
     # GE, Siemens and Esaote set two under one label; alone or behind a word, 6/1 is a day.
@@ -143,7 +165,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # Two signs: a scale's tick before the sign of its number. A tick behind it is a separator.
     (_NUMBERS, rf"(?:[+-]|--)?{_UNITLESS}"),
     # B, H, V stand for modes. Not M and F, which are a sex.
-    (_LETTERS, r"[a-eg-ln-z]"),
+    # Nor letters that stand for nothing here.
+    (_LETTERS, r"[a-eghilnpr-tvxz]"),
 )
 _COMPILED: Final = tuple((kind, re.compile(rf"(?:{p}){_END}")) for kind, p in _PIECES)
 _WORD: Final = re.compile(r"\d{0,2}[^\W\d_](?:[^\W_]|'(?=[^\W_]))*")
@@ -340,12 +363,14 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0
     digits = False
-    after_number = unitless = False
-    position = _skip(folded, 0)
+    after_number = unitless = after_value = False
+    ended = position = _skip(folded, 0)
     while position < len(folded):
         kind, end = _piece(folded, position, known)
         piece = folded[position:end]
-        one_more = (after_number or unitless) and kind == _NUMBERS
+        one_more = kind == _NUMBERS and (
+            after_number or unitless or (after_value and _is_glued(folded[ended:position]))
+        )
         if not kind or one_more or (after_number and _LOOSE.fullmatch(piece)):
             return None
         if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():
@@ -358,11 +383,17 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
         leveled = kind in _OF_WORDS.values() and _GLUED_LEVEL.search(piece) is not None
         after_number = leveled or kind == _NUMBERS
         unitless = kind == _MEASURE and piece[-1].isdecimal()
-        position = _skip(folded, end)
+        after_value = kind in (_MEASURE, _PROBE)
+        ended, position = end, _skip(folded, end)
         if end < len(folded) and position == end:
             return None
     clinical = Clinical(letters=letters, longest=longest, digits=digits, **counts)
     return clinical if _has_body(clinical, folded) else None
+
+
+def _is_glued(between: str) -> bool:
+    """Tell whether signs without a blank stand between two pieces: C5-1/14/3 holds a day."""
+    return bool(between) and not between.isspace() and between == between.strip()
 
 
 def _has_body(clinical: Clinical, folded: str) -> bool:

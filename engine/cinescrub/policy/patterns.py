@@ -49,9 +49,16 @@ _DATE: Final = re.compile(
             rf"(?<![a-z])(?:{_MONTH}){_GAP}(?:\d{{1,2}}(?:st|nd|rd|th)?{_NOT_A_SIZE}|{_YEAR}(?!\d))",
             rf"(?<![a-z])(?:{_MONTH}){_GAP}\d{{1,2}}{_GAP}{_YEAR}(?!\d)",
             rf"{_DAY}{_GAP}(?:{_MAYBE})(?:{_GAP}\d{{2,4}}(?![\d.])|$)",
+            # 24 Dec PLAX; a month has no more than 31 days.
+            rf"(?<![\d.,])(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\.)?{_GAP}(?:{_MAYBE})(?![a-z])",
+            # Dec 24 PLAX, Dec/24, Dec_3, Mag-24.
+            rf"(?<![a-z])(?:sep|dec|may|mar|dez|dic)[\s.,/_-]{{1,3}}\d{{1,2}}{_NOT_A_SIZE}",
+            rf"(?<![a-z])(?:{_MAYBE})\s?[.,/_-]\s?\d{{2}}{_NOT_A_SIZE}",
+            # Aug.3.24, Dec 3,57.
+            rf"(?<![a-z])(?:{_MONTH})[\s.,/_-]{{1,3}}\d{{1,2}}\s?[.,/_-]\s?\d{{2,4}}{_NOT_A_SIZE}",
+            rf"(?<![a-z])(?:{_MAYBE})(?:([./,_-])\s?\d{{1,2}}\s?\3|\s\d{{1,2}},)\s?\d\d{_NOT_A_SIZE}",
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}\d{{1,2}}(?:st|nd|rd|th)?{_GAP}{_YEAR}",
             rf"(?<![a-z])(?:{_MAYBE}){_GAP}{_YEAR}(?!\d)",
-            rf"(?<![a-z])(?:sep|dec|may|mar)\s+\d{{1,2}}{_NOT_A_SIZE}$",
             # A day and a month as they are printed in German and Czech, the dot behind both.
             r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0?[1-9]|1[0-2]))\.(?!\d)",
             # A year without its century: '44.
@@ -69,7 +76,9 @@ _GROUPS: Final = re.compile(
 )
 """A whole date in numbers, for texts of which every letter may be a digit."""
 _TIME: Final = re.compile(
-    r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?:(?!\d)|(?=\d{1,3}(?:[.,]\d|\s?[a-z])))|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
+    # Not 3:00 N+4 and 10:30 5 cm FN, which are places on a breast.
+    r"(?<!\d)\d{1,2}\s?[:;]\s?\d{2}(?!\s?(?:n\s?\+|\d{1,2}(?:[.,]\d)?\s?cm\s?f\s?n\b))"
+    r"(?:(?!\d)|(?=\d{1,3}(?:[.,]\d|\s?[a-z])))|(?<![\d.,])\d{1,2}\s?[ap]\.?m\b"
     r"|(?<![\d.,])\d{1,2}\s?h\s?\d{2}(?!\d)"
 )
 _CLOCK: Final = re.compile(r"\W*(?:[01]?\d|2[0-3])\s?[:;]\s?[0-5]\d\W*")
@@ -178,7 +187,10 @@ _LABEL: Final = re.compile(
     r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
     r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
     r"(?:ician)?|doctor|operator|op(?:er)?|tech|sono(?:grapher)?|user|by|perf(?:ormed)? by|site"
-    r"|hospital|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|initials?)\W*|ssn\W+"
+    r"|hospital|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|initials?"
+    # What describes a patient in the cells of a table, in the languages of consoles.
+    r"|height|ht|weight|wt|bmi|bsa|gravida|para|lmp|edd|edc|dol|date|datum|fecha|data|alter|edad|eta|idade|leeftijd"
+    r"|sexo|sesso|sexe|geschlecht|geslacht|groe?sse|gewicht|peso|talla|altezza|altura|taille|poids|lengte)\W*|ssn\W+"
 )
 
 

@@ -287,6 +287,20 @@ def test_a_label_speaks_downwards_and_not_across_the_picture() -> None:
     assert decisions.redact.tolist() == [True, True, False]
 
 
+def test_in_a_table_a_label_speaks_to_the_next_cell() -> None:
+    def row(*texts: str) -> list[bool]:
+        cells = [(100, 140), (340, 370), (390, 420)]
+        lines = [
+            read(text, (x0, 300, x1, 315)) for text, (x0, x1) in zip(texts, cells, strict=False)
+        ]
+        return decide(lines, matcher=NOBODY, frame_size=SIZE).redact.tolist()
+
+    assert row("Age", "63") == [True, True]
+    assert row("Height", "172") == [True, True]
+    assert row("Age", "SUBCOSTAL", "63") == [True, False, False]
+    assert row("HC", "31") == [False, False]
+
+
 @pytest.mark.parametrize(("text", "goes"), [("A4C", False), ("4CH", False), ("2D", True)])
 def test_a_view_with_a_digit_is_no_initials_beside_a_name(text: str, goes: bool) -> None:
     doe = ("DOE, JANE", (600, 300, 680, 314))
