@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -54,8 +55,10 @@ def verify_folder(
     Raises
     ------
     ConfigError
-        The folder holds no file, or the profile is not known.
+        The folder or an input is not there, the folder holds no file, or the profile is not known.
     """
+    if not all(map(os.path.lexists, (folder, *against))):
+        raise ConfigError("there is no such folder: give the one that `run --out` wrote to")
     applied = load_profile(profile, options)
     inputs = Inputs.of(against) if against else None
     checked = failed = 0

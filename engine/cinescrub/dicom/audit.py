@@ -7,6 +7,7 @@ scrub says. What is found names the element, never the value.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ def audit_file(
     return tuple(dict.fromkeys(found))
 
 
+_OUR_VERSION: Final = re.compile(r"CINESCRUB_\d[\d.abrcdevpost]{0,5}")
+"""What of a version fits into the 16 characters of an SH."""
 _NOTHING: Final = Needles(())
 MAX_META_BYTES: Final = 1024
 """Three UIDs of ours, two of the standard and a version are under 400 bytes."""
@@ -170,7 +173,7 @@ class _Auditor:
     def _origin(self) -> Iterator[str]:
         if self.meta.get(_IMPLEMENTATION) != IMPLEMENTATION_CLASS_UID:
             yield "the file meta information is not of this implementation"
-        if not self.meta.get(_VERSION, "").startswith("CINESCRUB_"):
+        if not _OUR_VERSION.fullmatch(self.meta.get(_VERSION, "")):
             yield f"{label(_VERSION)} is not ours"
         if not is_registered(self.meta.get(_SYNTAX, "")):
             yield f"{label(_SYNTAX)} is not one of the standard"

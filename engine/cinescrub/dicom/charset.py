@@ -149,8 +149,9 @@ def decode(value: bytes, vr: str, charset: Charset, errors: str = "strict") -> s
         That holds where the value stands.
     errors : str
         `strict`, or `replace`: then bytes that aren't valid in the character set are read as
-        UTF-8 if they are that, else as Latin-1. Nothing is lost: an absent or wrong character set
-        must not hide a name.
+        UTF-8 if they are that, else as Latin-1, and with them those up to the next escape sequence.
+        Nothing is lost: an absent or wrong character set, or one that is right for a part of a
+        name only, must not hide the rest.
 
     Raises
     ------
@@ -164,10 +165,9 @@ def decode(value: bytes, vr: str, charset: Charset, errors: str = "strict") -> s
     except UnicodeError:
         if errors == "strict":
             raise
-    try:
-        return value.decode("utf-8")
-    except UnicodeError:
-        return value.decode("latin-1")
+    if vr not in TEXT_VRS:
+        return _guessed(value)
+    return "".join(_decode_leniently(part, charset) for part in _ESCAPED.split(value))
 
 
 def _strict(value: bytes, charset: Charset) -> str:
@@ -192,6 +192,20 @@ def _decode_part(part: bytes, charset: Charset) -> str:
     # ASCII in G0 replaces nothing in G1: high bytes are the first set's still.
     text = _read(escaped, first if codec == _ASCII else codec)
     return text + "".join(_read(rest, first) for rest in after)
+
+
+def _decode_leniently(part: bytes, charset: Charset) -> str:
+    try:
+        return _decode_part(part, charset)
+    except UnicodeError:
+        return _guessed(part)
+
+
+def _guessed(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeError:
+        return value.decode("latin-1")
 
 
 def _read(part: bytes, codec: str) -> str:

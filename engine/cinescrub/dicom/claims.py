@@ -6,6 +6,7 @@ never added to: whether an earlier `Clean Pixel Data` is true can't be seen from
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -24,7 +25,7 @@ from cinescrub.dicom.profile import Profile
 from cinescrub.dicom.values import DEFAULT_CHARSET, stored, texts
 from cinescrub.errors import ConfigError
 
-__all__ = ["STAMPED", "Claims", "own_texts", "stamp"]
+__all__ = ["METHOD_CODES", "STAMPED", "Claims", "is_claim", "own_texts", "stamp"]
 
 _DERIVATION: Final = "Burned-in text redacted by cinescrub"
 
@@ -110,6 +111,38 @@ def own_texts(edition: str) -> frozenset[str]:
         written.update(_method(claims, edition, basic=basic))
     written.update(_method(Claims(), edition, basic=True))
     return frozenset(written)
+
+
+def is_claim(tag: int, text: str) -> bool:
+    """Tell whether a text is what `stamp` writes into an element, of this release or another.
+
+    Parameters
+    ----------
+    tag : int
+        Of `STAMPED` but the sequence, or of an item of it.
+    text : str
+        One value.
+    """
+    allowed = _CLAIMS[tag]
+    return text in allowed if isinstance(allowed, frozenset) else bool(allowed.fullmatch(text))
+
+
+_METHOD_TEXT: Final = re.compile(
+    r"cinescrub \d+(?:\.\d+){1,3}(?:(?:a|b|rc|\.dev|\.post)\d+)*"
+    r"|PS3\.15 20\d\d[a-e] Basic Profile(?: with exceptions of the site)?"
+    r"|pixels not inspected"
+    rf"|burned-in text redacted(?: \((?:{'|'.join(Policy)})\))?, (?:not )?verified"
+)
+_MEANT: Final = (BASIC, PIXELS, *CODES.values())
+_CLAIMS: Final[dict[int, frozenset[str] | re.Pattern[str]]] = {
+    DERIVATION: frozenset({_DERIVATION}),
+    REMOVED: frozenset({"YES", "NO"}),
+    METHOD: _METHOD_TEXT,
+    TEMPORAL: frozenset({"UNMODIFIED", "MODIFIED", "REMOVED"}),
+    0x00080100: frozenset(value for value, _ in _MEANT),
+    0x00080102: frozenset({"DCM"}),
+    0x00080104: frozenset(meaning for _, meaning in _MEANT),
+}
 
 
 def _temporal(ran: frozenset[Option]) -> str:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cinescrub.dicom.claims import STAMPED, own_texts
+from cinescrub.dicom.claims import METHOD_CODES, STAMPED, is_claim, own_texts
 from cinescrub.dicom.dummies import is_dummy
 from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.private import is_safe_creator, safe_representation
 from cinescrub.dicom.profile import Action, Profile, Rules
-from cinescrub.dicom.pseudonym import is_pseudonym
+from cinescrub.dicom.pseudonym import is_own_uid, is_pseudonym
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.standard import is_registered
 from cinescrub.dicom.values import (
@@ -36,7 +36,6 @@ from cinescrub.dicom.walker import Value
 __all__ = ["Judge"]
 
 _PSEUDONYMS: Final = frozenset({0x00100010, 0x00100020})
-_OURS: Final = "2.25."
 
 
 class _Expected(NamedTuple):
@@ -47,7 +46,7 @@ class _Expected(NamedTuple):
     vr: str
     action: Action
     any_value: bool
-    """Whether the profile leaves its value as it was, or we wrote it."""
+    """Whether the profile leaves its value as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +132,13 @@ class Judge:
         return found, faults
 
     def _is_as_told(self, action: Action, value: Value, vr: str, found: tuple[str, ...]) -> bool:
-        """Whether a value is what the profile's action makes of any."""
+        """Whether a value is what the profile's action makes of any, or what we write ourselves."""
+        if _is_stamped(value.tag, value.parent) and vr != "SQ":
+            return all(is_claim(value.tag, text) for text in found)
         if value.tag == CHARSET_TAG or is_empty(value.element, vr):
             return True
         if vr == "UI" and action not in (Action.KEEP, Action.CLEAN):
-            return all(not uid or uid.startswith(_OURS) or is_registered(uid) for uid in found)
+            return all(not uid or is_own_uid(uid) or is_registered(uid) for uid in found)
         if action not in (Action.EMPTY, Action.DUMMY):
             return True
         if value.tag in _PSEUDONYMS:
@@ -148,7 +149,7 @@ class Judge:
         if vr == "UI":
             if text in self.uids:
                 return True
-            ours = not text or text.startswith(_OURS) or is_registered(text)
+            ours = not text or is_own_uid(text) or is_registered(text)
             return not ours and self.search.finds_in_uid(text)
         if tag in _PSEUDONYMS and is_pseudonym(text):
             return self.search.finds_long(text)  # four letters occur in a random token by chance
@@ -162,10 +163,15 @@ _ANYTHING: Final = "has a value representation that can hold anything"
 @lru_cache(maxsize=1 << 14)
 def _expected(rules: Rules, tag: int, parent: int, stated: str | None) -> _Expected:
     """Return what an element in the items of `parent` may be, given its stated VR."""
-    stamped = tag in STAMPED and parent == ROOT
+    stamped = _is_stamped(tag, parent)
     action = rules.decide(tag, parent).action
     vr = representation(stated, tag, signed=stated == "SS")
     fault = "" if vr else _ANYTHING
     if action is Action.REMOVE and not stamped:
         fault = _REMOVED
-    return _Expected(fault, vr, action, stamped or (action is Action.KEEP and vr != "UI"))
+    kept = action is Action.KEEP and vr != "UI" and not stamped
+    return _Expected(fault, vr, action, kept)
+
+
+def _is_stamped(tag: int, parent: int) -> bool:
+    return parent == METHOD_CODES or (tag in STAMPED and parent == ROOT)

@@ -32,6 +32,7 @@ __all__ = [
     "Pseudonyms",
     "default_key_path",
     "fingerprint",
+    "is_own_uid",
     "is_pseudonym",
     "load_key",
     "load_or_create_key",
@@ -100,7 +101,7 @@ class Pseudonyms:
         digest = bytearray(self._digest(b"uid", plain)[:16])
         digest[6] = digest[6] & 0x0F | 0x80  # version 8 of RFC 9562: made by a scheme of our own
         digest[8] = digest[8] & 0x3F | 0x80  # its variant
-        return f"2.25.{int.from_bytes(digest, 'big')}"
+        return f"{_UID_ROOT}{int.from_bytes(digest, 'big')}"
 
     def title(self, value: str) -> str:
         """Return the application entity title that stands for `value`, in 16 characters."""
@@ -138,6 +139,20 @@ class Pseudonyms:
 def _keyed(key: bytes) -> hmac.HMAC:
     """Return the start of every message under a key, which costs more than most messages."""
     return hmac.new(key, digestmod=hashlib.sha256)
+
+
+def is_own_uid(uid: str) -> bool:
+    """Tell whether a UID has the form of those that `Pseudonyms.uid` makes."""
+    number = uid.removeprefix(_UID_ROOT)
+    if number == uid or not number.isascii() or not number.isdecimal() or len(number) > _UID_DIGITS:
+        return False
+    value = int(number)
+    ours = value >> 76 & 0xF == 8 and value >> 62 & 0b11 == 0b10 and value < 1 << 128
+    return ours and str(value) == number
+
+
+_UID_ROOT: Final = "2.25."
+_UID_DIGITS: Final = 39
 
 
 def is_pseudonym(value: str) -> bool:

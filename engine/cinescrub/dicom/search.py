@@ -11,7 +11,10 @@ How values are judged
 - In codes and defined terms (VR CS, code sequences) a single word of a name that the standard
   itself uses is not searched for: a patient called LEFT doesn't make `Left ventricle` an
   identifier. The whole name still is, and in other text the word still is.
-- Numbers (DS, IS) are compared whole, and only with forms of six digits or more.
+- Numbers (DS, IS) are compared whole, and only with forms of six digits or more; numbers in
+  binary (UL, FD) are not.
+- Of an institution or an address the words count that name this one and are no clinical term,
+  but in the names of the machine and its maker.
 - Dates are searched for in the forms in which they are printed.
 - Text in UTF-8 that was declared as Latin-1 is searched as both.
 - Raw bytes are searched for in `cinescrub.dicom.needles`.
@@ -31,7 +34,7 @@ from cinescrub.dicom.dummies import DATE, PLACEHOLDERS
 from cinescrub.dicom.needles import Needles
 from cinescrub.dicom.standard import everyday_words
 from cinescrub.policy.forms import printed_dates
-from cinescrub.policy.identifiers import HeaderIdentifier
+from cinescrub.policy.identifiers import HeaderIdentifier, words_of_place
 from cinescrub.policy.ocr import fold
 from cinescrub.types import PhiKind
 
@@ -42,6 +45,8 @@ SHORTEST: Final = 4
 ANYWHERE: Final = 8
 """26^8 is 2 * 10^11: by chance such a form is in no header."""
 NUMBER: Final = 6
+_SUBSCRIBER: Final = 10
+"""Digits of a telephone number without its country's code, in most countries."""
 JOINED: Final = 5
 """So many neighbouring words and numbers are tried as one: `17 Jan 2026` is three."""
 _WHOLE_ORDERS: Final = 4
@@ -58,6 +63,8 @@ _NEITHER: Final = bytes(c for c in range(256) if not chr(c).isascii() or not chr
 _REMEMBERED: Final = 4096
 _REMEMBERED_LENGTH: Final = 256
 """Texts whose answer is kept, and how long they may be: most of a header, and no bulk."""
+_MACHINE: Final = frozenset({0x00080070, 0x00081090})
+"""Manufacturer and model: sites have their names in theirs."""
 _CODED: Final = frozenset(
     {
         *(0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080104, 0x00080105, 0x00080112),
@@ -79,18 +86,21 @@ class IdentifierSearch:
     def __init__(self, identifiers: Iterable[HeaderIdentifier]) -> None:
         forms: set[str] = set()
         words: set[str] = set()
+        places: set[str] = set()
         self._identifiers = tuple(identifiers)
         self._needles: Needles | None = None  # made when bytes are first to be searched
-        self._known: dict[tuple[str, bool, bool], bool] = {}
+        self._known: dict[tuple[str, bool, bool, bool], bool] = {}
         for identifier in self._identifiers:
             for value in readings(identifier.value):
                 whole, single = _forms_of(identifier.kind, value)
                 forms |= whole
                 words |= single
+                places |= _place_words(identifier.kind, value)
         self._forms = _weighing(SHORTEST, forms - PLACEHOLDERS)
         self._words = _weighing(SHORTEST, words - PLACEHOLDERS)
-        both = self._forms | self._words
-        self._long = _weighing(ANYWHERE, both)
+        self._places = _weighing(SHORTEST, places - PLACEHOLDERS - everyday_words())
+        both = self._forms | self._words | self._places
+        self._long = _weighing(ANYWHERE, self._forms | self._words)
         self._least = min(map(len, self._long), default=ANYWHERE)
         self._shortest = min(map(len, both), default=0)
         everyday = self._words & everyday_words()
@@ -127,15 +137,19 @@ class IdentifierSearch:
         # Folding never makes an ASCII text longer: one that is shorter than every form holds none.
         if text.isascii() and (len(text) < self._shortest or not self._shortest):
             return False
-        key = text, number, coded
+        placed = tag not in _MACHINE
+        key = text, number, coded, placed
         found = self._known.get(key)
         if found is None:  # the scrub asks and the audit asks again
-            found = any(self._finds(each, number=number, coded=coded) for each in readings(text))
+            found = any(
+                self._finds(each, number=number, coded=coded, placed=placed)
+                for each in readings(text)
+            )
             if len(text) <= _REMEMBERED_LENGTH and len(self._known) < _REMEMBERED:
                 self._known[key] = found
         return found
 
-    def _finds(self, text: str, *, number: bool, coded: bool) -> bool:
+    def _finds(self, text: str, *, number: bool, coded: bool, placed: bool) -> bool:
         pieces = _pieces(text)
         if number:
             return any(piece in self._numbers for piece in pieces)
@@ -143,7 +157,13 @@ class IdentifierSearch:
         if self._holds_long(squeezed, self._long_in_codes if coded else self._long):
             return True
         wanted = self._wanted_in_codes if coded else self._words
-        return any(joined in wanted or joined in self._forms for joined in _joined(pieces))
+        if placed and not self._places.isdisjoint(pieces):
+            return True
+        return any(
+            form in wanted or form in self._forms
+            for joined in _joined(pieces)
+            for form in ((joined, joined.lstrip("0")) if joined[0] == "0" else (joined,))
+        )
 
     def finds_long(self, text: str) -> bool:
         """Whether a text holds a form that doesn't occur by chance, however random the text."""
@@ -214,7 +234,15 @@ def _forms_of(kind: PhiKind, value: str) -> tuple[set[str], set[str]]:
     whole = {squeezed, squeezed.lstrip("0")}
     if len(digits) >= NUMBER and kind is PhiKind.IDENTIFIER:
         whole |= {digits, digits.lstrip("0")}
+    if len(digits) >= ANYWHERE and kind is PhiKind.CONTACT:
+        whole |= {digits[-count:] for count in (_SUBSCRIBER, ANYWHERE)}
     return whole, set()
+
+
+def _place_words(kind: PhiKind, value: str) -> set[str]:
+    if kind not in (PhiKind.INSTITUTION, PhiKind.LOCATION):
+        return set()
+    return {"".join(_pieces(word)) for word in words_of_place(value) if not word.isdecimal()}
 
 
 _SPELT_OUT: Final = str.maketrans(
@@ -229,17 +257,18 @@ def _name_forms(value: str) -> tuple[set[str], set[str]]:
     """Return the forms of a whole name, and its single words."""
     components = [_pieces(component) for component in value.split("^")]
     words = [word for component in components[:3] for word in component]
+    joined = ["".join(component) for component in components[:3]]
     whole = {"".join(words)}
     if len(words) <= _WHOLE_ORDERS:
         whole |= {"".join(order) for order in permutations(words)}
-    family = "".join(components[0])
-    for first, second in pairwise("".join(c) for c in components[:3] if c):
+    family = joined[0]
+    for first, second in pairwise(filter(None, joined)):
         whole |= {first + second, second + first}
     if family and len(words) > 1 and len(family) >= SHORTEST - 1:
         initials = "".join(word[0] for word in words[len(components[0]) :])
         for some in {initials[:1], initials} - {""}:
             whole |= {family + some, some + family}
-    single = {*words, family}
+    single = {*words, *joined}
     if len(words) <= 1:
         whole = (
             set()

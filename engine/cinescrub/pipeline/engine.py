@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -352,6 +352,7 @@ class Engine:
                 return
             target = self._target(targets, source, outcome)
             try:
+                _check_apart(source.path, target.path)
                 # After its turn for a place, which an earlier input that waits for room may have.
                 with self._room(job, source.info):
                     known = self._eyes.inspect(job, source, outcome.printed)
@@ -500,6 +501,19 @@ class Engine:
                 output.commit()
         job.note(**facts)
         return True
+
+
+def _check_apart(source: Path, target: Path) -> None:
+    """Refuse an output over its own input, which may lie there under UIDs that are retained.
+
+    Raises
+    ------
+    ScrubError
+        It does.
+    """
+    with suppress(OSError):  # nothing lies there
+        if os.path.samefile(source, target):
+            raise ScrubError("retained UIDs would put the output over it: name another --out")
 
 
 def _hand_on(job: Job, targets: Targets) -> None:

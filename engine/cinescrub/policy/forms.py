@@ -31,6 +31,9 @@ MONTHS: Final[tuple[tuple[str, ...], ...]] = (
     _listed("dec december dezember dez decembre diciembre dic dicembre dezembro grudzien"),
 )
 
+_ROMAN: Final = _listed("i ii iii iv v vi vii viii ix x xi xii")
+_ORDINALS: Final = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+
 _DATE: Final = 8
 _TIME: Final = 6
 # Under six glyphs ("1126" for 1 January 2026) a form is a measurement's; `patterns` finds these
@@ -83,8 +86,13 @@ def _dates(digits: str) -> set[str]:
         for d in days:
             for m in months:
                 forms |= {y + m + d, d + m + y, m + d + y}
-            for name in MONTHS[int(month) - 1]:
+            for name in (*MONTHS[int(month) - 1], _ROMAN[int(month) - 1]):
                 forms |= {d + name + y, name + d + y, y + name + d}
+    nth = str(int(day)) + _ORDINALS.get(int(day), "th")
+    for name in MONTHS[int(month) - 1][:2]:  # the English ones
+        forms |= {nth + name + year, nth + "of" + name + year, name + nth + year}
+    for in_year, in_month in ("年月", "년월"):  # Chinese and Japanese, Korean
+        forms |= {f"{year}{in_year}{m}{in_month}{d}" for m in months for d in days}
     return forms
 
 

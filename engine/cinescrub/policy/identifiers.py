@@ -34,7 +34,7 @@ from cinescrub.policy.grammar import UNIT
 from cinescrub.policy.vocabulary import vocabulary
 from cinescrub.types import PhiKind
 
-__all__ = ["HeaderIdentifier", "IdentifierMatcher"]
+__all__ = ["HeaderIdentifier", "IdentifierMatcher", "words_of_place"]
 
 _FUZZY: Final = 5
 """Shortest value that is found as a part of a line, or with an edit."""
@@ -298,13 +298,27 @@ def _add_id(forms: _Forms, value: str) -> None:
             forms.add_token(part)
 
 
+def words_of_place(value: str) -> list[str]:
+    """Return the words of an institution or address that name this one, folded.
+
+    Parameters
+    ----------
+    value : str
+        As stored.
+    """
+    everyday = vocabulary()
+    return [
+        word
+        for word in ocr.words(ocr.fold(value))
+        if len(word) > 2 and word not in _GENERIC | _PARTICLES and word not in everyday
+    ]
+
+
 def _add_place(forms: _Forms, value: str) -> None:
     parts = ocr.words(ocr.fold(value))
-    everyday = vocabulary()
     forms.add_part("".join(parts), exact=True)
-    for part in parts:
-        if len(part) > 2 and part not in _GENERIC | _PARTICLES and part not in everyday:
-            forms.add_token(part)
+    for word in words_of_place(value):
+        forms.add_token(word)
     for a, b in pairwise(parts):
         forms.add_part(a + b, exact=True)
     initials = "".join(part[0] for part in parts)

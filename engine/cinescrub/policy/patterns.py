@@ -62,7 +62,7 @@ _DATE: Final = re.compile(
             # A day and a month as they are printed in German and Czech, the dot behind both.
             r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0?[1-9]|1[0-2]))\.(?!\d)",
             # A year without its century: '44.
-            r"(?<=\S\s)['’]\d\d(?![\w.,])",
+            r"(?<=\S\s)['’]\d\d(?![\w.,])|^\s*['’]\d\d\s(?=\s*\w)",
             r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
             r"\b(?:lun|mar|mercre|jeu|vendre|same)di\b|\b(?:mon|diens|donners|frei|sams|sonn)tag\b",
             # A year alone, unless a unit makes it a number.
@@ -95,6 +95,7 @@ _NUMBER: Final = re.compile(
             r"(?<![a-z\d.,])(?!(?P<own>\d{2,3})(?:cg|dr|[fgp])(?P=own)\b)(?:[a-z_#-]{0,24}+\d){5,}",
             rf"\d{{4,}}(?!{UNIT}\b)[a-z]{{1,3}}\b",
             rf"\bid\s+\d{{3,}}{_NOT_A_SIZE}",
+            rf"\b(?:nr|no|ward|room|rm|bed|bay|case)\.?\s?\d{{1,4}}{_NOT_A_SIZE}",
             r"\b(?:id|nr|no|acc|accn|ref|order|case|chart|file|visit|encounter|ward|room|bed)\s?[:#]",
         )
     )
@@ -113,7 +114,7 @@ _AGE: Final = re.compile(
     # In parentheses, as behind a name.
     r"\(\s?\d{2,3}\s?\)|"
     r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
-    r"|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|(?<!map\s)\b[mf]\s?/\s?[1-9]\d{0,2}\b(?![.,]\d)"
+    r"|(?<![\w.,])[1-9]\d\s?j\b|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|(?<!map\s)\b[mf]\s?/\s?[1-9]\d{0,2}\b(?![.,]\d)"
     # So tall and heavy is a patient: size and weight go from the header too (PS3.15 E.1-1).
     r"|\b(?:height|ht|size)\s?[:=]?\s?(?:[12]\d\d(?:[.,]\d)?\s?cm|[12][.,]\d\d?\s?m|\d\s?(?:ft|'))(?!\w)"
     r"|\b(?:weight|wt)\s?[:=]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|lbs?)\b|\bbmi\b"

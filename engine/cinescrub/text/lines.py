@@ -52,8 +52,11 @@ class LineSettings:
     """Two glyphs read with this confidence make text. Of 2215 detections in 39 made cines none
     over tissue, tick or bar was read so by mistake but three of 346; of 740 texts 681 were."""
     trace_from: float = 0.9
-    """Confidence from which even what looks like a trace is text: an ECG was read as `JJJ` with
-    0.6."""
+    """Confidence from which even what looks like a trace is text, whatever it reads: an ECG was
+    read as `JJJ` with 0.6."""
+    trace_glyphs: int = 3
+    """So is what is read as so many different glyphs, or alike by two recognisers: joined letters
+    are one long line, too."""
     letter_from: float = 0.9
     """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter: a body mark
     was read as `0` with 0.81."""
@@ -168,7 +171,7 @@ def is_text(
         one for one in said if glyphs_of(one) > 1 + (large and one.confidence < settings.pair_from)
     ]
     if strokes.is_trace(box):
-        return any(not each.confidence < settings.trace_from for each in worded)
+        return _is_spelled(worded, readings, settings)
     if worded and not (large and doubted and _is_one_readers_pair(worded, readings)):
         return True
     if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
@@ -179,6 +182,32 @@ def is_text(
         return False  # an organ is a 4 to one reader, and a body mark a square to another
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(glyphs_of, said))
+
+
+def _is_spelled(
+    worded: Sequence[Reading], readings: Sequence[Reading], settings: LineSettings
+) -> bool:
+    """Return whether what looks like a trace is read as no trace is."""
+    legible = [
+        one
+        for one in readings
+        if not one.confidence < settings.echo_from
+        and glyphs_of(one) >= settings.trace_glyphs
+        and _different(one) > 1  # lll
+    ]
+    alike = any(
+        agree(one.text, other.text, edits=DIFFERING)
+        for i, one in enumerate(legible)
+        for other in legible[:i]
+    )
+    return alike or any(
+        not one.confidence < settings.trace_from or _different(one) >= settings.trace_glyphs
+        for one in worded
+    )
+
+
+def _different(reading: Reading) -> int:
+    return len({*filter(str.isalnum, reading.text.casefold())})
 
 
 def _is_one_readers_pair(worded: Sequence[Reading], readings: Sequence[Reading]) -> bool:

@@ -30,6 +30,9 @@ BORN = HeaderIdentifier(PhiKind.DATE, "19560403")
 NEVER = HeaderIdentifier(PhiKind.DATE, "19000101")
 PLACE = r"\([0-9A-F]{4},[0-9A-F]{4}\)"
 SITE = HeaderIdentifier(PhiKind.INSTITUTION, "Saint Elsewhere")
+TOWN = HeaderIdentifier(PhiKind.LOCATION, "12 Elm Street, Springwell")
+PHONE = HeaderIdentifier(PhiKind.CONTACT, "+1 (555) 010-7788")
+JOINED = HeaderIdentifier(PhiKind.PERSON, "Ferrante^Mary-Jane")
 
 
 @pytest.mark.parametrize(
@@ -59,12 +62,28 @@ SITE = HeaderIdentifier(PhiKind.INSTITUTION, "Saint Elsewhere")
         pytest.param(BORN, "born 03.04.1956", True, id="date, day first"),
         pytest.param(BORN, "Apr 3 1956", True, id="date, month's name"),
         pytest.param(NEVER, "19000101", False, id="placeholder of a date"),
-        pytest.param(SITE, "St. Elsewhere", False, id="a part of an institution"),
+        pytest.param(SITE, "St. Elsewhere", True, id="a word of an institution"),
         pytest.param(SITE, "SAINT-ELSEWHERE", True, id="institution"),
+        pytest.param(TOWN, "1.2 Springwell", True, id="a word of an address"),
+        pytest.param(TOWN, "Street 12", False, id="a word of any address"),
+        pytest.param(PHONE, "5550107788", True, id="telephone without its country"),
+        pytest.param(LONG_DIGITS, "no 00001234567", True, id="more leading zeros"),
+        pytest.param(BORN, "3rd April 1956", True, id="date, ordinal"),
+        pytest.param(BORN, "1956\u5e744\u67083\u65e5", True, id="date, Chinese or Japanese"),
+        pytest.param(BORN, "3-IV-1956", True, id="date, Roman month"),
+        pytest.param(JOINED, "MaryJane", True, id="given names as one"),
     ],
 )
 def test_text_is_searched(identifier: HeaderIdentifier, text: str, found: bool) -> None:
     assert IdentifierSearch([identifier]).finds(text, "LO") is found
+
+
+def test_a_site_that_is_named_like_the_machine_does_not_hide_the_maker() -> None:
+    search = IdentifierSearch([HeaderIdentifier(PhiKind.INSTITUTION, "Acmesonic Research Bay")])
+
+    assert not search.finds("Acmesonic", "LO", 0x00080070)
+    assert search.finds("Acmesonic", "LO", 0x00181020)
+    assert search.finds("Acmesonic Research Bay", "LO", 0x00080070)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +182,39 @@ def test_an_element_that_may_hold_anything_stops_the_file(element: DataElement) 
     (fault,) = faults(dataset)
 
     assert re.search(PLACE, fault)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("DeidentificationMethod", "Quisenberry^Thaddeus"),
+        ("DeidentificationMethod", ["cinescrub 0.1.0", "Quisenberry"]),
+        ("DeidentificationMethod", "cinescrub Quisenberry"),
+        ("PatientIdentityRemoved", "THADDEUS"),
+        ("LongitudinalTemporalInformationModified", "QUISENBERRY"),
+        ("DerivationDescription", "Quisenberry 1957-04-23"),
+        ("StudyInstanceUID", "2.25.7734519.19570423"),
+        ("StudyInstanceUID", "2.25.19570423"),
+    ],
+)
+def test_what_we_write_ourselves_is_nothing_else(keyword: str, value: object) -> None:
+    claims = Claims(True, True, True)
+    out = scrub(output(), profile=basic_profile(), pseudonyms=Pseudonyms(b"k" * 32), claims=claims)
+    setattr(out.dataset, keyword, value)
+
+    (fault,) = faults(out.dataset)
+
+    assert "has a value that the profile replaces" in fault
+
+
+def test_the_codes_of_our_claims_have_their_own_meanings() -> None:
+    claims = Claims(True, True, True)
+    out = scrub(output(), profile=basic_profile(), pseudonyms=Pseudonyms(b"k" * 32), claims=claims)
+    out.dataset.DeidentificationMethodCodeSequence[0].CodeMeaning = "Quisenberry Thaddeus"
+
+    (fault,) = faults(out.dataset)
+
+    assert "(0008,0104)" in fault
 
 
 @pytest.mark.parametrize(

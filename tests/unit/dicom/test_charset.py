@@ -140,6 +140,14 @@ def test_text_that_is_not_valid_is_read_without_loss(raw: bytes, text: str) -> N
         decode(raw, "LO", DEFAULT_CHARSET)
 
 
+def test_a_part_that_is_not_valid_hides_no_other() -> None:
+    half_width = b"\xd4\xcf\xc0=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"  # no term says JIS X 0201
+
+    read = decode(half_width, "PN", charset_of_terms(["", "ISO 2022 IR 87"]), "replace")
+
+    assert read.endswith("=\u5c71\u7530^\u592a\u90ce")
+
+
 def test_utf8_declared_as_latin1_has_two_readings() -> None:
     assert list(readings("M\u00fcller".encode().decode("latin-1")))[1] == "M\u00fcller"
     assert list(readings("M\u00fcller")) == ["M\u00fcller"]

@@ -280,6 +280,11 @@ def test_a_trace_is_text_only_if_it_is_read_surely() -> None:
     assert not is_text(box, (Reading("JJJ", 0.6),), Strokes(frame), doubted=False)
     assert not is_text(box, UNREAD, Strokes(frame), doubted=False)
     assert is_text(box, (Reading("JILL", 0.95),), Strokes(frame), doubted=False)
+    assert is_text(box, (Reading("Huber", 0.5),), Strokes(frame), doubted=False)
+    alike = (Reading("Jill", 0.2), Reading("Ji1l", 0.15))
+    assert is_text(box, alike, Strokes(frame), doubted=False)
+    others = (Reading("LLL", 0.3), Reading("dhl", 0.05))
+    assert not is_text(box, others, Strokes(frame), doubted=False)
 
 
 def test_a_mark_that_reads_as_a_sign_is_no_text() -> None:

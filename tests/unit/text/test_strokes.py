@@ -298,6 +298,16 @@ def test_a_word_that_blur_makes_one_piece_is_no_outline() -> None:
     assert Strokes(frame).shape(where) is Shape.STROKES
 
 
+@pytest.mark.parametrize("scale", [0.4, 0.5, 0.6, 0.8])
+@pytest.mark.parametrize("text", ["Quisenberry4", "Hagenbeck7", "Dr Okonkwo Ngozi"])
+def test_letters_that_touch_are_no_trace(text: str, scale: float) -> None:
+    frame = screen()
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    cv2.putText(frame, text, (20, 80), cv2.FONT_HERSHEY_SIMPLEX, scale, (220, 220, 220), 1)
+
+    assert not Strokes(frame).is_trace(box(18, 78 - height, 22 + width, 82 + below))
+
+
 @pytest.mark.parametrize(
     "text", ["JILL LILLI J. JEJLI", "lllIIIlll LLLL JJJ", "___ _ ____ ___ mmmmm"]
 )
