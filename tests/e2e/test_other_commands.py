@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +39,22 @@ def test_the_version_is_that_of_the_distribution(command: Command) -> None:
 
     version = importlib.metadata.version("cinescrub")
     assert (outcome.code, outcome.out, outcome.err) == (0, f"{version}\n", "")
+
+
+def test_a_reader_that_goes_away_is_no_fault_of_ours() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    ended = subprocess.run(
+        [sys.executable, "-m", "cinescrub", "profile", "show"],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writes)
+
+    assert ended.returncode == 8
+    assert ended.stderr.splitlines() == ["cinescrub: standard output can't be written"]
 
 
 @pytest.mark.models

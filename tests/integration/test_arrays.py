@@ -19,6 +19,7 @@ from cinescrub import Engine, EngineConfig, Identifiers, redact_stream
 from cinescrub.config import MaskScope, Policy
 from cinescrub.errors import CancelledError, ConfigError, InferenceError, InputError, RedactionError
 from cinescrub.pipeline import redactor
+from cinescrub.pipeline.arrays import ArrayFrames
 from cinescrub.stream import CancelToken
 from cinescrub.testing import CineSpec, Dynamic, Photometric, make_cine
 from cinescrub.types import Fill, PhiKind
@@ -193,6 +194,15 @@ def test_what_is_known_of_a_patient_is_looked_for(tmp_path: Path) -> None:
 def test_one_name_is_a_list_too() -> None:
     with pytest.raises(ConfigError, match="list"):
         Identifiers(names="Mary Jones")
+    with pytest.raises(ConfigError, match="texts"):
+        Identifiers(names=[None])  # type: ignore[list-item]
+
+
+def test_a_masked_array_is_refused_as_its_mask_hides_nothing() -> None:
+    frames = np.ma.masked_array(np.zeros((1, 96, 128), np.uint8), mask=True)
+
+    with pytest.raises(InputError, match="NumPy arrays"):
+        ArrayFrames.of(list(frames), None)
 
 
 def test_an_array_can_be_cancelled(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ from cinescrub.cli.flags import (
     asked_options,
 )
 from cinescrub.config import MaskScope, OnDoubt, PrecisionChoice, Provider
-from cinescrub.errors import CancelledError, CinescrubError, origin_of
+from cinescrub.errors import CancelledError, CinescrubError, OutputError, origin_of
 
 __all__ = ["app", "main"]
 
@@ -453,9 +453,12 @@ def main() -> None:
     except CinescrubError as error:
         message, code = error.message, error.exit_code
     except SystemExit as end:
-        if end.code != CancelledError.exit_code:
+        if isinstance(end.__context__, BrokenPipeError):  # typer ends with 1, which is our faults'
+            message, code = "standard output can't be written", OutputError.exit_code
+        elif end.code != CancelledError.exit_code:
             raise
-        message, code = "stopped; nothing half-written is left", CancelledError.exit_code
+        else:
+            message, code = "stopped; nothing half-written is left", CancelledError.exit_code
     except Exception as error:  # a fault of ours
         message = f"unexpected {type(error).__name__} in {origin_of(error)}: report how it came"
         code = CinescrubError.exit_code

@@ -76,6 +76,8 @@ _KINDS_BY_VR: Final = MappingProxyType(
 )
 _FRAME_TIMES: Final = frozenset({0x00189074, 0x00189151})
 """Frame Acquisition and Frame Reference DateTime."""
+_MOST: Final = 4000
+"""Identifying values, each looked for in several forms: a millisecond and some kilobytes."""
 _TEXT_OR_BYTES: Final = STRING_VRS | {"OB"}
 _STATION: Final = 0x00081010
 _MODEL: Final = (0x00080070, 0x00081090)
@@ -99,7 +101,8 @@ def collect(dataset: Dataset) -> tuple[HeaderIdentifier, ...]:
     Raises
     ------
     InputError
-        A sequence can't be read, or the nesting is deeper than `MAX_DEPTH`.
+        A sequence can't be read, the nesting is deeper than `MAX_DEPTH`, or there are more than
+        `_MOST`.
     """
     return tuple(collect_with_tags(dataset))
 
@@ -123,6 +126,8 @@ def collect_with_tags(
             for part in _parts(tag, vr, value):
                 if part.strip("^ "):
                     found.setdefault((kind, part), set()).add(tag)
+        if len(found) > _MOST:
+            raise InputError(f"malformed: more than {_MOST} names, IDs and dates: no one's header")
     return {
         HeaderIdentifier(kind, value): tags
         for (kind, value), tags in found.items()

@@ -298,6 +298,12 @@ def _most(tag: int) -> int:
     return int(last) if last.isdigit() else 1 << 30
 
 
+_ITEM: Final = b"\xfe\xff\x00\xe0"
+_MOST_ITEMS: Final = 100_000
+"""With those of sequences in it. A cine of 5,000 frames that describes each has half as many; each
+takes a tenth of a millisecond and a kilobyte."""
+
+
 def items(
     element: Stored, tag: int, charset: Charset, parsed: Parsed | None = None
 ) -> Sequence[Dataset]:
@@ -317,7 +323,7 @@ def items(
     Raises
     ------
     InputError
-        The bytes are not those of a sequence.
+        The bytes are not those of a sequence, or of one with more than `_MOST_ITEMS`.
     """
     if parsed is not None:
         if id(element) not in parsed:  # the element is held too, so that no other gets its identity
@@ -327,6 +333,8 @@ def items(
     with guarded(message):
         if isinstance(element, RawDataElement):
             unknown = element.VR == "UN"
+            if (element.value or b"").count(_ITEM) > _MOST_ITEMS:
+                raise InputError(f"malformed: {label(tag)} has more than {_MOST_ITEMS} items")
             if unknown:
                 _check_sequence(tag, element.value or b"")
             found: Sequence[Dataset] = convert_SQ(

@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from cinescrub.errors import ConfigError
 from cinescrub.node.config import RouteConfig
@@ -83,10 +82,10 @@ class StowRoute:
                 return _outcome(answer.status_code, _failures(answer))
         except requests.exceptions.SSLError:
             return Outcome(How.LATER, "the service's certificate is not trusted, or ours is not")
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            return Outcome(How.LATER, "the service's answer breaks off or can't be decoded")
         except requests.RequestException:
             return Outcome(How.LATER, "the service can't be reached")
-        except HTTPError:  # of what reads the answer: requests wraps it in its own reads only
-            return Outcome(How.LATER, "the service's answer breaks off or can't be decoded")
         except OSError:
             return Outcome(How.LATER, "the output can't be read")
 
@@ -145,7 +144,8 @@ def _token(path: Path) -> str:
 
 def _failures(answer: requests.Response) -> list[int] | None:
     """Return the reasons of what failed, from the service's answer; None if it says nothing."""
-    content = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
+    # Not `raw`, whose errors are those of another package.
+    content = next(answer.iter_content(_LONGEST_ANSWER), b"")
     try:
         said: Any = json.loads(content)
         failed = (said[0] if isinstance(said, list) else said).get(_FAILED, {}).get("Value", [])

@@ -42,7 +42,7 @@ class Identifiers:
     Raises
     ------
     ConfigError
-        A single string is given where several are meant.
+        A single string is given where several are meant, or what is no text.
     """
 
     names: Sequence[str] = field(default=(), repr=False)
@@ -56,8 +56,11 @@ class Identifiers:
 
     def __post_init__(self) -> None:
         for name in ("names", "ids", "dates", "places"):
-            if isinstance(getattr(self, name), str):
+            values = getattr(self, name)
+            if isinstance(values, str):
                 raise ConfigError(f"{name} are several: give a list, also of one")
+            if not all(isinstance(value, str | date) for value in values):
+                raise ConfigError(f"{name} are texts: one is something else")
 
     def printed(self) -> Iterator[HeaderIdentifier]:
         """Yield them as a header's identifiers."""
@@ -265,7 +268,8 @@ def _check(picture: Any, first: Any) -> None:
     InputError
         See `ArrayFrames.of`.
     """
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+    masked = isinstance(picture, np.ma.MaskedArray)  # what lies under the mask would stay
+    if not isinstance(picture, np.ndarray) or masked or picture.dtype != np.uint8:
         raise InputError("frames are NumPy arrays of uint8: scale and convert others before")
     colour = picture.ndim == 3 and picture.shape[2] == 3
     if not (colour or picture.ndim == 2) or not picture.size:

@@ -37,7 +37,7 @@ from cinescrub.dicom.scrub import Claims, ScrubOutcome, scrub
 from cinescrub.dicom.source import Source, open_source
 from cinescrub.dicom.target import check_target
 from cinescrub.dicom.writer import OutputFile
-from cinescrub.errors import RedactionError, ScrubError
+from cinescrub.errors import ConfigError, RedactionError, ScrubError
 from cinescrub.pipeline.admission import Admission
 from cinescrub.pipeline.apply import MAX_WORKERS, write_pixels
 from cinescrub.pipeline.arrays import ArrayFrames, Identifiers, Redaction, redact_cine
@@ -300,6 +300,8 @@ class Engine:
         ------
         InputError
             The frames are no such array, the header is no such model, or it tells another size.
+        ConfigError
+            The identifiers are none of ours.
         RedactionError
             Text is still found after `verify_rounds`, or a person has to look.
         InferenceError
@@ -312,7 +314,9 @@ class Engine:
         job = Job(Path("array"), token or CancelToken(), observer or Nobody())
         job.note(versions=self._versions)
         arrays = ArrayFrames.of(list(frames), rate)
-        known = identifiers or Identifiers()
+        known = Identifiers() if identifiers is None else identifiers
+        if not isinstance(known, Identifiers):
+            raise ConfigError("identifiers are given as cinescrub.Identifiers")
         with self._room(job, arrays.info):
             return redact_cine(self._eyes, job, arrays, known, header=header, scrub=self._scrub)
 

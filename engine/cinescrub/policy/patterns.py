@@ -63,6 +63,8 @@ _DATE: Final = re.compile(
             r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0?[1-9]|1[0-2]))\.(?!\d)",
             # A year without its century: '44.
             r"(?<=\S\s)['’]\d\d(?![\w.,])|^\s*['’]\d\d\s(?=\s*\w)",
+            # A month alone, its day and year printed beside it.
+            rf"^\W*(?:{_MONTH}|mar|may|dez|dic|ago)\W*$",
             r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
             r"\b(?:lun|mar|mercre|jeu|vendre|same)di\b|\b(?:mon|diens|donners|frei|sams|sonn)tag\b",
             # A year alone, unless a unit makes it a number.
