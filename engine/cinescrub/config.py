@@ -88,7 +88,7 @@ class MaskScope(StrEnum):
     """In all of them: what is seen in the last frame is gone from the first."""
     INTERVAL = "interval"
     """Where nothing moves, from the last look that did not find it to the next that does not;
-    elsewhere in all frames (`text.holds`)."""
+    elsewhere in all frames (`pipeline.intervals`)."""
 
 
 class OnDoubt(StrEnum):
@@ -138,8 +138,8 @@ class EngineConfig:
     jobs: int = 1
     """Inputs that are worked on at once; each takes memory of its own."""
     max_memory_mib: int = 0
-    """The most resident memory of the process, by `pipeline.room`'s measured needs: inputs wait for
-    room, and those that alone need more are refused. 0 is no limit."""
+    """The most resident memory of the process, by measured needs (`pipeline.admission`): inputs
+    wait for room, and those that alone need more are refused. 0 is no limit."""
     batch_frames: int = 4
     """Frames a detector batch, at most; large frames go in smaller batches (`text.detector`)."""
     detail_frames: int = 0

@@ -13,6 +13,8 @@ from benchmarks import tables
 
 from cinescrub import __version__, errors
 from cinescrub.cli.app import app
+from cinescrub.config import EngineConfig
+from cinescrub.dicom.profiles import load_profile
 from cinescrub.node.config import (
     HttpConfig,
     ListenConfig,
@@ -61,13 +63,21 @@ def test_every_command_is_in_the_readme() -> None:
         assert f"cinescrub {name}" in _README, name
 
 
-def test_every_field_of_a_report_line_is_in_the_readme() -> None:
-    line = FileReport(Path("x"), Status.OK).to_dict()
-    worded = {"transfer_syntax", "transfer_syntax_out", "sha256_in", "sha256_out"}
+def test_every_field_of_a_report_line_and_every_setting_is_documented() -> None:
+    told = (_ROOT / "docs" / "use.md").read_text(encoding="utf-8")
+    settings = {field.name for field in fields(EngineConfig)}
 
-    for field in set(line) - worded:
-        assert f"`{field}`" in _README, field
-    assert "transfer syntaxes and hashes" in _README
+    for field in {*FileReport(Path("x"), Status.OK).to_dict(), *settings}:
+        assert f"`{field}`" in told, field
+
+
+def test_the_profile_in_the_documents_is_one(tmp_path: Path) -> None:
+    (example,) = re.findall(
+        r"```toml\n(.*?)```", (_ROOT / "docs" / "use.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    (tmp_path / "ours.toml").write_text(example, encoding="utf-8")
+
+    assert load_profile(str(tmp_path / "ours.toml")).name == "our-study"
 
 
 @pytest.mark.parametrize(
