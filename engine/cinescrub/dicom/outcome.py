@@ -12,9 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from pydicom import Dataset
-from pydicom.tag import BaseTag
 
-from cinescrub.dicom.dummies import empty
 from cinescrub.dicom.profile import Action
 from cinescrub.dicom.search import IdentifierSearch
 from cinescrub.dicom.values import dictionary_vr
@@ -106,11 +104,6 @@ class ScrubOutcome:
             Done(Action(action), label, reason, elements)
             for (action, label, reason), elements in sorted(named.items(), key=_by_tag)
         )
-
-    @property
-    def sop_instance_uid(self) -> str:
-        """The new SOP Instance UID; nothing if the input had none."""
-        return str(self.dataset.get(BaseTag(0x00080018), empty(0x00080018, "UI")).value or "")
 
 
 @lru_cache(maxsize=8192)

@@ -10,12 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from pydicom import Dataset
-
 from cinescrub.dicom.options import Option
-from cinescrub.dicom.values import first_text, stored
 
-__all__ = ["is_safe_creator", "may_stay", "safe_representation"]
+__all__ = ["is_safe_creator", "safe_representation"]
 
 # Bytes can't be checked, names have no business there, and of an unknown VR nothing is known.
 _CHECKED: Final = frozenset(
@@ -69,16 +66,3 @@ def _lists() -> dict[str, dict[tuple[str, int, int], str]]:
             name, group, element, vr, creator = line.split("\t")
             lists[name][creator.strip(), int(group, 16), int(element, 16)] = vr
     return lists
-
-
-def may_stay(dataset: Dataset, tag: int, options: frozenset[Option]) -> bool:
-    """Whether a private element of an output is a safe one, or the creator of its block."""
-    if not options & _ASKED:
-        return False
-    if tag & 0xFFFF <= 0xFF:
-        block = tag >> 8 | tag & 0xFF  # (gggg,00bb) reserves (gggg,bb00) to (gggg,bbFF)
-        return any(int(key) >> 8 == block for key in list(dataset.keys()))
-    element = stored(dataset, tag)
-    creator = first_text(dataset, tag >> 16 << 16 | tag >> 8 & 0xFF)
-    stated = None if element.VR is None else str(element.VR)
-    return bool(creator and safe_representation(creator, tag, stated, options))

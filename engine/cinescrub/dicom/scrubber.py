@@ -397,8 +397,3 @@ def _hollow(item: Dataset) -> Dataset:
                 empty(int(key), vr) if values.is_empty(element, vr) else dummy(int(key), vr)
             )
     return hollow
-
-
-def _uid(value: str) -> UID:
-    """Return a UID of ours or of the standard as pydicom holds it."""
-    return UID(value, validation_mode=config.IGNORE)

@@ -100,7 +100,7 @@ class Redactor:
         """
         info, rectangles = frames.info, known.inspection.rectangles
         if self.config.blank_outside_sector:
-            outside = outside_rectangles(known.scene.sector, info.rows, info.columns)
+            outside = outside_rectangles(known.scene.sector)
             rectangles = np.concatenate([rectangles, outside])
         if len(rectangles):
             rectangles = snap(frames.frame(0), info, rectangles)

@@ -22,7 +22,7 @@ from cinescrub.pixels.jpeg import stream_is_rgb
 from cinescrub.pixels.registry import Family, syntax_of
 from cinescrub.types import CineInfo, Frame
 
-__all__ = ["Viewer", "decode_for_inspection", "decode_stored", "to_inspection"]
+__all__ = ["Viewer", "decode_stored"]
 
 Samples = npt.NDArray[Any]
 
@@ -148,16 +148,6 @@ class Viewer:
     def _check(self, out: Frame) -> None:
         if out.shape != self.shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
             raise ValueError(f"out is {out.shape} {out.dtype}, a picture is {self.shape} uint8")
-
-
-def decode_for_inspection(frame: Buffer, info: CineInfo, out: Frame) -> None:
-    """Decode one frame into `out`; as :meth:`Viewer.decode`, for a single frame."""
-    Viewer(info).decode(frame, out)
-
-
-def to_inspection(stored: Samples, info: CineInfo, out: Frame) -> None:
-    """Turn stored samples into a picture; as :meth:`Viewer.show`, for a single frame."""
-    Viewer(info).show(stored, out)
 
 
 def _decode_jpeg(frame: Buffer, info: CineInfo, out: Frame) -> None:

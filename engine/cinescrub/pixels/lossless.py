@@ -77,7 +77,7 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     samples = np.require(
         without_unused_bits(raw, info, stream), requirements=["C", "W"]
     )  # itself: it is owned
-    paint(samples, [_coded(value, info, stream) for value in values], rectangles)
+    paint(samples, [_coded(value, stream) for value in values], rectangles)
     try:
         coded = _encode(samples, family, stream)
     except Exception:  # libraries raise what they like
@@ -91,7 +91,7 @@ def recode(frame: Buffer, info: CineInfo, rectangles: Boxes, fill: Fill = Fill.B
     return coded
 
 
-def _coded(value: tuple[int, ...], info: CineInfo, stream: Stream) -> tuple[int, ...]:
+def _coded(value: tuple[int, ...], stream: Stream) -> tuple[int, ...]:
     """Return stored samples as the codestream holds them."""
     if stream.signed:
         return value

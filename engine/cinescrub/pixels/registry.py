@@ -22,7 +22,6 @@ __all__ = [
     "is_photometric",
     "output_photometric",
     "output_syntax",
-    "supported",
     "syntax_of",
     "uids",
 ]
@@ -179,17 +178,6 @@ def uids() -> tuple[str, ...]:
 def names() -> tuple[str, ...]:
     """Return the names of the transfer syntaxes that are handled."""
     return tuple(syntax.name for syntax in _SUPPORTED.values())
-
-
-def supported(transfer_syntax: str) -> None:
-    """Refuse a transfer syntax that isn't handled.
-
-    Raises
-    ------
-    InputError
-        As :func:`syntax_of`.
-    """
-    syntax_of(transfer_syntax)
 
 
 def output_syntax(info: CineInfo, *, changed: bool = True) -> str:

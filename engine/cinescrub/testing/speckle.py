@@ -111,7 +111,7 @@ def scene_frames(scene: Scene) -> Iterator[Gray]:
     samples = _depth_samples(scene)
     lens = _lens(scene, samples)
     rng = np.random.default_rng([scene.seed, 1])
-    tissue = _Tissue(np.random.default_rng([scene.seed, 2]), scene, samples)
+    tissue = _Tissue(np.random.default_rng([scene.seed, 2]), samples)
     real, imaginary = _fresh(rng, samples), _fresh(rng, samples)
     keep = np.float32(math.sqrt(1.0 - scene.decorrelation))
     renew = np.float32(math.sqrt(scene.decorrelation))
@@ -149,7 +149,7 @@ def _compress(linear: _Field, scene: Scene) -> _Field:
 class _Tissue:
     """Reflectivity of layers, a wall and an anechoic chamber that beats; a function of phase."""
 
-    def __init__(self, rng: np.random.Generator, scene: Scene, samples: int) -> None:
+    def __init__(self, rng: np.random.Generator, samples: int) -> None:
         self._depth = np.linspace(0.0, 1.0, samples, dtype=np.float32)[:, None]
         self._beam = np.linspace(-1.0, 1.0, _BEAMS, dtype=np.float32)[None, :]
         self._layers = [

@@ -130,13 +130,14 @@ def near(mask: _Mask) -> _Mask:
     return np.asarray(grown) > 0
 
 
-def outside_rectangles(sector: Sector, rows: int, columns: int) -> Boxes:
+def outside_rectangles(sector: Sector) -> Boxes:
     """Return rectangles that make up everything outside of the sector, none overlapping.
 
     The sector counts with its dim parts: the convex hull of each of its pieces. An empty sector
     leaves the whole picture outside.
     """
     outside = ~sector.hull()
+    rows = len(outside)
     boxes: list[tuple[int, int, int, int]] = []
     begun: dict[tuple[int, int], int] = {}
     for y in range(rows + 1):

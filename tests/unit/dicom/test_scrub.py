@@ -441,7 +441,7 @@ def test_what_was_done_is_counted() -> None:
 
     assert outcome.counts[Action.REMOVE] == 4
     assert outcome.counts[Action.UID] == 3
-    assert outcome.sop_instance_uid == KEY.uid(INSTANCE)
+    assert outcome.dataset.SOPInstanceUID == KEY.uid(INSTANCE)
     assert {INSTANCE, STUDY, FRAME} == outcome.uids
     assert "JANE" not in repr(outcome)
     assert [d for d in outcome.done if d.tag == "(0008,1030)"] == [

@@ -20,9 +20,7 @@ from pydicom.pixels.utils import pixel_array
 from cinescrub.errors import InputError
 from cinescrub.pixels.decode import (
     Viewer,
-    decode_for_inspection,
     decode_stored,
-    to_inspection,
 )
 from cinescrub.pixels.registry import check
 from cinescrub.types import CineInfo, Palette
@@ -143,8 +141,8 @@ def test_a_frame_and_its_stored_samples_give_one_picture(name: str) -> None:
     _, info, frame = opened(name)
     direct, through = (np.empty(Viewer(info).shape, np.uint8) for _ in range(2))
 
-    decode_for_inspection(frame, info, direct)
-    to_inspection(decode_stored(frame, info), info, through)
+    Viewer(info).decode(frame, direct)
+    Viewer(info).show(decode_stored(frame, info), through)
 
     assert np.array_equal(direct, through)
 
@@ -235,7 +233,7 @@ def test_values_outside_of_a_palette_show_its_ends() -> None:
 
 def test_a_picture_of_another_shape_is_not_written_to() -> None:
     with pytest.raises(ValueError, match="picture"):
-        decode_for_inspection(bytes(2000), GRAY, np.empty((40, 50, 3), np.uint8))
+        Viewer(GRAY).decode(bytes(2000), np.empty((40, 50, 3), np.uint8))
 
 
 SUFFIXES: dict[str, Callable[[npt.NDArray[np.uint8]], bytes | bytearray]] = {

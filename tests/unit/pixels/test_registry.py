@@ -12,7 +12,7 @@ from cinescrub.pixels.registry import (
     check,
     output_photometric,
     output_syntax,
-    supported,
+    syntax_of,
 )
 from cinescrub.types import CineInfo, Palette
 
@@ -26,7 +26,7 @@ PALETTE = Palette(np.zeros((256, 3), np.uint8))
     ["", ".1", ".2", ".1.99", ".5", ".4.50", ".4.51", ".4.57", ".4.70", ".4.80", ".4.90", ".4.201"],
 )
 def test_a_supported_syntax_is_written_as_itself(suffix: str) -> None:
-    supported(ROOT + suffix)
+    syntax_of(ROOT + suffix)
 
     assert output_syntax(replace(GRAY, transfer_syntax=ROOT + suffix)) == ROOT + suffix
 
@@ -62,12 +62,12 @@ def test_the_irreversible_transform_becomes_the_reversible_one() -> None:
 )
 def test_an_unsupported_syntax_is_refused_by_its_name(suffix: str, name: str) -> None:
     with pytest.raises(InputError, match=name):
-        supported(ROOT + suffix)
+        syntax_of(ROOT + suffix)
 
 
 def test_an_unknown_syntax_is_refused_without_repeating_it() -> None:
     with pytest.raises(InputError) as caught:
-        supported("1.2.3.4444")
+        syntax_of("1.2.3.4444")
 
     assert "4444" not in str(caught.value)
 

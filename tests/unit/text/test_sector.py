@@ -92,7 +92,7 @@ def test_rectangles_tile_all_that_is_outside() -> None:
     sector = Sector(mask > 0, Evidence.MOTION)
 
     painted = np.zeros((ROWS, COLUMNS), np.int32)
-    for x0, y0, x1, y1 in outside_rectangles(sector, ROWS, COLUMNS):
+    for x0, y0, x1, y1 in outside_rectangles(sector):
         painted[y0:y1, x0:x1] += 1
 
     assert painted.max() == 1
@@ -103,4 +103,4 @@ def test_rectangles_tile_all_that_is_outside() -> None:
 def test_without_a_sector_everything_is_outside() -> None:
     sector = Sector(np.zeros((ROWS, COLUMNS), np.bool_), Evidence.NONE)
 
-    assert outside_rectangles(sector, ROWS, COLUMNS).tolist() == [[0, 0, COLUMNS, ROWS]]
+    assert outside_rectangles(sector).tolist() == [[0, 0, COLUMNS, ROWS]]
