@@ -346,31 +346,47 @@ class _Whistleblower:
 
     def __init__(self, times: int) -> None:
         self.left = times
+        self.parts: list[list[int]] = []
+        """Those looked at in all rounds, in their order."""
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = CineInspection.check
+        whole, partly = CineInspection.check, CineInspection.check_parts
 
-        def check(inspection: Any, frames: Any, numbers: Any) -> None:
-            real(inspection, frames, numbers)
+        def report(inspection: Any) -> None:
             if self.left:
                 self.left -= 1
-                y = 100 + self.left * 4
+                y = 100 - self.left % 20 * 4
                 box = np.array([[4, y, 12, y + 4]], np.int32)
                 inspection._held = np.concatenate([inspection._held, box])
 
+        def check(inspection: Any, frames: Any, numbers: Any) -> None:
+            whole(inspection, frames, numbers)
+            self.parts.append([0, 0, frames.shape[2], frames.shape[1]])
+            report(inspection)
+
+        def check_parts(inspection: Any, frame: Any, number: int, parts: Any, look: Any) -> None:
+            partly(inspection, frame, number, parts, look)
+            self.parts += parts.tolist()
+            report(inspection)
+
         monkeypatch.setattr(CineInspection, "check", check)
+        monkeypatch.setattr(CineInspection, "check_parts", check_parts)
 
 
 def test_text_that_the_check_finds_is_redacted_in_a_second_round(
     tmp_path: Path, run_engine: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_cine(_spec(), tmp_path / "in.dcm")
-    _Whistleblower(times=1).install(monkeypatch)
+    blower = _Whistleblower(times=1)
+    blower.install(monkeypatch)
 
     report = run_engine(tmp_path / "in.dcm")
 
     assert report.status is Status.OK
     assert _covered(report)[100:104, 4:12].all()
+    # What was looked at before, and is filled no otherwise, needs no look again.
+    assert blower.parts[0][:2] == [0, 0]
+    assert blower.parts[-1] == [0, 68, 44, 128]
 
 
 def test_text_that_is_found_again_and_again_quarantines_the_file(

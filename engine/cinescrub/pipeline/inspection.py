@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -32,6 +32,8 @@ __all__ = ["Scene", "inspect_text", "look_at_all", "residual_text", "survey_fram
 
 _COMPOSITE: Final = -1
 """Frame number of pictures that are no frame."""
+_AROUND_PX: Final = 32
+"""What a fill may change of what detectors make of its surroundings: two tiles."""
 _MEAN_OF: Final = 64
 """Frames, spread over the cine, whose mean the sector is looked for in."""
 
@@ -138,7 +140,35 @@ def residual_text(
         chosen[number] = _joined(chosen.get(number, geometry.as_boxes()), part)
     chosen |= dict.fromkeys(wholes)
     ordered = sorted(chosen.items(), key=lambda c: c[0])
-    return _check(job, written, inspection, ordered, Look.CHECK_PART) > 0
+    looks_at = [(n, part, Look.CHECK if part is None else Look.CHECK_PART) for n, part in ordered]
+    fresh = inspection.begin_check()
+    if fresh is not None:
+        looks_at = _near(looks_at, fresh, info.rows, info.columns)
+    return _check(job, written, inspection, looks_at) > 0
+
+
+def _near(looks: _Checks, fresh: Boxes, rows: int, columns: int) -> _Checks:
+    """Return what of a check's looks is to be looked at again once `fresh` places are filled.
+
+    The pixels elsewhere are those that the check before looked at. What it found here and there
+    would else cost the looks at a whole cine, round after round.
+    """
+    grown = geometry.as_boxes(fresh + np.array([-1, -1, 1, 1], np.int32) * _AROUND_PX)
+    around = geometry.merge_overlapping(geometry.clip(grown, rows, columns))
+    near: _Checks = []
+    for number, part, look in looks:
+        part = around if part is None else _shared(part, around)
+        if len(part):
+            near.append((number, part, look))
+    return near
+
+
+def _shared(boxes: Boxes, others: Boxes) -> Boxes:
+    """Return the rectangles that any box shares with any of others."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.concatenate([low, high], axis=2).reshape(-1, 4)
+    return geometry.as_boxes(shared[(shared[:, :2] < shared[:, 2:]).all(axis=1)])
 
 
 def _regular(
@@ -184,12 +214,14 @@ def _part(boxes: Boxes, rows: int, columns: int) -> Boxes | None:
 def look_at_all(job: Job, source: CineFrames, inspection: CineInspection, scene: Scene) -> int:
     """Look at all overlay states of a file with the eyes of the check; return what is left."""
     info = source.info
-    looks = list(scene.looks(info.frames, info.rows, info.columns))
-    return _check(job, source, inspection, looks, Look.CHECK)
+    looks = scene.looks(info.frames, info.rows, info.columns)
+    return _check(job, source, inspection, [(n, part, Look.CHECK) for n, part in looks])
 
 
-_Looks = list[tuple[int, Boxes | None]]
+_Looks: TypeAlias = list[tuple[int, Boxes | None]]
 """Frame numbers, and what is new there: None is the whole frame."""
+_Checks: TypeAlias = list[tuple[int, Boxes | None, Look]]
+"""And how it is looked at."""
 
 
 def _look(
@@ -230,23 +262,21 @@ def _look_mixed(
             inspection.see_parts(frames[b], number, part, Look.DETAIL)
 
 
-def _check(
-    job: Job, written: CineFrames, inspection: CineInspection, looks: _Looks, look_at_part: Look
-) -> int:
+def _check(job: Job, written: CineFrames, inspection: CineInspection, looks: _Checks) -> int:
     """Look at frames of a written file; return how many rectangles that added."""
-    parts = dict(looks)
+    parts = {number: (part, look) for number, part, look in looks}
     tell = job.told("verify", len(looks))
     before = len(inspection.rectangles)
     with decoded_batches(
-        written, [n for n, _ in looks], batch=1, token=job.token, timer=StageTimer()
+        written, [*parts], batch=1, token=job.token, timer=StageTimer()
     ) as batches:
         for done, ((number,), frames) in enumerate(batches, 1):
             job.token.check()
-            part = parts[number]
+            part, look = parts[number]
             if part is None:
                 inspection.check(frames, [number])
             else:
-                inspection.check_parts(frames[0], number, part, look_at_part)
+                inspection.check_parts(frames[0], number, part, look)
             tell(done)
     return len(inspection.rectangles) - before
 

@@ -174,6 +174,7 @@ class CineInspection:
         self._kept_in: dict[int, Boxes] = {}
         self._held: Boxes = geometry.as_boxes()
         self._frame_size = (0, 0)
+        self._checked: int | None = None
         self.reasons: Counter[Reason] = Counter()
         """Places decided, by reason, kept ones too, and each line that the check added."""
         self.looks: list[tuple[int, Boxes | None, Boxes]] = []
@@ -259,6 +260,17 @@ class CineInspection:
                     reasons[int(place)] = why
             self._hold(sighting.boxes[gone], sighting.filled[gone])
         self.reasons.update(reasons.values())
+
+    def begin_check(self) -> Boxes | None:
+        """Begin to look at written frames; return what was filled since those of the last check.
+
+        Returns
+        -------
+        (n, 4) int32 array or None
+            Places, padded; None at the first check, which is of everything.
+        """
+        before, self._checked = self._checked, len(self._held)
+        return None if before is None else self._held[before:].copy()
 
     def check(self, frames: Frame, numbers: Sequence[int]) -> None:
         """Look at whole frames of the written file; what nobody judged yet goes too."""
