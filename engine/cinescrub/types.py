@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cinescrub.errors import InputError
 from cinescrub.kinds import Fill, PhiKind
+from cinescrub.syntaxes import EXPLICIT_BIG, NATIVE
 
 __all__ = [
     "Boxes",
@@ -148,12 +149,12 @@ class CineInfo:
     @property
     def native(self) -> bool:
         """Whether the frames are stored without encapsulation (PS3.5 A.1 to A.3, A.5)."""
-        return self.transfer_syntax in _NATIVE
+        return self.transfer_syntax in NATIVE
 
     @property
     def little_endian(self) -> bool:
         """Byte order of native samples; encapsulated syntaxes are little endian."""
-        return self.transfer_syntax != "1.2.840.10008.1.2.2"
+        return self.transfer_syntax != EXPLICIT_BIG
 
     @property
     def dtype(self) -> np.dtype[np.integer]:
@@ -165,16 +166,6 @@ class CineInfo:
         """Length of one uncompressed frame as stored; 4:2:2 packs two samples a pixel."""
         samples = 2 if self.photometric == "YBR_FULL_422" and self.native else self.samples
         return self.rows * self.columns * samples * (self.bits_allocated // 8)
-
-
-_NATIVE = frozenset(
-    {
-        "1.2.840.10008.1.2",
-        "1.2.840.10008.1.2.1",
-        "1.2.840.10008.1.2.1.99",
-        "1.2.840.10008.1.2.2",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from cinescrub.cli.flags import Json
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -17,7 +19,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="basic, research-echo, public-release, or a TOML file.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
 
 @app.command()

@@ -19,7 +19,6 @@ from cinescrub.dicom import values
 from cinescrub.dicom.audit_pixels import EXTENDED_TABLES, IMAGE_TAGS, audit_pixels, image_of
 from cinescrub.dicom.cursor import SearchedCursor, file_blocks, inflated_blocks
 from cinescrub.dicom.file_meta import IMPLEMENTATION_CLASS_UID
-from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.iods import ROOT
 from cinescrub.dicom.judge import Judge
 from cinescrub.dicom.needles import IN_NATIVE, Needles
@@ -29,6 +28,7 @@ from cinescrub.dicom.standard import is_registered
 from cinescrub.dicom.structure import Encoding, label
 from cinescrub.dicom.walker import UnaccountedError, Value, Walker
 from cinescrub.errors import InputError
+from cinescrub.syntaxes import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.types import CineInfo
 
 __all__ = ["audit_file"]

@@ -17,6 +17,7 @@ from itertools import count, pairwise
 from typing import TypeAlias
 
 from cinescrub.errors import InputError
+from cinescrub.syntaxes import COMPRESSED, RLE
 
 __all__ = ["Coding", "FrameIndex", "OffsetTable", "ReadAt", "coding_of", "index_frames"]
 
@@ -50,10 +51,10 @@ _STOP = b"\xff\xd9"  # EOI and EOC are the same two bytes
 
 def coding_of(transfer_syntax: str) -> Coding:
     """Return how frames of `transfer_syntax` (a UID) can be told apart."""
-    if transfer_syntax == "1.2.840.10008.1.2.5":
+    if transfer_syntax == RLE:
         return Coding.RLE
     family, _, number = transfer_syntax.rpartition(".")
-    if family != "1.2.840.10008.1.2.4" or not number.isdigit():
+    if f"{family}." != COMPRESSED or not number.isdigit():
         return Coding.OTHER
     if 50 <= int(number) <= 81:
         return Coding.JPEG

@@ -33,10 +33,10 @@ from cinescrub.dicom.structure import (
     meta_elements,
 )
 from cinescrub.errors import CinescrubError, InputError, NotDicomError
+from cinescrub.syntaxes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 __all__ = [
     "BULK_BYTES",
-    "DEFLATED",
     "Container",
     "Layout",
     "guarded",
@@ -47,11 +47,6 @@ __all__ = [
     "read_header",
     "syntax_name",
 ]
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 BULK_BYTES = 1 << 20
 """Private elements longer than 1 MiB are left out of the header: the scrub removes them unread."""

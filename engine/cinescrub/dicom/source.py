@@ -39,10 +39,11 @@ from cinescrub.dicom.frames import (
     native_frames,
     native_vr,
 )
-from cinescrub.dicom.header import DEFLATED, Layout, syntax_name
+from cinescrub.dicom.header import Layout, syntax_name
 from cinescrub.dicom.inflate import InflatedFrames, InflateReader
 from cinescrub.dicom.structure import Element, label
 from cinescrub.errors import InputError, NotDicomError
+from cinescrub.syntaxes import COMPRESSED, DEFLATED, NATIVE, RLE
 from cinescrub.types import CineInfo
 
 __all__ = ["Source", "open_source", "probe"]
@@ -50,11 +51,6 @@ __all__ = ["Source", "open_source", "probe"]
 _PIXEL_DATA = 0x7FE00010
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _BLOCK = 1 << 20
-_NATIVE_SYNTAXES = frozenset(
-    {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", DEFLATED}
-)
-_RLE = "1.2.840.10008.1.2.5"
-_COMPRESSED = "1.2.840.10008.1.2.4."
 _VIDEO = frozenset(str(number) for number in range(100, 109))  # MPEG-2 to HEVC, PS3.6 table A-1
 _REFERENCED = frozenset({"94", "95", "204", "205"})  # JPIP
 _RELEASE_BYTES = 1 << 21
@@ -281,11 +277,11 @@ def _refuse_by_syntax(uid: str) -> None:
     What remains of encapsulated syntaxes is for the codecs' registry to accept or refuse.
     """
     name = f"transfer syntax {syntax_name(uid)}"
-    if uid in _NATIVE_SYNTAXES or uid == _RLE:
+    if uid in NATIVE or uid == RLE:
         return
-    if not uid.startswith(_COMPRESSED):
+    if not uid.startswith(COMPRESSED):
         raise InputError(f"{name} is not supported")
-    number = uid.removeprefix(_COMPRESSED)
+    number = uid.removeprefix(COMPRESSED)
     if number.partition(".")[0] in _VIDEO:
         raise InputError(f"{name} is video, which is not supported yet")
     if number in _REFERENCED:

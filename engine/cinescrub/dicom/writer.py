@@ -21,7 +21,6 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 
 from cinescrub.dicom.encode import encoded_dataset, encoded_meta
-from cinescrub.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from cinescrub.dicom.source import Source
 from cinescrub.dicom.target import (
     claim,
@@ -32,6 +31,7 @@ from cinescrub.dicom.target import (
     temporary_name,
 )
 from cinescrub.errors import OutputError, ScrubError
+from cinescrub.syntaxes import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 
 __all__ = ["OutputFile"]
 

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from cinescrub.dicom.target import make_folders, sweep, sync_folder, temporary_name
 from cinescrub.node.config import NodeConfig, RouteConfig, RouteKind
 
-__all__ = ["DONE", "FolderRoute", "How", "Outcome", "Route", "open_route"]
+__all__ = ["DONE", "DUPLICATE", "NO_ROOM", "FolderRoute", "How", "Outcome", "Route", "open_route"]
 
 
 class How(StrEnum):
@@ -38,6 +38,10 @@ class Outcome:
 
 
 DONE: Final = Outcome(How.DONE)
+DUPLICATE: Final = 0x0111
+"""Duplicate SOP Instance (PS3.7 C.5.14): the peer has it, from an attempt whose answer was lost."""
+NO_ROOM: Final = 0xA7
+"""First byte of the statuses that mean: out of resources (PS3.4 B.2.3)."""
 
 
 class Route(Protocol):

@@ -13,19 +13,15 @@ from cinescrub.dicom.source import open_source
 from cinescrub.errors import InputError
 from cinescrub.node.config import RouteConfig
 from cinescrub.node.connection import quiet_pynetdicom
-from cinescrub.node.routes import DONE, How, Outcome
+from cinescrub.node.routes import DONE, DUPLICATE, NO_ROOM, How, Outcome
 from cinescrub.node.tls import client_context
 
 __all__ = ["ScuRoute"]
 
 _QUEUED: Final = 32
 """P-DATA that wait to be sent: pynetdicom's own queue would take a whole file."""
-_DUPLICATE: Final = 0x0111
-"""Duplicate SOP Instance (PS3.7 C.5.14): the peer has it, from an attempt whose answer was lost."""
 _WARNINGS: Final = frozenset({0xB000, 0xB006, 0xB007})
 """Stored, with a remark (PS3.4 B.2.3)."""
-_NO_ROOM: Final = 0xA7
-"""First byte of the statuses that mean: out of resources (PS3.4 B.2.3)."""
 _PERMANENT: Final = 1
 """Result of a rejection (PS3.8 9.3.4)."""
 
@@ -131,9 +127,9 @@ class ScuRoute:
         if "Status" not in answer:
             return Outcome(How.LATER, "the peer gave no answer")
         code = int(answer.Status)
-        if code == 0 or code == _DUPLICATE or code in _WARNINGS:
+        if code == 0 or code == DUPLICATE or code in _WARNINGS:
             return DONE
-        how = How.LATER if code >> 8 == _NO_ROOM else How.REFUSED
+        how = How.LATER if code >> 8 == NO_ROOM else How.REFUSED
         return Outcome(how, f"the peer answered with status 0x{code:04X}")
 
 

@@ -17,7 +17,7 @@ import requests
 
 from cinescrub.errors import ConfigError
 from cinescrub.node.config import RouteConfig
-from cinescrub.node.routes import DONE, How, Outcome
+from cinescrub.node.routes import DONE, DUPLICATE, NO_ROOM, How, Outcome
 
 __all__ = ["StowRoute"]
 
@@ -25,8 +25,6 @@ _FAILED: Final = "00081198"
 """Failed SOP Sequence (0008,1198), PS3.18 table I.2-1."""
 _REASON: Final = "00081197"
 """Failure Reason (0008,1197): a status as C-STORE has it."""
-_DUPLICATE: Final = 0x0111
-_NO_ROOM: Final = 0xA7
 _LATER: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
 """Not this instance's fault: a secret, a path or the load is to be put right."""
 _LONGEST_ANSWER: Final = 1 << 20
@@ -156,11 +154,11 @@ def _failures(answer: requests.Response) -> list[int] | None:
 
 def _outcome(status: int, failures: list[int] | None) -> Outcome:
     """Return what an answer means (PS3.18 table 10.5.3-1)."""
-    others = [reason for reason in failures or () if reason != _DUPLICATE]
+    others = [reason for reason in failures or () if reason != DUPLICATE]
     if not others and (status in {200, 202} or (status == 409 and failures)):
         return DONE  # or the service has it from an attempt whose answer was lost
     codes = "".join(f", 0x{reason:04X}" for reason in others)
     reason = f"the service answered with {status}{codes}"
-    out_of_room = bool(others) and all(code >> 8 == _NO_ROOM for code in others)
+    out_of_room = bool(others) and all(code >> 8 == NO_ROOM for code in others)
     later = status >= 500 or 300 <= status < 400 or status in _LATER or out_of_room
     return Outcome(How.LATER if later else How.REFUSED, reason)

@@ -9,13 +9,13 @@ from cinescrub.dicom.source import Source
 from cinescrub.dicom.writer import OutputFile
 from cinescrub.pixels.apply import clean, fill_native, redact
 from cinescrub.stream import CancelToken, mapped, usable_cores
+from cinescrub.syntaxes import DEFLATED
 from cinescrub.types import Fill, MaskPlan
 
 __all__ = ["MAX_WORKERS", "write_pixels"]
 
 MAX_WORKERS: Final = 4
 """Threads that code or check frames. Each holds a few frames: more would cost memory."""
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LARGE_BYTES: Final = 1 << 32
 """An input that has no room in a Basic Offset Table: its output most likely has none either."""
 _HELD_BYTES: Final = 8 << 20
@@ -56,7 +56,7 @@ def write_pixels(
         threads = usable_cores(MAX_WORKERS) if workers is None else workers
         threads = min(threads, source.info.frames)
         _encapsulated(output, source, plan, fill, token, tell, threads)
-    elif source.transfer_syntax == _DEFLATED:
+    elif source.transfer_syntax == DEFLATED:
         _deflated(output, source, plan, fill, token, tell)
     else:
         _in_place(output, source, plan, fill, token, tell)

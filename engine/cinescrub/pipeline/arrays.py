@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +22,13 @@ from cinescrub.pipeline.redactor import Redactor
 from cinescrub.pixels.apply import fill_native
 from cinescrub.policy.identifiers import HeaderIdentifier
 from cinescrub.report import FileReport, Status
+from cinescrub.syntaxes import EXPLICIT_LITTLE
 from cinescrub.types import Boxes, CineInfo, Fill, MaskPlan, PhiKind
 
 __all__ = ["ArrayFrames", "Identifiers", "Redaction", "fill_frames", "redact_cine", "redact_frames"]
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """(H, W) gray or (H, W, 3) R, G, B; uint8, C-contiguous."""
-
-_EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class ArrayFrames:
             _check(picture, first)
         samples = 3 if first.ndim == 3 else 1
         info = CineInfo(
-            transfer_syntax=_EXPLICIT_LITTLE,
+            transfer_syntax=EXPLICIT_LITTLE,
             frames=len(pictures),
             rows=first.shape[0],
             columns=first.shape[1],

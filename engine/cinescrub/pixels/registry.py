@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Final
 
 from cinescrub.errors import InputError
+from cinescrub.syntaxes import ROOT
 from cinescrub.types import CineInfo
 
 __all__ = [
@@ -53,10 +54,8 @@ class Syntax:
     """UID that a redacted object is written in: itself, where our encoder keeps its promises."""
 
 
-_ROOT: Final = "1.2.840.10008.1.2"
-
 _SUPPORTED: Final[dict[str, Syntax]] = {
-    _ROOT + suffix: Syntax(name, family, _ROOT + (suffix if output is None else output))
+    ROOT + suffix: Syntax(name, family, ROOT + (suffix if output is None else output))
     for suffix, name, family, output in (
         ("", "Implicit VR Little Endian", Family.NATIVE, None),
         (".1", "Explicit VR Little Endian", Family.NATIVE, None),
@@ -91,11 +90,11 @@ _SUPPORTED: Final[dict[str, Syntax]] = {
 }
 
 _WITH_LOSS: Final = frozenset(
-    _ROOT + suffix for suffix in (".4.50", ".4.51", ".4.81", ".4.91", ".4.203")
+    ROOT + suffix for suffix in (".4.50", ".4.51", ".4.81", ".4.91", ".4.203")
 )
 
 _REFUSED: Final[dict[str, str]] = {
-    _ROOT + suffix: name
+    ROOT + suffix: name
     for suffix, name in (
         (".1.98", "Encapsulated Uncompressed Explicit VR Little Endian"),
         (".4.52", "JPEG Extended, arithmetic (Process 3 & 5)"),
