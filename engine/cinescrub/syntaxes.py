@@ -1,4 +1,4 @@
-"""UIDs of transfer syntaxes (PS3.6 table A-1). What can be done in each, `pixels.registry` knows."""
+"""UIDs of transfer syntaxes (PS3.6 table A-1); what each of them can do is `pixels.registry`'s to say."""
 
 from __future__ import annotations
 
