@@ -1,4 +1,4 @@
-"""UIDs of transfer syntaxes (PS3.6 table A-1); what each of them can do is `pixels.registry`'s to say."""
+"""UIDs of transfer syntaxes (PS3.6 table A-1); `pixels.registry` says what each can do."""
 
 from __future__ import annotations
 
