@@ -218,8 +218,9 @@ def _open(path: Path) -> tuple[BinaryIO, int]:
     if stat.S_ISREG(status.st_mode) and status.st_size >= 8:  # tag and length: the least element
         return os.fdopen(descriptor, "rb"), status.st_size
     os.close(descriptor)
-    regular = stat.S_ISREG(status.st_mode)
-    raise NotDicomError("not DICOM: empty" if regular else "not a regular file")
+    if not stat.S_ISREG(status.st_mode):
+        raise NotDicomError("not a regular file")
+    raise NotDicomError("not DICOM: too short" if status.st_size else "not DICOM: empty")
 
 
 def _source(path: Path, file: BinaryIO, size: int) -> Source:

@@ -84,6 +84,8 @@ def check_target(root: Path, inputs: Sequence[Path]) -> None:
     target = Path(os.path.realpath(root))
     for given in inputs:
         source = Path(os.path.realpath(given))
+        if target == source and not os.path.isdir(source):
+            raise ConfigError("the target is an input: choose a folder of its own")
         if target == source or (os.path.isdir(source) and source in target.parents):
             raise ConfigError("the target lies inside of a source folder: choose another")
     with os_errors():

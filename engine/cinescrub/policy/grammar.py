@@ -124,6 +124,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         _CODE,
         r"ob\s[123]/[123]|[123]/[123]\s?trim(?:ester)?|1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)",
     ),
+    (_CODE, r"(?:ti|bi|li)-?rads\s?[0-6][abc]?"),  # scores of the American College of Radiology
     (_CODE, r"tac\s?[1-3]"),  # tissue aberration correction
     (_CODE, r"m/s|mhz|khz|bpm|kpa"),
     ("strong", r"cm/s|mmhg"),  # nobody's initials

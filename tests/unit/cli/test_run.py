@@ -199,6 +199,7 @@ def test_names_of_any_bytes_are_valid_json_and_one_line_for_people(
         ("in", [], "inside of a source folder"),
         ("in/deeper/out", [], "inside of a source folder"),
         ("link/out", [], "inside of a source folder"),
+        ("in/a.dcm", [], "inside of a source folder"),
         ("out", ["--report", "out/report.jsonl"], "outside of --out"),
         ("out", ["--report", "link/../out/report.jsonl"], "outside of --out"),
         ("out", ["--report", "in/a.dcm"], "change an input"),
