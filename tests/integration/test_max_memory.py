@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from tests.integration.conftest import make_engine
 
-from cinescrub.bundle import Precision, default_models_dir
-from cinescrub.config import EngineConfig
+from cinescrub.bundle import Precision, Slot, default_models_dir
+from cinescrub.config import EngineConfig, PrecisionChoice, Provider
 from cinescrub.errors import ConfigError, InputError
 from cinescrub.pipeline.admission import Admission, need_bytes
 from cinescrub.pipeline.assembly import shared_by
@@ -23,6 +23,7 @@ from cinescrub.pipeline.batch import run_all
 from cinescrub.pipeline.engine import Engine, Targets
 from cinescrub.pipeline.job import Nobody
 from cinescrub.report import FileReport, Status
+from cinescrub.runtime.precision import choose
 from cinescrub.stream import CancelToken, Room
 from cinescrub.telemetry import resident_bytes
 from cinescrub.testing import CineSpec, make_cine
@@ -182,7 +183,10 @@ def test_four_jobs_with_real_models_keep_within_the_limit(tmp_path: Path) -> Non
     for n in range(4):
         inputs.append(tmp_path / f"{n}.dcm")
         make_cine(CineSpec(seed=n, frames=1, rows=240, columns=320), inputs[-1])
-    limit = 420
+    models = default_models_dir()
+    # The published CRAFT, where the CPU has none in 8 bits, takes more, and so does what it works on.
+    precision = choose(models, Slot.CRAFT, PrecisionChoice.AUTO, Provider.CPU)
+    limit = 420 if precision is Precision.INT8 else 500
 
     run = subprocess.run(
         [sys.executable, "-c", _SCRIPT, str(tmp_path / "out"), str(limit), *map(str, inputs)],
