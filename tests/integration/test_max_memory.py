@@ -184,7 +184,7 @@ def test_four_jobs_with_real_models_keep_within_the_limit(tmp_path: Path) -> Non
         inputs.append(tmp_path / f"{n}.dcm")
         make_cine(CineSpec(seed=n, frames=1, rows=240, columns=320), inputs[-1])
     models = default_models_dir()
-    # The published CRAFT, where the CPU has none in 8 bits, takes more, and so does what it works on.
+    # The published CRAFT, where the CPU has none in 8 bits, takes more, and so does its work.
     precision = choose(models, Slot.CRAFT, PrecisionChoice.AUTO, Provider.CPU)
     limit = 420 if precision is Precision.INT8 else 500
 
