@@ -165,9 +165,21 @@ def test_a_skeleton_outlives_any_one_confusion(
     assert ocr.skeleton(ocr.fold(meant)) == ocr.skeleton(ocr.fold(read))
 
 
-@given(st.text("abcde", min_size=1, max_size=8), st.text("abcde", max_size=12), st.integers(0, 2))
-def test_a_near_part_is_never_dismissed_by_its_pieces(pattern: str, text: str, limit: int) -> None:
-    assume(ocr.substring_edits(pattern, text, limit) and len(pattern) > limit)
+@st.composite
+def near_parts(draw: st.DrawFn) -> tuple[str, str, int]:
+    """Return a pattern, a text that holds it with a few glyphs changed, and how many may be."""
+    pattern = draw(st.text("abcde", min_size=3, max_size=8))
+    limit, part = draw(st.integers(0, 2)), pattern
+    for _ in range(draw(st.integers(0, limit))):
+        at = draw(st.integers(0, len(part)))
+        part = part[:at] + draw(st.text("abcde", max_size=1)) + part[at + draw(st.booleans()) :]
+    return pattern, draw(st.text("abcde", max_size=4)) + part + draw(st.text("abcde")), limit
+
+
+@given(near_parts())
+def test_a_near_part_is_never_dismissed_by_its_pieces(made: tuple[str, str, int]) -> None:
+    pattern, text, limit = made
+    assert ocr.substring_edits(pattern, text, limit)
 
     assert any(piece in text for piece in ocr.pieces(pattern, limit))
 
