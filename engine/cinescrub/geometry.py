@@ -21,9 +21,11 @@ __all__ = [
     "runs",
 ]
 
+_SAME_ROW = 0.35
+"""Centres closer than this share of the mean height lie on one line."""
 _SAME_LINE = 0.5
-"""Centres closer than this share of the mean height lie on one line, and heights that differ by
-less than this share of the taller are one size (EasyOCR's ycenter_ths and height_ths)."""
+"""Heights that differ by less than this share of the taller are one size (EasyOCR's
+height_ths)."""
 
 
 def as_boxes(rows: npt.ArrayLike = ()) -> Boxes:
@@ -169,7 +171,7 @@ def group_lines(xyxy: Boxes, *, gap: float) -> list[npt.NDArray[np.intp]]:
         later = order[place + 1 :]
         mean = (height[later] + height[i]) / 2
         joined = (
-            (np.abs(centre[later] - centre[i]) < _SAME_LINE * mean)
+            (np.abs(centre[later] - centre[i]) < _SAME_ROW * mean)
             & (
                 np.abs(height[later] - height[i])
                 < _SAME_LINE * np.maximum(height[later], height[i])

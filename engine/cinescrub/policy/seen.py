@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
@@ -17,6 +18,11 @@ from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 
 __all__ = ["Line", "Seen", "is_read", "look"]
+
+
+_REPEATED: Final = 3
+"""Readings that are the same and clear are worth a certain one, if they are so many: over tissue
+each frame is another chance to misread a glyph. Two recognisers on one frame are too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,8 @@ def _fills(reading: Reading, box: Box, settings: DecisionSettings) -> bool:
 def _is_shared(reading: Reading, line: Line, settings: DecisionSettings, *, measures: bool) -> bool:
     """Tell whether all other readings of the line could be misreadings of this one."""
     doubtful = settings.doubtful
-    if reading.confidence >= settings.certain:
+    repeated = reading.times >= _REPEATED and reading.confidence >= settings.clear
+    if reading.confidence >= settings.certain or repeated:
         doubtful = max(doubtful, min(settings.sure, settings.doubtful_share * reading.confidence))
     clear = measures and reading.confidence >= settings.clear
     measure_from = settings.doubtful_measure * reading.confidence if clear else 0.0

@@ -57,7 +57,8 @@ class DecisionSettings:
     doubtful: float = 0.3
     doubtful_share: float = 0.5
     """Below, what another recogniser made of a line need only be about as long; beside a reading
-    that is `certain` also below this share of its confidence, unless it is `sure` itself."""
+    that is `certain`, or clear and the same in three looks, also below this share of its
+    confidence, unless it is `sure` itself."""
     doubtful_measure: float = 0.75
     """Beside a `clear` measurement the share is this, for what has digits too: small units are
     misread often, and a number that identifies is evidence."""

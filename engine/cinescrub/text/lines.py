@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import geometry, masks
+from cinescrub.policy import ocr
 from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.text.cuts import CutSettings, is_uncut, split_boxes
 from cinescrub.text.pieces import GREATEST_PX
@@ -31,6 +32,7 @@ __all__ = [
     "filled",
     "glyphs_of",
     "hidden_words",
+    "includes",
     "is_read",
     "is_text",
     "is_written_in_colour",
@@ -103,7 +105,8 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
     """Join the words of a frame to lines; words inside of other words are dropped first.
 
     Not so where the outer one could not be cut and is more than twice as large: what one detector
-    finds around a label over tissue is read worse than the label that the other finds.
+    finds around a label over tissue is read worse than the label that the other finds. Such a box
+    is a line of its own, or the label would be read in it after all.
 
     A chain of neighbours that is far taller than the tallest of them is no line: over tissue,
     where detectors see words here and there, such chains once grew to a third of the frame. Its
@@ -126,9 +129,10 @@ def join_words(xyxy: Boxes, strokes: Strokes, settings: LineSettings = _DEFAULTS
     parts = split_boxes(xyxy, strokes)
     words = _outermost(parts[~_spanning(parts, strokes, settings)], strokes)
     drawn = np.array([strokes.shape(word) is Shape.STROKES for word in words], np.bool_)
-    lines = [*words[~drawn]]
-    for members in geometry.group_lines(words[drawn], gap=settings.line_gap):
-        words_of = words[drawn][members]
+    joined = drawn & ~_around_others(words)
+    lines = [*words[~joined]]
+    for members in geometry.group_lines(words[joined], gap=settings.line_gap):
+        words_of = words[joined][members]
         low, high = words_of[:, :2].min(axis=0), words_of[:, 2:].max(axis=0)
         tallest = (words_of[:, 3] - words_of[:, 1]).max()
         if high[1] - low[1] <= settings.tallest_line * tallest:
@@ -174,8 +178,10 @@ def is_text(
         return _is_spelled(worded, readings, settings)
     if worded and not (large and doubted and _is_one_readers_pair(worded, readings)):
         return True
-    if strokes.shape(box) is not Shape.STROKES or (doubted and not strokes.is_drawn(box)):
+    if strokes.shape(box) is not Shape.STROKES:
         return False
+    if doubted and not strokes.is_drawn(box):
+        return _is_letter(readings, settings)
     if large and not any(glyphs_of(one) and one.confidence >= settings.letter_from for one in said):
         return False
     if height > GREATEST_PX and len({seen_shape(one.text) for one in readings}) > 1:
@@ -204,6 +210,17 @@ def _is_spelled(
         not one.confidence < settings.trace_from or _different(one) >= settings.trace_glyphs
         for one in worded
     )
+
+
+def _is_letter(readings: Sequence[Reading], settings: LineSettings) -> bool:
+    """Return whether several readers read one and the same glyph, and one of them surely.
+
+    Of the echoes and organs of 40 made cines none was read so.
+    """
+    alike = {seen_shape(one.text) for one in readings}
+    read = all(one.confidence >= settings.read_from for one in readings)
+    sure = any(one.confidence >= settings.letter_from for one in readings)
+    return read and sure and len(readings) > 1 and len(alike) == 1 and len(min(alike)) == 1
 
 
 def _different(reading: Reading) -> int:
@@ -261,6 +278,24 @@ def echoes(outer: Sequence[Reading], inner: Sequence[Reading]) -> bool:
         for other in inner
         if not other.confidence < _DEFAULTS.read_from
     )
+
+
+def includes(outer: Sequence[Reading], inner: Sequence[Reading]) -> bool:
+    """Return whether a line says all that a line inside of it says, and more.
+
+    Over tissue one detector finds a line, and another a word of it, or its end.
+    """
+    legible = [one for one in outer if not one.confidence < _DEFAULTS.read_from]
+    parts = [one for one in inner if not one.confidence < _DEFAULTS.read_from]
+    return any(_is_part(one, of, exact=True) for one in parts for of in legible) and all(
+        any(_is_part(one, of) for of in legible) for one in parts
+    )
+
+
+def _is_part(reading: Reading, of: Reading, *, exact: bool = False) -> bool:
+    part, whole = seen_shape(reading.text), seen_shape(of.text)
+    edits = 0 if exact else int(DIFFERING * len(part))
+    return 1 < len(part) < len(whole) and ocr.substring_edits(part, whole, edits)
 
 
 def crosses_rows(
@@ -357,6 +392,12 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
         if all(area[j] > _ROOMY * area[i] and is_uncut(boxes[j], strokes) for j in around):
             kept.append(int(i))
     return boxes[np.sort(np.array(kept, np.intp))]
+
+
+def _around_others(words: Boxes) -> npt.NDArray[np.bool_]:
+    """Return which words have another inside of them, `(n,)`."""
+    holds = [geometry.covered_share(words, word[None]) >= 1.0 for word in words]
+    return np.array([held.sum() > 1 for held in holds], np.bool_)
 
 
 def filled(lines: Boxes, strokes: Strokes, sure_ends: npt.NDArray[np.bool_] | None = None) -> Boxes:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.judge import Judge
-from cinescrub.text.lines import consists_of, crosses_rows, echoes
+from cinescrub.text.lines import consists_of, crosses_rows, echoes, includes
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes
 
@@ -21,16 +21,34 @@ __all__ = ["consisting", "crossing", "echoing"]
 
 
 def echoing(lines: FrameLines, judge: Judge) -> npt.NDArray[np.bool_]:
-    """Return which lines say what another inside of them says, and no more, `(n,)`."""
+    """Return which lines only say what another says around or inside of them, `(n,)`.
+
+    Of two that say the same the inner one is held to be the line, else the one that says more.
+    """
+    said = {i: judge.readings(lines.keys[i]) for i in lines.told}
     echo = np.zeros(len(lines.boxes), np.bool_)
-    for i in lines.told:
-        inner = geometry.covered_share(lines.boxes, lines.boxes[i : i + 1]) >= 1.0
-        echo[i] = any(
-            echoes(judge.readings(lines.keys[i]), judge.readings(lines.keys[j]))
-            for j in lines.told
-            if inner[j] and not (lines.boxes[j] == lines.boxes[i]).all()
-        )
+    for i in said:
+        box = lines.boxes[i]
+        inside = geometry.covered_share(lines.boxes, box[None]) >= 1.0
+        for j in said:
+            other = lines.boxes[j]
+            if (other == box).all():
+                continue
+            if inside[j] or _is_looser(box, other):
+                echo[i] |= echoes(said[i], said[j])
+            if inside[j]:
+                echo[j] |= includes(said[i], said[j])
     return echo
+
+
+def _is_looser(box: npt.NDArray[np.int32], line: npt.NDArray[np.int32]) -> bool:
+    """Return whether a box is higher than a line, around it, and hardly longer at either end."""
+    along = int(line[3] - line[1] > line[2] - line[0])
+    across = 1 - along
+    if not box[across] <= line[across] < line[across + 2] <= box[across + 2]:
+        return False
+    reach = (box[across + 2] - box[across]) // 2
+    return bool(line[along] - reach <= box[along] and box[along + 2] <= line[along + 2] + reach)
 
 
 def crossing(lines: FrameLines, judge: Judge, strokes: Strokes) -> npt.NDArray[np.bool_]:

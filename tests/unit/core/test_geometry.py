@@ -76,6 +76,7 @@ def test_words_on_one_baseline_become_a_line_from_left_to_right() -> None:
     [
         pytest.param([90, 10, 130, 30], id="too far"),
         pytest.param([55, 25, 95, 45], id="another baseline"),
+        pytest.param([55, 18, 95, 38], id="baselines that overlap"),
         pytest.param([55, 0, 95, 60], id="another size"),
     ],
 )

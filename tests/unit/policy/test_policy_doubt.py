@@ -13,11 +13,11 @@ from cinescrub.types import PhiKind, Reason
 NOBODY = IdentifierMatcher([])
 
 
-def reason(*readings: tuple[str, float], beside: bool = False, known: str = "") -> Reason:
+def reason(*readings: tuple[str, float] | Reading, beside: bool = False, known: str = "") -> Reason:
     matcher = IdentifierMatcher([HeaderIdentifier(PhiKind.IDENTIFIER, known)]) if known else NOBODY
-    longest = max(len(text) for text, _ in readings)
-    box = (100, 240, 100 + 10 * longest, 255)
-    line = Line(tuple(Reading(*each) for each in readings), box, beside=beside)
+    said = tuple(each if isinstance(each, Reading) else Reading(*each) for each in readings)
+    box = (100, 240, 100 + 10 * max(len(each.text) for each in said), 255)
+    line = Line(said, box, beside=beside)
     return decide([line], matcher=matcher, frame_size=(480, 640)).reasons[0]
 
 
@@ -82,6 +82,16 @@ def test_beside_a_certain_reading_a_doubtful_one_need_only_be_as_long() -> None:
     assert reason(("NCX", 0.38), ("A2C", 0.96)) is Reason.CLINICAL
     assert reason(("NCX", 0.38), ("A2C", 0.8)) is not Reason.CLINICAL
     assert reason(("NCX", 0.45), ("A2C", 0.96)) is not Reason.CLINICAL
+
+
+def test_a_clear_reading_of_three_looks_is_worth_a_certain_one() -> None:
+    def seen(times: int, confidence: float = 0.8) -> Reason:
+        return reason(Reading("IVC", confidence, times=times), ("W", 0.38))
+
+    assert seen(3) is Reason.CLINICAL
+    assert seen(2) is not Reason.CLINICAL
+    assert seen(3, 0.55) is not Reason.CLINICAL
+    assert reason(Reading("IVC", 0.8, times=3), ("W", 0.45)) is not Reason.CLINICAL
 
 
 def test_a_doubtful_reading_may_be_shorter_but_not_by_more_than_half() -> None:

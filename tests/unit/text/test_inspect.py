@@ -404,6 +404,31 @@ def test_all_text_takes_echoes_at_first_sight_and_text_alone_in_the_check() -> N
     assert not len(checked.rectangles)
 
 
+class ReadsAName(SeesNothingElse):
+    """Reads the name of the header in every crop."""
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        return Transcripts(("ROUX",) * len(crops), np.full(len(crops), 0.9, np.float32))
+
+
+def test_a_larger_box_around_what_goes_already_adds_nothing() -> None:
+    tight, roomy = [98, 88, 126, 108], [90, 72, 150, 124]
+    first, second = Boxed(*tight), Boxed(*tight)
+    inspector = Inspector([first, second], [ReadsAName()], NoVotes())
+    cine = inspector.open(
+        IdentifierMatcher([HeaderIdentifier(PhiKind.PERSON, "ROUX^MIREILLE")]), Policy.DEFAULT_DENY
+    )
+    cine.see(_lettered_noise(), [0])
+    once = cine.rectangles.tolist()
+    second.box = geometry.as_boxes([roomy])
+
+    cine.see(255 - _lettered_noise(), [1])
+    cine.settle()
+
+    (only,) = np.unique(cine.rectangles, axis=0).tolist()
+    assert [only] == once
+
+
 def test_beside_what_was_filled_tissue_is_tissue_to_the_check() -> None:
     inspector = Inspector([Boxed(98, 88, 126, 108), Blind()], [Puzzled()], NoVotes())
     cine = inspector.open(IdentifierMatcher([]), Policy.PHI_ONLY)

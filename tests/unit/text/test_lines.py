@@ -17,6 +17,7 @@ from cinescrub.text.lines import (
     echoes,
     filled,
     hidden_words,
+    includes,
     is_text,
     spared,
 )
@@ -141,6 +142,17 @@ def test_over_tissue_a_tighter_box_is_a_line_of_its_own() -> None:
     assert lines_of(frame, geometry.as_boxes([tight, roomy])) == sorted([tight, roomy])
 
 
+def test_over_tissue_words_in_a_roomy_box_are_a_line_without_it() -> None:
+    scene = Scene(ROWS, COLUMNS, probe=Probe.LINEAR, seed=3)
+    frame = np.repeat(next(scene_frames(scene))[..., None], 3, axis=2)
+    cv2.putText(frame, "LV DOE", (120, 110), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255))
+    words, roomy = [[118, 97, 138, 114], [146, 97, 173, 114]], [110, 92, 190, 120]
+
+    lines = lines_of(frame, geometry.as_boxes([*words, roomy]))
+
+    assert lines == sorted([[118, 97, 173, 114], roomy])
+
+
 def test_on_a_screen_a_box_inside_of_another_is_none() -> None:
     frame, boxes = screen(DOE=(100, 100))
     x0, y0, x1, y1 = boxes["DOE"]
@@ -163,6 +175,30 @@ def test_a_roomy_box_that_says_what_a_tight_one_says_is_none(
     outer: str, inner: str, same: bool
 ) -> None:
     assert echoes([Reading(outer, 0.36)], [Reading("", 0.0), Reading(inner, 0.9)]) is same
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "part"),
+    [
+        ("CF 54%", "CF", True),
+        ("SAG", "AG", True),
+        ("LV DOE", "DOE", True),
+        ("CF 54%", "DOE", False),
+        ("CCA", "CCA", False),
+        ("CF 54%", "C", False),
+    ],
+)
+def test_a_line_says_all_that_a_part_of_it_says(outer: str, inner: str, part: bool) -> None:
+    assert includes([Reading("", 0.0), Reading(outer, 0.9)], [Reading(inner, 0.9)]) is part
+
+
+def test_a_part_of_a_line_that_another_reads_as_something_else_is_none() -> None:
+    line = [Reading("CF 54%", 0.9), Reading("CF 54%", 0.9)]
+
+    assert includes(line, [Reading("CF", 0.9), Reading("ICF", 0.7)]), "a glyph off"
+    assert not includes(line, [Reading("CF", 0.9), Reading("DOE", 0.7)])
+    assert not includes([Reading("CF 54%", 0.2)], [Reading("CF", 0.9)]), "the line is not read"
+    assert not includes(line, [Reading("CF", 0.2)]), "nor the part"
 
 
 def test_what_nobody_reads_echoes_nothing() -> None:
@@ -369,6 +405,18 @@ def test_no_glyph_is_as_high_as_an_organ_unless_all_read_the_same() -> None:
     assert is_text(box, (Reading("R", 0.95), Reading("r", 0.6)), strokes, doubted=False)
     assert not is_text(box, (Reading("4", 0.99), Reading("小", 0.1)), strokes, doubted=False)
     assert is_text(box, (Reading("RA", 0.8), Reading("", 0.0)), strokes, doubted=False)
+
+
+def test_one_glyph_over_tissue_is_text_if_all_read_it() -> None:
+    noise = np.random.default_rng(1).integers(0, 120, (ROWS, COLUMNS, 3), dtype=np.uint8)
+    cv2.putText(noise, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 2.0, (255, 255, 255), 5)
+    box, strokes = geometry.as_boxes([[96, 90, 150, 150]])[0], Strokes(noise)
+
+    assert is_text(box, (Reading("R", 0.95), Reading("R.", 0.5)), strokes, doubted=True)
+    assert not is_text(box, (Reading("R", 0.95), Reading("小", 0.5)), strokes, doubted=True)
+    assert not is_text(box, (Reading("R", 0.95), Reading("R", 0.2)), strokes, doubted=True)
+    assert not is_text(box, (Reading("R", 0.8), Reading("R", 0.8)), strokes, doubted=True)
+    assert not is_text(box, (Reading("R", 0.95),), strokes, doubted=True), "one reader is one vote"
 
 
 def test_two_large_glyphs_over_tissue_are_read_by_all_or_are_none() -> None:

@@ -15,7 +15,7 @@ from cinescrub.config import Policy
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.judge import Judge
-from cinescrub.text.overlaps import consisting
+from cinescrub.text.overlaps import consisting, echoing
 from cinescrub.text.places import ReadPlaces
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes, Frame, Transcripts
@@ -95,3 +95,51 @@ def test_places_whose_pixels_changed_explain_nothing(frame: Frame) -> None:
     assert len(places.unchanged(frame, BOTH[0])) == 2
     assert len(places.unchanged(other, BOTH[0])) == 1
     assert len(places.unchanged(frame, np.array([120, 0, 160, 40], np.int32))) == 0
+
+
+class ReadsByWidth(SeesNothingElse):
+    """Reads crops by their width."""
+
+    def __init__(self, texts: dict[int, str]) -> None:
+        self.texts = texts
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        texts = tuple(self.texts[crop.shape[1]] for crop in crops)
+        return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
+
+
+def echo(*lines: tuple[list[int], str]) -> list[bool]:
+    boxes = geometry.as_boxes([box for box, _ in lines])
+    widths = boxes[:, 2] - boxes[:, 0]
+    texts = {int(width): text for width, (_, text) in zip(widths, lines, strict=True)}
+    judge = Judge(
+        [ReadsByWidth(texts)], NoVotes(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY
+    )
+    keys = [str(width).encode() for width in widths]
+    crops = [np.zeros((9, width), np.uint8) for width in widths]
+    judge.read(dict(zip(keys, crops, strict=True)))
+    every = np.ones(len(boxes), np.bool_)
+    return [bool(one) for one in echoing(FrameLines(boxes, keys, every, every), judge)]
+
+
+def test_of_two_boxes_that_say_the_same_the_inner_one_is_the_line() -> None:
+    assert echo(([100, 60, 180, 100], "PSAX"), ([110, 70, 160, 88], "PSAX")) == [True, False]
+
+
+def test_a_word_of_a_line_around_it_is_none() -> None:
+    assert echo(([100, 60, 180, 100], "CF 54%"), ([110, 70, 130, 88], "CF")) == [False, True]
+
+
+def test_a_high_box_at_the_end_of_a_line_that_it_does_not_hold_is_none() -> None:
+    line = ([110, 70, 260, 88], "MIREILLE ROUX")
+
+    assert echo(([100, 60, 235, 100], "MIREILLE ROU"), line) == [True, False]
+    assert echo(([100, 60, 235, 100], "HR 72 BPM XQ"), line) == [False, False]
+    assert echo(([40, 60, 235, 100], "MIREILLE ROU"), line) == [False, False], "it goes on"
+    assert echo(([100, 74, 235, 100], "MIREILLE ROU"), line) == [False, False], "not around it"
+
+
+def test_a_turned_line_has_its_high_boxes_too() -> None:
+    line = ([70, 110, 88, 260], "MIREILLE ROUX")
+
+    assert echo(([60, 100, 100, 235], "MIREILLE ROU"), line) == [True, False]
