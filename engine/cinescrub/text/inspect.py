@@ -445,15 +445,16 @@ class CineInspection:
     def _read_lines(self, frame: Frame, boxes: Boxes) -> FrameLines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
-        What is known already is not read, unless a line that is new overlaps it, which may say no
-        more (`overlaps.echoing`). But what was read before is a neighbour that counts.
+        What is known already is not read, but what was read before is a neighbour that counts. It
+        is read, and no neighbour, where a line that is new overlaps it, which may say no more
+        (`overlaps.echoing`).
         """
         fresh = self._is_fresh(frame, boxes)
-        asked = fresh | (geometry.covered_share(boxes, boxes[fresh]) > 0.0)
+        overlapped = geometry.covered_share(boxes, boxes[fresh]) > 0.0
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
-        self._judge.read({keys[i]: crops[i] for i in np.flatnonzero(asked)})
-        was_read = np.array([k in self._judge for k in keys], np.bool_)
+        was_read = fresh | np.array([k in self._judge for k in keys], np.bool_)
+        self._judge.read({keys[i]: crops[i] for i in np.flatnonzero(fresh | overlapped)})
         return FrameLines(boxes, keys, fresh, was_read)
 
     def _decide(self, lines: FrameLines, which: Sequence[int]) -> tuple[Reason, ...]:

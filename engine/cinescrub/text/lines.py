@@ -35,6 +35,7 @@ __all__ = [
     "includes",
     "is_read",
     "is_text",
+    "is_unread",
     "is_written_in_colour",
     "join_words",
     "spared",
@@ -62,6 +63,8 @@ class LineSettings:
     letter_from: float = 0.9
     """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter: a body mark
     was read as `0` with 0.81."""
+    roomiest: float = 1.5
+    """Sides of a box around a large letter, in greatest heights of one (`pieces.GREATEST_PX`)."""
     pair_from: float = 0.7
     """And from which two are: a body mark was read as `57` with 0.43, a fifth of a frame of tissue
     as `12` with 0.64."""
@@ -181,7 +184,7 @@ def is_text(
     if strokes.shape(box) is not Shape.STROKES:
         return False
     if doubted and not strokes.is_drawn(box):
-        return _is_letter(readings, settings)
+        return _is_letter(box, readings, settings)
     if large and not any(glyphs_of(one) and one.confidence >= settings.letter_from for one in said):
         return False
     if height > GREATEST_PX and len({seen_shape(one.text) for one in readings}) > 1:
@@ -212,13 +215,20 @@ def _is_spelled(
     )
 
 
-def _is_letter(readings: Sequence[Reading], settings: LineSettings) -> bool:
+def _is_letter(
+    box: npt.NDArray[np.int32], readings: Sequence[Reading], settings: LineSettings
+) -> bool:
     """Return whether several readers read one and the same glyph, and one of them surely.
 
-    Of the echoes and organs of 40 made cines none was read so.
+    All of them, if it is large: of the echoes and organs of 50 made cines two were read by both, a
+    bladder of 133 px as `C`, and an `L` of 77 px by one of them with 0.57.
     """
+    sides = box[2:] - box[:2]
+    if sides.max() > settings.roomiest * GREATEST_PX:
+        return False
     alike = {seen_shape(one.text) for one in readings}
-    read = all(one.confidence >= settings.read_from for one in readings)
+    least = settings.letter_from if sides.min() > LEGIBLE_PX else settings.read_from
+    read = all(one.confidence >= least for one in readings)
     sure = any(one.confidence >= settings.letter_from for one in readings)
     return read and sure and len(readings) > 1 and len(alike) == 1 and len(min(alike)) == 1
 
@@ -245,6 +255,11 @@ def is_written_in_colour(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:
 def is_read(reading: Reading, settings: LineSettings = _DEFAULTS) -> bool:
     """Return whether a reading is of two glyphs and more, with some confidence."""
     return not reading.confidence < settings.read_from and glyphs_of(reading) > 1
+
+
+def is_unread(readings: Sequence[Reading], settings: LineSettings = _DEFAULTS) -> bool:
+    """Return whether no reading has a glyph, with some confidence."""
+    return not any(glyphs_of(one) and not one.confidence < settings.read_from for one in readings)
 
 
 def glyphs_of(reading: Reading) -> int:

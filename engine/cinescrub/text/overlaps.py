@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.judge import Judge
-from cinescrub.text.lines import consists_of, crosses_rows, echoes, includes
+from cinescrub.text.lines import consists_of, crosses_rows, echoes, includes, is_unread
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes
 
@@ -23,32 +23,40 @@ __all__ = ["consisting", "crossing", "echoing"]
 def echoing(lines: FrameLines, judge: Judge) -> npt.NDArray[np.bool_]:
     """Return which lines only say what another says around or inside of them, `(n,)`.
 
-    Of two that say the same the inner one is held to be the line, else the one that says more.
+    Of two that say the same the inner one is held to be the line, else the one that says more. A
+    part of a row that nobody reads says nothing of its own. What goes already says its part, too,
+    if it was read.
     """
-    said = {i: judge.readings(lines.keys[i]) for i in lines.told}
+    said = {i: read for i, key in enumerate(lines.keys) if (read := judge.readings(key))}
+    inside = [geometry.covered_share(lines.boxes, box[None]) >= 1.0 for box in lines.boxes]
+    pairs = [(i, j) for i in said for j in said if not (lines.boxes[i] == lines.boxes[j]).all()]
     echo = np.zeros(len(lines.boxes), np.bool_)
-    for i in said:
-        box = lines.boxes[i]
-        inside = geometry.covered_share(lines.boxes, box[None]) >= 1.0
-        for j in said:
-            other = lines.boxes[j]
-            if (other == box).all():
-                continue
-            if inside[j] or _is_looser(box, other):
-                echo[i] |= echoes(said[i], said[j])
-            if inside[j]:
-                echo[j] |= includes(said[i], said[j])
-    return echo
+    for i, j in pairs:
+        if inside[i][j] or _is_looser(lines.boxes[i], lines.boxes[j]):
+            echo[i] |= echoes(said[i], said[j])
+    part = np.zeros(len(lines.boxes), np.bool_)
+    for i, j in pairs:
+        if inside[i][j] and not echo[i]:
+            unread = is_unread(said[j]) and _are_one_row(lines.boxes[i], lines.boxes[j])
+            part[j] |= unread or includes(said[i], said[j])
+    return (echo | part) & lines.was_read
 
 
 def _is_looser(box: npt.NDArray[np.int32], line: npt.NDArray[np.int32]) -> bool:
-    """Return whether a box is higher than a line, around it, and hardly longer at either end."""
+    """Return whether a box is larger than a line, around it, and hardly longer at either end."""
     along = int(line[3] - line[1] > line[2] - line[0])
     across = 1 - along
-    if not box[across] <= line[across] < line[across + 2] <= box[across + 2]:
+    height = box[across + 2] - box[across]
+    around = box[across] <= line[across] and line[across + 2] <= box[across + 2]
+    larger, smaller = geometry.areas(np.stack([box, line]))
+    if not around or larger <= smaller:
         return False
-    reach = (box[across + 2] - box[across]) // 2
+    reach = height // 2
     return bool(line[along] - reach <= box[along] and box[along + 2] <= line[along + 2] + reach)
+
+
+def _are_one_row(box: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
+    return len(geometry.group_lines(np.stack([box, other]), gap=0.0)) == 1
 
 
 def crossing(lines: FrameLines, judge: Judge, strokes: Strokes) -> npt.NDArray[np.bool_]:

@@ -409,14 +409,25 @@ def test_no_glyph_is_as_high_as_an_organ_unless_all_read_the_same() -> None:
 
 def test_one_glyph_over_tissue_is_text_if_all_read_it() -> None:
     noise = np.random.default_rng(1).integers(0, 120, (ROWS, COLUMNS, 3), dtype=np.uint8)
-    cv2.putText(noise, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 2.0, (255, 255, 255), 5)
-    box, strokes = geometry.as_boxes([[96, 90, 150, 150]])[0], Strokes(noise)
+    cv2.putText(noise, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 3)
+    box, strokes = geometry.as_boxes([[96, 114, 124, 144]])[0], Strokes(noise)
 
     assert is_text(box, (Reading("R", 0.95), Reading("R.", 0.5)), strokes, doubted=True)
     assert not is_text(box, (Reading("R", 0.95), Reading("小", 0.5)), strokes, doubted=True)
     assert not is_text(box, (Reading("R", 0.95), Reading("R", 0.2)), strokes, doubted=True)
     assert not is_text(box, (Reading("R", 0.8), Reading("R", 0.8)), strokes, doubted=True)
     assert not is_text(box, (Reading("R", 0.95),), strokes, doubted=True), "one reader is one vote"
+
+
+def test_a_large_glyph_over_tissue_is_text_if_all_are_sure() -> None:
+    noise = np.random.default_rng(1).integers(0, 120, (ROWS, COLUMNS, 3), dtype=np.uint8)
+    cv2.putText(noise, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 2.0, (255, 255, 255), 5)
+    letter, organ = geometry.as_boxes([[96, 90, 150, 150], [80, 60, 170, 170]])
+    strokes = Strokes(noise)
+
+    assert is_text(letter, (Reading("R", 0.95), Reading("R.", 0.9)), strokes, doubted=True)
+    assert not is_text(letter, (Reading("R", 0.95), Reading("R", 0.6)), strokes, doubted=True)
+    assert not is_text(organ, (Reading("R", 0.95), Reading("R", 0.9)), strokes, doubted=True)
 
 
 def test_two_large_glyphs_over_tissue_are_read_by_all_or_are_none() -> None:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.text.readers import SeesNothingElse
 
 from cinescrub import geometry
@@ -100,20 +102,24 @@ def test_places_whose_pixels_changed_explain_nothing(frame: Frame) -> None:
 class ReadsByWidth(SeesNothingElse):
     """Reads crops by their width."""
 
-    def __init__(self, texts: dict[int, str]) -> None:
+    def __init__(self, texts: dict[int, str], sure: float) -> None:
         self.texts = texts
+        self.sure = sure
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
         texts = tuple(self.texts[crop.shape[1]] for crop in crops)
-        return Transcripts(texts, np.full(len(crops), 0.9, np.float32))
+        return Transcripts(texts, np.full(len(crops), self.sure, np.float32))
 
 
-def echo(*lines: tuple[list[int], str]) -> list[bool]:
+def echo(*lines: tuple[list[int], str], sure: float = 0.9) -> list[bool]:
     boxes = geometry.as_boxes([box for box, _ in lines])
     widths = boxes[:, 2] - boxes[:, 0]
     texts = {int(width): text for width, (_, text) in zip(widths, lines, strict=True)}
     judge = Judge(
-        [ReadsByWidth(texts)], NoVotes(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY
+        [ReadsByWidth(texts, sure)],
+        NoVotes(),
+        matcher=IdentifierMatcher([]),
+        policy=Policy.DEFAULT_DENY,
     )
     keys = [str(width).encode() for width in widths]
     crops = [np.zeros((9, width), np.uint8) for width in widths]
@@ -128,6 +134,38 @@ def test_of_two_boxes_that_say_the_same_the_inner_one_is_the_line() -> None:
 
 def test_a_word_of_a_line_around_it_is_none() -> None:
     assert echo(([100, 60, 180, 100], "CF 54%"), ([110, 70, 130, 88], "CF")) == [False, True]
+
+
+def test_what_nobody_reads_in_a_row_is_a_part_of_it() -> None:
+    row = ([100, 66, 180, 92], "Pancreas TR")
+
+    assert echo(row, ([110, 70, 130, 88], "6"), sure=0.1) == [False, True]
+    assert echo(row, ([110, 70, 130, 88], "6"), sure=0.9) == [False, False], "it is read"
+    assert echo(row, ([110, 84, 130, 92], "6"), sure=0.1) == [False, False], "below the row"
+
+
+boxes = st.tuples(*[st.integers(0, 12)] * 2, *[st.integers(13, 26)] * 2).map(list)
+
+
+said = st.sampled_from(["", "A", "LV", "LV DOE"])
+
+
+@given(st.lists(st.tuples(boxes, said), max_size=5))
+def test_of_lines_that_say_one_anothers_one_stays(found: list[tuple[list[int], str]]) -> None:
+    """Whatever is left out lies in or beside a line that stays, and that says as much."""
+    lines = list({box[2] - box[0]: (box, text) for box, text in found}.values())
+
+    left = [line for line, gone in zip(lines, echo(*lines), strict=True) if not gone]
+
+    assert bool(left) is bool(lines)
+    most = max((len(text) for _, text in lines), default=0)
+    assert most == max((len(text) for _, text in left), default=0)
+
+
+@pytest.mark.parametrize("text", ["A", "ROUX", "HR 72bpm"])
+def test_of_two_boxes_around_one_line_one_stays(text: str) -> None:
+    assert echo(([100, 70, 180, 90], text), ([101, 70, 182, 90], text)).count(True) == 1
+    assert echo(([100, 70, 180, 90], text), ([102, 72, 178, 88], text)).count(True) == 1
 
 
 def test_a_high_box_at_the_end_of_a_line_that_it_does_not_hold_is_none() -> None:
