@@ -195,6 +195,18 @@ def test_frames_with_known_pixels_are_not_inspected_again(tmp_path: Path, run_en
     assert report.inspected == 1 + 1
 
 
+def test_speckle_of_a_few_frames_is_a_sector(tmp_path: Path, run_engine: Run) -> None:
+    """Too few to tell motion from noise; and their average is flat."""
+    speckle = np.random.default_rng(1).normal(90, 3, (8, 128, 128))
+    pixels = np.zeros((8, 192, 192), np.uint8)
+    pixels[:, 32:160, 32:160] = np.clip(speckle, 0, 255)
+
+    report = run_engine(plain_instance(tmp_path / "in.dcm", pixels))
+
+    assert float(report.sector["share"]) > 0.3
+    assert report.sector["evidence"] == "texture"
+
+
 def test_inputs_are_not_modified_and_nothing_but_the_output_is_left(
     tmp_path: Path, run_engine: Run
 ) -> None:

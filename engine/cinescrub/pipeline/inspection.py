@@ -62,6 +62,7 @@ def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
     channels = 0
     survey: Survey | None = None
     total = np.zeros((info.rows, info.columns), np.float32)
+    first = total
     averaged = set(spread(info.frames, _MEAN_OF))
     tell = job.told("survey", info.frames)
     with decoded_batches(
@@ -76,13 +77,14 @@ def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
                 survey.add(frames[0])
                 if number in averaged:
                     total += _luma(frames[0])
+                if number == 0:
+                    first = total.copy()
             tell(number + 1)
     assert survey is not None  # noqa: S101  # a source has a frame
     with job.timer.stage("survey"):
         novelty = survey.result()
-        sector = find_sector(
-            total / np.float32(len(averaged)), novelty.moving, info.regions, info.rows, info.columns
-        )
+        luma = total / np.float32(len(averaged)) if novelty.moving.any() else first
+        sector = find_sector(luma, novelty.moving, info.regions, info.rows, info.columns)
     return Scene(novelty, sector, mode is InspectMode.EVERY_FRAME)
 
 

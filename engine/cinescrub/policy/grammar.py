@@ -40,7 +40,7 @@ _LABELS: Final = (
     r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
     r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
     r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
-    r"|base|accel|foc(?:us)?"
+    r"|base|accel|foc(?:us)?|pwr|hpf"
 )
 
 # What no such label measures without a unit; more than 100 %, a circumference of half a metre.
@@ -102,12 +102,17 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_MEASURE, r"(?:prc|proc)\s?[\da-f]{1,2}(?:\s?[-./]\s?[\da-z]){1,4}|cine\s?\d{3,4}"),
     # LOGIQ prints the label behind the number, and the second picture's number behind that.
     (_MEASURE, r"[1-9]\d{1,2}(?:cg|dr|g|p)(?:\d{2,3})?|\d{2,3}f\d{2,3}|\d{1,2}cm\d{1,2}cm"),
+    (_MEASURE, r"power\s?[:=]?\s?[+-]?\d{1,3}\s?(?:%|db)"),
+    # A caliper's number, glued to the letter of its distance: 1D 11.42 cm.
+    (_MEASURE, rf"[1-9][dla]\s{_NUMBER}\s?(?:cm|mm)"),
     # Where a breast is scanned: on the face of a clock, so far from the nipple.
     (
         _MEASURE,
         r"(?:(?:1[0-2]|[1-9])\s?(?:[:;]\s?[03]0|o'?\s?clock)\s?)?(?:n\s?\+\s?\d(?:\s?cm)?|\d{1,2}(?:[.,]\d)?\s?cm\s?f\s?n)",
     ),
     (_MEASURE, r"(?:1[0-2]|[1-9])\s?o'?\s?clock"),
+    # Alone, or beside anything but a breast, it is a time (`patterns`).
+    (_CODE, r"(?:1[0-2]|[1-9])\s?[:;]\s?[03]0"),
     (_MEASURE, r"[abv]?\d{1,3}(?:[.,]\d)?\s?°"),
     (_MEASURE, rf"\(?{_DECIMAL}\s?-\s?{_DECIMAL}\)?"),
     # Ratios of waves and volumes, and tissue velocities.
@@ -132,21 +137,22 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # EC9-5/10, M5Sc-D, 9L-D, 6Tc-RS, 4V1c, CA1-7A, SC5-1U.
     (
         _PROBE,
-        r"(?:ec|ev|endo|rab|ric|rm|rna|rsp|la|ca|pa|cv|sc|sd|sp|vr|vfx?|ch|er|cf|ml|hfl|hst|bp|ip"
-        r"|ea|pe|pm|de|el|mc|[clsxpvmd])"
+        r"(?:ec|ev|endo|rab|ric|rm|rna|rsp|la|ca|pa|cv|sc|sd|sl|sp|vr|vfx?|ch|er|cf|ml|hfl|hst|bp|ip"
+        r"|ea|pe|pm|de|el|mc|l|[csxpvmd](?=1?\d-))"  # only linear arrays go beyond 19 MHz
         r"[1-3]?\d-[1-3]?\d(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}(?:-\d{1,2})?-(?:d|rs)"),
-    (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?c?-(?:d|rs)"),
+    (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?[cpt]?-(?:d|rs)"),
     (
         _PROBE,
         # Siemens and Samsung: the band's upper end before the letter. No such array has 23V5.
-        r"m\d{1,2}s?c?-(?:d|rs)|(?:[2-9]|1[0-2])[cvp][1-7][acw]?|(?:[5-9]|1\d|2[0-4])l[1-9]\d?[acw]?"
+        r"m\d{1,2}s?c?-(?:d|rs)|(?:[2-9]|1[0-2])[cvp][1-7](?:[acw]|hd)?|(?:[5-9]|1\d|2[0-4])l[1-9]\d?(?:[acw]|hd)?"
         r"|i\d[a-z]{2}\d|m[3-6]sc?|m\d{1,2}l",
     ),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
     (_PROBE, r"(?:ust|eup)-[a-z]?\d{2,4}(?:-\d)?"),  # Hitachi, Aloka
+    (_PROBE, r"p[cehlsv][tux]-\d{2,4}[a-z]{1,3}"),  # Canon: PVT-375BT, PLT-704SBT
     (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
     (_PLAIN, r"[acdeghjknpqrtuvwxy][1-9]\d?|[mf][1-9]"),
     (_CODE, r"(?:[bcd]\s)?(?:f\s?)?h\d{1,2}[.,]\d"),
@@ -188,6 +194,7 @@ _GLUED_SIDE: Final = re.compile(r"(?:[rl][tk]|right|left)(?=[a-z]{4,}$)")
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u2032": "'"})
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
+_VALUED: Final = frozenset(":=")
 _SPECKS: Final = " .,;:*'\"|~"
 """What is read into dust beside a number."""
 _ZERO: Final = re.compile(r"[\s.,;:*'\"|]*(?:[+~-]{1,2}\s?0|0\s?[~-]{1,2})[\s.,;:*'\"|~]*")
@@ -364,15 +371,22 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     counts = dict.fromkeys((*(kind for kind, _ in _PIECES), *_OF_WORDS.values()), 0)
     letters = longest = 0
     digits = False
-    after_number = unitless = after_value = False
+    after_number = unitless = after_value = after_plain = terse = False
     ended = position = _skip(folded, 0)
     while position < len(folded):
         kind, end = _piece(folded, position, known)
         piece = folded[position:end]
+        between = folded[ended:position]
+        glued = _is_glued(between)
         one_more = kind == _NUMBERS and (
-            after_number or unitless or (after_value and _is_glued(folded[ended:position]))
+            after_number
+            or unitless
+            or after_plain  # E96-16, J18 18
+            or (after_value and glued)
+            or (terse and glued and not _VALUED & {*between})  # LA-45, not MAG:1.0
         )
-        if not kind or one_more or (after_number and _LOOSE.fullmatch(piece)):
+        dated = kind == _PLAIN and after_number  # 3 V24
+        if not kind or one_more or dated or (after_number and _LOOSE.fullmatch(piece)):
             return None
         if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():
             kind = _LETTERS  # 0s, 5g: as short as initials, and read for them
@@ -385,6 +399,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
         after_number = leveled or kind == _NUMBERS
         unitless = kind == _MEASURE and piece[-1].isdecimal()
         after_value = kind in (_MEASURE, _PROBE)
+        after_plain = kind == _PLAIN
+        terse = kind in ("short", _LETTERS)
         ended, position = end, _skip(folded, end)
         if end < len(folded) and position == end:
             return None

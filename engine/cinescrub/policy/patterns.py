@@ -33,6 +33,8 @@ _MAYBE: Final = _names(ambiguous=True)
 _DAY: Final = r"(?<![\d.,])\d{1,2}(?:st|nd|rd|th|\.)?"
 _GAP: Final = r"[\s.,/_'-]{0,3}"
 _YEAR: Final = r"(?:19|20)\d\d"
+_ROMAN: Final = r"(?:[i1l|]{1,3}|[i1l|]v|v[i1l|]{0,3}|[i1l|]x|x[i1l|]{0,2})"
+"""A month as it is written in Italy, Hungary, Poland; an I is read as a 1 or an l."""
 
 _DATE: Final = re.compile(
     "|".join(
@@ -63,6 +65,10 @@ _DATE: Final = re.compile(
             r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0?[1-9]|1[0-2]))\.(?!\d)",
             # A year without its century: '44.
             r"(?<=\S\s)['’]\d\d(?![\w.,])|^\s*['’]\d\d\s(?=\s*\w)",
+            # 3 V 24, 14-IV-24, 3/VIII/24; III.3.24, V 14 24; IV.24.
+            rf"(?<![\w.,])(?:0?[1-9]|[12]\d|3[01])\.?(?P<r1>[\s./-])\s?{_ROMAN}\.?(?P=r1)\s?'?(?:{_YEAR}|\d\d){_NOT_A_SIZE}",
+            rf"(?<![\w.,])(?=[^\W\d]){_ROMAN}(?P<r2>[\s./-])\s?\d{{1,2}}(?P=r2)\s?'?(?:{_YEAR}|\d\d){_NOT_A_SIZE}",
+            rf"(?<![\w.,])(?=[^\W\d]){_ROMAN}[./-](?:{_YEAR}|\d\d)(?![\w.,])",
             # A month alone, its day and year printed beside it.
             rf"^\W*(?:{_MONTH}|mar|may|dez|dic|ago)\W*$",
             r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
@@ -162,6 +168,9 @@ _PLACE: Final = re.compile(
 _EXAMINED: Final = (
     r"(?:abdomen|abdominal|abd|tissue|imaging|ob|gyn|vascular|pelvis|thyroid|breast|msk)"
 )
+_CLOCK_FACE: Final = re.compile(r"(?<![\d:.,])(?:1[0-2]|[1-9])\s?[:;]\s?[03]0(?![\d:;.,])")
+_BREAST: Final = re.compile(r"\b(?:breast|brust|mamma|sein|seno|mama|rad|antirad|arad)\b")
+"""What a place on the face of a clock is of: LT BREAST 3:00, 2:30 RAD."""
 _PRESET: Final = re.compile(rf"\b{_EXAMINED}\W{{0,3}}general\b|\bgeneral\W{{0,3}}{_EXAMINED}\b")
 """Presets are general, as hospitals are."""
 _BY_KIND: Final = (
@@ -235,6 +244,8 @@ def is_label(text: str) -> bool:
 
 def _search(line: str) -> PhiKind | None:
     folded = _PRESET.sub(" ", line)
+    if _BREAST.search(folded):
+        folded = _CLOCK_FACE.sub(" ", folded)
     for kind, pattern in _BY_KIND:
         if pattern.search(folded):
             return kind

@@ -6,12 +6,21 @@ reading means.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
 from cinescrub.policy import ocr
 
-__all__ = ["DIFFERING", "Reading", "agree", "has_other_signs", "is_reread", "seen_shape"]
+__all__ = [
+    "DIFFERING",
+    "Reading",
+    "agree",
+    "has_foreign_letters",
+    "has_other_signs",
+    "is_reread",
+    "seen_shape",
+]
 
 DIFFERING: Final = 0.34
 """Share of glyphs in which readings of one text differ, at most."""
@@ -33,6 +42,17 @@ class Reading:
     outvoted: bool = False
     """Whether the place was read otherwise in most frames (`voting`): then it is evidence, if it
     holds any, and no reason to doubt the others."""
+    agreed: bool = False
+    """Whether all recognisers read it alike in one frame, and one of them certainly: then it is no
+    misreading of what other frames show."""
+
+
+def has_foreign_letters(text: str) -> bool:
+    """Tell whether a text has letters that english_g2 does not know: neither Latin nor Greek."""
+    return any(
+        one.isalpha() and not unicodedata.name(one, "").startswith(("LATIN", "GREEK", "MICRO"))
+        for one in text
+    )
 
 
 _SIGNS: Final = frozenset(".:;^/'’()")

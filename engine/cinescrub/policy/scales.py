@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub.policy import ocr
-from cinescrub.policy.readings import Reading
+from cinescrub.policy.readings import Reading, has_foreign_letters
 from cinescrub.policy.seen import Line
 from cinescrub.policy.settings import DecisionSettings
 
@@ -20,6 +20,9 @@ _NUMBER: Final = re.compile(r"[\s.,;:*'\"|~]*([+-]{0,2})\s?(\d{1,3}(?:[.,]\d)?)[
 """With the tick beside it, which is read as a sign."""
 _LEAST: Final = 3
 """Numbers that make a scale: two lie on a straight line always."""
+_SECONDED: Final = 2
+"""Of these, so many were read as something by both recognisers: what one alone reads as numbers may
+be Hangul, and on a page of names three are in line by chance."""
 _ROOM: Final = 2.0
 """How much further apart the numbers of a scale stand than the digits of one number, be it spaced
 out, upright or turned: from middle to middle."""
@@ -38,23 +41,27 @@ def on_scale(lines: Sequence[Line], settings: DecisionSettings) -> frozenset[int
     settings : DecisionSettings
         Thresholds and reaches.
     """
-    owner, values = [], []
+    owner, values, seconded = [], [], []
     for i, line in enumerate(lines):
         for value in _values(line.readings, settings):
             owner.append(i)
             values.append(value)
+            seconded.append(_is_read_by_all(line.readings))
     if len(set(owner)) < _LEAST:
         return frozenset()
     boxes = np.array([lines[i].box for i in owner], np.float64)
     members: set[int] = set()
     for along in (0, 1):
-        members |= _members(np.array(owner), np.array(values), boxes, along, settings)
+        members |= _members(
+            np.array(owner), np.array(values), np.array(seconded), boxes, along, settings
+        )
     return frozenset(members)
 
 
 def _members(
     owner: npt.NDArray[np.intp],
     values: npt.NDArray[np.float64],
+    seconded: npt.NDArray[np.bool_],
     boxes: npt.NDArray[np.float64],
     along: int,
     settings: DecisionSettings,
@@ -78,7 +85,8 @@ def _members(
             on_it = set(owner[fits].tolist())
             spread = float(np.diff(np.sort(middle[fits])).min()) / float(height[first])
             apart_enough = spread >= _ROOM * settings.spaced_reach
-            if len(on_it) == int(fits.sum()) >= _LEAST and apart_enough:
+            read = int(seconded[fits].sum()) >= _SECONDED
+            if len(on_it) == int(fits.sum()) >= _LEAST and apart_enough and read:
                 members |= on_it
     return members
 
@@ -92,3 +100,8 @@ def _values(readings: Sequence[Reading], settings: DecisionSettings) -> set[floa
             value = float(found[2].replace(",", "."))
             values |= {value, -value} if found[1] else {value}
     return values
+
+
+def _is_read_by_all(readings: Sequence[Reading]) -> bool:
+    """Tell whether each reading has glyphs, and none that english_g2 does not know."""
+    return all(ocr.glyphs(one.text) and not has_foreign_letters(one.text) for one in readings)

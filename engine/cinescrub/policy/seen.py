@@ -13,7 +13,13 @@ from typing import Final
 from cinescrub.policy import counters, grammar, ocr, patterns
 from cinescrub.policy.grammar import Clinical
 from cinescrub.policy.layout import Box
-from cinescrub.policy.readings import Reading, agree, is_reread, seen_shape
+from cinescrub.policy.readings import (
+    Reading,
+    agree,
+    has_foreign_letters,
+    is_reread,
+    seen_shape,
+)
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 
@@ -106,6 +112,7 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         if clinical is not None
         and _fills(reading, line.box, settings)
         and _is_shared(reading, line, settings, measures=bool(clinical.measures))
+        and not _is_replaced(reading, line, found)
     ]
     if any(clinical.slight for clinical, _ in vouching):
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
@@ -122,7 +129,7 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         limit = max(reading.confidence for _, reading in vouching)
         if any(clinical.bare for clinical, _ in vouching):
             limit = min(limit, settings.clear)  # a letter with a dot is read as a digit: Z. as 2
-        if max(doubts, default=0.0) > limit:
+        if max(doubts, default=0.0) > limit or _is_one_readers(line, vouching, settings):
             vouching = []
     return Seen(
         line,
@@ -138,6 +145,38 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         _sure_of([reading for _, reading in vouching], line, settings),
         any(reading.confidence >= settings.certain for _, reading in vouching),
     )
+
+
+def _is_replaced(reading: Reading, line: Line, found: Sequence[Clinical | None]) -> bool:
+    """Tell whether the place was read as something else, which is not clinical, beyond doubt.
+
+    Where LT KIDNEY stands in one frame and LT SIDNEY in another, neither is a misreading.
+    """
+    return any(
+        other.agreed and clinical is None and seen_shape(other.text) != seen_shape(reading.text)
+        for other, clinical in zip(line.readings, found, strict=True)
+    )
+
+
+def _is_one_readers(
+    line: Line, vouching: Sequence[tuple[Clinical, Reading]], settings: DecisionSettings
+) -> bool:
+    """Tell whether one of two recognisers alone reads a few glyphs that others may be read for.
+
+    english_g2 knows no Hangul and reads it as digits, which PP-OCR reads as nothing or as Chinese.
+    Signs and decimals it did not read so. Every look has a reading of each, so that what more than
+    half of them say was read by both.
+    """
+    foreign = any(
+        has_foreign_letters(one.text) and one.confidence >= settings.min_confidence
+        for one in line.readings
+    )
+    whole = all(one.bare and reading.text.strip().isdecimal() for one, reading in vouching)
+    if not foreign and not whole:
+        return False
+    meant = {seen_shape(reading.text) for _, reading in vouching}
+    alike = sum(one.times for one in line.readings if seen_shape(one.text) in meant)
+    return len(line.readings) > 1 and 2 * alike <= sum(one.times for one in line.readings)
 
 
 def _sure_of(vouchers: Sequence[Reading], line: Line, settings: DecisionSettings) -> int:

@@ -57,6 +57,7 @@ def vote(readings: Sequence[Reading], averaged: Sequence[Reading] = ()) -> tuple
             times=len(sure[reading.text]) + 1,
             confidence=_greater(known.confidence, reading.confidence),
             phi_score=_greater(known.phi_score, reading.phi_score, broken=1.0),
+            agreed=known.agreed or reading.agreed,
         )
         sure[reading.text].append(_greater(reading.confidence, 0.0))
     texts = sorted(heard)

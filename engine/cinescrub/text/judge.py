@@ -32,6 +32,9 @@ _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
 _SURE: Final = DecisionSettings().sure
 """Less confident, a reading is unsure."""
+_CERTAIN: Final = DecisionSettings().certain
+_DOUBTFUL: Final = DecisionSettings().doubtful
+_BOTH: Final = 2
 
 
 class Judge:
@@ -150,7 +153,7 @@ class Judge:
         counter = all(counters.has_form(text) for _, text in likeliest) and counters.counts(
             likeliest, rate=self._rate
         )
-        readings = [reading for _, key in of_frames for reading in self._readings[key]]
+        readings = [reading for _, key in of_frames for reading in _told_alike(self._readings[key])]
         if counter:  # an average blends what it counts
             averaged = []
         return vote(readings, averaged), counter
@@ -278,6 +281,15 @@ def _is_evidence(own: Reading, other: Reading) -> bool:
     """Tell whether a reading identifies by a sign that another one lacks."""
     signed = own.confidence >= _SURE and has_other_signs(own.text, other.text)
     return signed and patterns.find(own.text) is not None
+
+
+def _told_alike(look: Sequence[Reading]) -> Sequence[Reading]:
+    """Return the readings of one look, marked if all recognisers read the same, one for certain."""
+    confidences = [reading.confidence for reading in look]
+    sure = len(look) >= _BOTH and max(confidences) >= _CERTAIN and min(confidences) >= _DOUBTFUL
+    if not sure or not all(_are_same(look[0], other) for other in look):
+        return look
+    return [replace(reading, agreed=True) for reading in look]
 
 
 def _are_same(a: Reading, b: Reading) -> bool:

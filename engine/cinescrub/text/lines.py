@@ -63,6 +63,8 @@ class LineSettings:
     letter_from: float = 0.9
     """Confidence from which one glyph in a box of more than `LEGIBLE_PX` is a letter: a body mark
     was read as `0` with 0.81."""
+    longest_glyph: float = 3.0
+    """Sides of a box around one large glyph, at most: an ECG of 256 x 56 px was read as `L`."""
     roomiest: float = 1.5
     """Sides of a box around a large letter, in greatest heights of one (`pieces.GREATEST_PX`)."""
     pair_from: float = 0.7
@@ -185,7 +187,9 @@ def is_text(
         return False
     if doubted and not strokes.is_drawn(box):
         return _is_letter(box, readings, settings)
-    if large and not any(glyphs_of(one) and one.confidence >= settings.letter_from for one in said):
+    sides = box[2:] - box[:2]
+    long = sides.max() > settings.longest_glyph * sides.min()
+    if large and (long or not any(_is_sure(one, settings) for one in said)):
         return False
     if height > GREATEST_PX and len({seen_shape(one.text) for one in readings}) > 1:
         return False  # an organ is a 4 to one reader, and a body mark a square to another
@@ -213,6 +217,10 @@ def _is_spelled(
         not one.confidence < settings.trace_from or _different(one) >= settings.trace_glyphs
         for one in worded
     )
+
+
+def _is_sure(reading: Reading, settings: LineSettings) -> bool:
+    return bool(glyphs_of(reading)) and reading.confidence >= settings.letter_from
 
 
 def _is_letter(

@@ -89,7 +89,7 @@ class Sector:
 
 
 def find_sector(
-    mean_luma: _Luma, moving: _Mask, regions: Sequence[Region], rows: int, columns: int
+    luma: _Luma, moving: _Mask, regions: Sequence[Region], rows: int, columns: int
 ) -> Sector:
     """Find the insonified part.
 
@@ -97,8 +97,9 @@ def find_sector(
 
     Parameters
     ----------
-    mean_luma : (H, W) float32 array
-        Luma, averaged over frames.
+    luma : (H, W) float32 array
+        Luma: of one frame where nothing moves, as an average of speckle is flat; else averaged over
+        frames.
     moving : (H, W) bool array
         Where the picture moves; nowhere in a still.
     regions : sequence of Region
@@ -108,7 +109,7 @@ def find_sector(
     """
     declared = _declared(regions, rows, columns)
     moves = bool(moving.any())
-    core = _echoes(mean_luma, moving) if moves else _texture(mean_luma)
+    core = _echoes(luma, moving) if moves else _texture(luma)
     solid = _morphed(_morphed(core, cv2.MORPH_CLOSE, _GAP_PX), cv2.MORPH_OPEN, _THIN_PX)
     mask = np.zeros((rows, columns), np.bool_)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))

@@ -243,6 +243,15 @@ def test_a_scale_may_run_along_the_picture() -> None:
     assert not decide(ruler, matcher=NOBODY, frame_size=SIZE).redact.any()
 
 
+@pytest.mark.parametrize("other", ["", "張"])
+def test_what_one_recogniser_alone_reads_as_numbers_is_no_scale(other: str) -> None:
+    column = _on_scale(("0", other), ("5", other), ("10", other), ("15", other))
+    scale = _on_scale(("0", other), ("5", "5"), ("10", "10"), ("15", other))
+
+    assert decide(column, matcher=NOBODY, frame_size=SIZE).redact.all()
+    assert not decide(scale, matcher=NOBODY, frame_size=SIZE).redact.any()
+
+
 @pytest.mark.parametrize(
     ("read_as", "pitch"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cinescrub.policy import grammar
@@ -92,6 +94,44 @@ def test_a_clear_reading_of_three_looks_is_worth_a_certain_one() -> None:
     assert seen(2) is not Reason.CLINICAL
     assert seen(3, 0.55) is not Reason.CLINICAL
     assert reason(Reading("IVC", 0.8, times=3), ("W", 0.45)) is not Reason.CLINICAL
+
+
+@pytest.mark.parametrize("other", ["", "張語出", "立"])
+@pytest.mark.parametrize("read", ["439", "84", "7"])
+def test_hangul_is_read_as_digits_by_one_recogniser_alone(read: str, other: str) -> None:
+    assert reason((read, 0.9), (other, 0.2)) is Reason.UNKNOWN
+    assert reason((read, 0.9), (read, 0.4)) is Reason.CLINICAL
+
+
+def test_what_both_read_in_most_frames_is_no_hangul() -> None:
+    read, unread = Reading("84", 0.9, times=4), Reading("", 0.0, times=2)
+
+    assert reason(read, unread) is Reason.CLINICAL
+    assert reason(replace(read, times=2), unread) is Reason.UNKNOWN
+
+
+def test_a_few_letters_beside_letters_of_another_script_are_read_by_both_or_go() -> None:
+    assert reason(("LV", 0.9), ("나", 0.2)) is Reason.UNKNOWN
+    assert reason(("LV", 0.9), ("나", 0.05)) is Reason.CLINICAL, "hardly read"
+    assert reason(("LIVER", 0.9), ("나훈", 0.2)) is Reason.CLINICAL, "more than a few"
+
+
+def test_a_sign_or_a_decimal_is_no_hangul() -> None:
+    assert reason(("+64.1", 0.9), ("", 0.0)) is Reason.CLINICAL
+
+
+@pytest.mark.parametrize("name", ["LT SIDNEY", "ELVIS", "JUNG"])
+def test_a_name_in_the_place_of_a_label_is_no_misreading_of_it(name: str) -> None:
+    label = Reading("LT KIDNEY", 1.0, times=8)
+
+    assert reason(label, Reading(name, 1.0, times=2, agreed=True)) is not Reason.CLINICAL
+    assert reason(label, Reading("LT SIDNEY", 0.3)) is Reason.CLINICAL, "one frame, one reader"
+
+
+def test_another_label_in_its_place_is_one() -> None:
+    left, right = (Reading(text, 1.0, agreed=True) for text in ("LT KIDNEY", "RT KIDNEY"))
+
+    assert reason(left, right) is Reason.CLINICAL
 
 
 def test_a_doubtful_reading_may_be_shorter_but_not_by_more_than_half() -> None:

@@ -171,3 +171,9 @@ def test_readings_agree_when_they_may_be_of_one_text(meant: str, read: str, same
 def test_a_reading_hardly_believed_need_only_be_as_long() -> None:
     assert agree("GAIN 60", "~b1^w8_x", edits=0.34, doubtful=True)
     assert not agree("LV", "~b1^w8_x", edits=0.34, doubtful=True)
+
+
+def test_what_all_read_alike_in_one_frame_stays_marked_so() -> None:
+    (fused,) = vote([Reading("ELVIS", 0.9, agreed=True), Reading("ELVIS", 0.4)])
+
+    assert fused.agreed

@@ -36,12 +36,13 @@ class Says(SeesNothingElse):
 class Told(SeesNothingElse):
     """Reads a crop by its gray value."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], sure: float = 0.9) -> None:
         self._texts = texts
+        self._sure = sure
 
     def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
         texts = tuple(self._texts[int(crop[0, 0])] for crop in crops)
-        return Transcripts(texts, np.full(len(texts), 0.9, np.float32))
+        return Transcripts(texts, np.full(len(texts), self._sure, np.float32))
 
 
 class Suspects:
@@ -200,3 +201,17 @@ def test_the_average_of_a_counter_says_nothing() -> None:
 
 def test_the_average_of_what_does_not_count_is_evidence() -> None:
     assert not _counted("1/12", "1/12", "1/12", "2/12", averaged="21122")
+
+
+@pytest.mark.parametrize(
+    ("texts", "agreed"),
+    [(("ELVIS", "ELVIS"), True), (("ELVIS", "PELVIS"), False), (("ELVIS",), False)],
+)
+def test_what_all_readers_read_in_one_look_is_marked(texts: tuple[str, ...], agreed: bool) -> None:
+    readers = [Told([text], sure) for text, sure in zip(texts, (0.95, 0.4), strict=False)]
+    judge = Judge(readers, Suspects(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY)
+    judge.read({b"line": np.zeros((14, 60), np.uint8)})
+
+    readings, _ = judge.fused([(0, b"line")])
+
+    assert {reading.agreed for reading in readings} == {agreed}

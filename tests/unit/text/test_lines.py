@@ -274,6 +274,8 @@ def test_what_is_large_is_text_only_if_it_is_read() -> None:
     box = geometry.as_boxes([[96, 90, 150, 150]])[0]
 
     assert is_text(box, (Reading("R", 0.95),), Strokes(frame), doubted=False)
+    trace = geometry.as_boxes([[20, 90, 230, 150]])[0]
+    assert not is_text(trace, (Reading("R", 0.95),), Strokes(frame), doubted=False), "so long"
     assert not is_text(box, (Reading("0", 0.8),), Strokes(frame), doubted=False)
     assert not is_text(box, (Reading("57", 0.6),), Strokes(frame), doubted=False)
     assert is_text(box, (Reading("57", 0.8),), Strokes(frame), doubted=True)
