@@ -26,6 +26,7 @@ from cinescrub.policy.vocabulary import Vocabulary
 __all__ = ["Line", "Seen", "is_read", "look"]
 
 
+_SIGNS: Final = frozenset("+-.,")
 _REPEATED: Final = 3
 """Readings that are the same and clear are worth a certain one, if they are so many: over tissue
 each frame is another chance to misread a glyph. Two recognisers on one frame are too few."""
@@ -171,7 +172,7 @@ def _is_one_readers(
         has_foreign_letters(one.text) and one.confidence >= settings.min_confidence
         for one in line.readings
     )
-    whole = all(one.bare and reading.text.strip().isdecimal() for one, reading in vouching)
+    whole = all(one.bare and not _SIGNS & {*reading.text} for one, reading in vouching)
     if not foreign and not whole:
         return False
     meant = {seen_shape(reading.text) for _, reading in vouching}

@@ -97,7 +97,7 @@ def test_a_clear_reading_of_three_looks_is_worth_a_certain_one() -> None:
 
 
 @pytest.mark.parametrize("other", ["", "張語出", "立"])
-@pytest.mark.parametrize("read", ["439", "84", "7"])
+@pytest.mark.parametrize("read", ["439", "84", "7", "43l"])
 def test_hangul_is_read_as_digits_by_one_recogniser_alone(read: str, other: str) -> None:
     assert reason((read, 0.9), (other, 0.2)) is Reason.UNKNOWN
     assert reason((read, 0.9), (read, 0.4)) is Reason.CLINICAL
