@@ -419,8 +419,9 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
 
 def _around_others(words: Boxes) -> npt.NDArray[np.bool_]:
     """Return which words have another inside of them, `(n,)`."""
-    holds = [geometry.covered_share(words, word[None]) >= 1.0 for word in words]
-    return np.array([held.sum() > 1 for held in holds], np.bool_)
+    low = np.asarray((words[:, None, :2] <= words[None, :, :2]).all(axis=2), np.bool_)
+    high = np.asarray((words[:, None, 2:] >= words[None, :, 2:]).all(axis=2), np.bool_)
+    return np.asarray((low & high).sum(axis=1) > 1, np.bool_)  # each holds itself
 
 
 def filled(lines: Boxes, strokes: Strokes, sure_ends: npt.NDArray[np.bool_] | None = None) -> Boxes:

@@ -28,18 +28,27 @@ def echoing(lines: FrameLines, judge: Judge) -> npt.NDArray[np.bool_]:
     if it was read.
     """
     said = {i: read for i, key in enumerate(lines.keys) if (read := judge.readings(key))}
-    inside = [geometry.covered_share(lines.boxes, box[None]) >= 1.0 for box in lines.boxes]
-    pairs = [(i, j) for i in said for j in said if not (lines.boxes[i] == lines.boxes[j]).all()]
-    echo = np.zeros(len(lines.boxes), np.bool_)
+    boxes = lines.boxes
+    pairs = [
+        (i, int(j))
+        for i in said
+        for j in np.flatnonzero(geometry.meets(boxes[i], boxes))
+        if int(j) in said and (boxes[i] != boxes[j]).any()
+    ]
+    echo = np.zeros(len(boxes), np.bool_)
     for i, j in pairs:
-        if inside[i][j] or _is_looser(lines.boxes[i], lines.boxes[j]):
+        if _holds(boxes[i], boxes[j]) or _is_looser(boxes[i], boxes[j]):
             echo[i] |= echoes(said[i], said[j])
-    part = np.zeros(len(lines.boxes), np.bool_)
+    part = np.zeros(len(boxes), np.bool_)
     for i, j in pairs:
-        if inside[i][j] and not echo[i]:
-            unread = is_unread(said[j]) and _are_one_row(lines.boxes[i], lines.boxes[j])
+        if not echo[i] and _holds(boxes[i], boxes[j]):
+            unread = is_unread(said[j]) and _are_one_row(boxes[i], boxes[j])
             part[j] |= unread or includes(said[i], said[j])
     return (echo | part) & lines.was_read
+
+
+def _holds(box: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
+    return bool((box[:2] <= other[:2]).all() and (other[2:] <= box[2:]).all())
 
 
 def _is_looser(box: npt.NDArray[np.int32], line: npt.NDArray[np.int32]) -> bool:
