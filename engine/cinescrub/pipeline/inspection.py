@@ -83,8 +83,9 @@ def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
     assert survey is not None  # noqa: S101  # a source has a frame
     with job.timer.stage("survey"):
         novelty = survey.result()
-        luma = total / np.float32(len(averaged)) if novelty.moving.any() else first
-        sector = find_sector(luma, novelty.moving, info.regions, info.rows, info.columns)
+        mean = total / np.float32(len(averaged))
+        size = info.rows, info.columns
+        sector = find_sector(mean, novelty.moving, info.regions, *size, single=first)
     return Scene(novelty, sector, mode is InspectMode.EVERY_FRAME)
 
 

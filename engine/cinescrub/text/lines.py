@@ -190,7 +190,7 @@ def is_text(
     sides = box[2:] - box[:2]
     long = sides.max() > settings.longest_glyph * sides.min()
     if large and (long or not any(_is_sure(one, settings) for one in said)):
-        return False
+        return not doubted and strokes.is_drawn(box) and _is_several(readings, settings)
     if height > GREATEST_PX and len({seen_shape(one.text) for one in readings}) > 1:
         return False  # an organ is a 4 to one reader, and a body mark a square to another
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
@@ -217,6 +217,14 @@ def _is_spelled(
         not one.confidence < settings.trace_from or _different(one) >= settings.trace_glyphs
         for one in worded
     )
+
+
+def _is_several(readings: Sequence[Reading], settings: LineSettings) -> bool:
+    """Return whether any reader sees several glyphs, however unsure.
+
+    Of scripts that they don't know they read something: Hangul of 40 px as `2014` (0.3).
+    """
+    return any(glyphs_of(one) > 1 and not one.confidence < settings.echo_from for one in readings)
 
 
 def _is_sure(reading: Reading, settings: LineSettings) -> bool:

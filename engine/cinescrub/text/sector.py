@@ -89,7 +89,13 @@ class Sector:
 
 
 def find_sector(
-    luma: _Luma, moving: _Mask, regions: Sequence[Region], rows: int, columns: int
+    luma: _Luma,
+    moving: _Mask,
+    regions: Sequence[Region],
+    rows: int,
+    columns: int,
+    *,
+    single: _Luma | None = None,
 ) -> Sector:
     """Find the insonified part.
 
@@ -98,18 +104,22 @@ def find_sector(
     Parameters
     ----------
     luma : (H, W) float32 array
-        Luma: of one frame where nothing moves, as an average of speckle is flat; else averaged over
-        frames.
+        Luma, averaged over frames.
     moving : (H, W) bool array
         Where the picture moves; nowhere in a still.
     regions : sequence of Region
         Those of the header.
     rows, columns : int
         H and W.
+    single : (H, W) float32 array, optional
+        Luma of one frame, whose texture counts as well where nothing is known to move: an average
+        of speckle is flat.
     """
     declared = _declared(regions, rows, columns)
     moves = bool(moving.any())
     core = _echoes(luma, moving) if moves else _texture(luma)
+    if not moves and single is not None:
+        core |= _texture(single)
     solid = _morphed(_morphed(core, cv2.MORPH_CLOSE, _GAP_PX), cv2.MORPH_OPEN, _THIN_PX)
     mask = np.zeros((rows, columns), np.bool_)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))

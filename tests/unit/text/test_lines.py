@@ -282,6 +282,18 @@ def test_what_is_large_is_text_only_if_it_is_read() -> None:
     assert is_text(box, (Reading("DOE", 0.5),), Strokes(frame), doubted=True)
 
 
+def test_large_letters_of_a_script_that_nobody_knows_are_text_on_a_plain_screen() -> None:
+    frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    cv2.putText(frame, "QRS", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (255, 255, 255), 3)
+    box = geometry.as_boxes([[96, 98, 206, 146]])[0]
+    unsure = (Reading("2014", 0.3), Reading("", 0.0))
+
+    assert is_text(box, unsure, Strokes(frame), doubted=False)
+    assert not is_text(box, unsure, Strokes(frame), doubted=True), "over tissue"
+    assert not is_text(box, (Reading("4", 0.3), Reading("", 0.0)), Strokes(frame), doubted=False)
+    assert not is_text(box, (Reading("21", 0.05),), Strokes(frame), doubted=False)
+
+
 def test_where_nothing_is_drawn_there_is_no_text() -> None:
     frame = np.zeros((ROWS, COLUMNS, 3), np.uint8)
     box = geometry.as_boxes([[40, 40, 80, 60]])[0]

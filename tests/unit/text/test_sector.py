@@ -104,3 +104,13 @@ def test_without_a_sector_everything_is_outside() -> None:
     sector = Sector(np.zeros((ROWS, COLUMNS), np.bool_), Evidence.NONE)
 
     assert outside_rectangles(sector).tolist() == [[0, 0, COLUMNS, ROWS]]
+
+
+def test_texture_of_one_frame_counts_where_the_average_is_flat() -> None:
+    nothing = np.zeros((ROWS, COLUMNS), np.bool_)
+    flat = picture()
+    flat[INSIDE] = flat[INSIDE].mean()
+
+    assert not find_sector(flat, nothing, (), ROWS, COLUMNS).mask.any()
+    assert find_sector(flat, nothing, (), ROWS, COLUMNS, single=picture()).mask[INSIDE].mean() > 0.9
+    assert find_sector(picture(), nothing, (), ROWS, COLUMNS, single=flat).mask[INSIDE].mean() > 0.9
