@@ -100,8 +100,12 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     ),
     # Esaote's processing, Philips's and ACME's likewise: PRC 16/4/1, PRC 10-B-L, PROC 2/0/E/B/B.
     (_MEASURE, r"(?:prc|proc)\s?[\da-f]{1,2}(?:\s?[-./]\s?[\da-z]){1,4}|cine\s?\d{3,4}"),
-    # LOGIQ prints the label behind the number, and the second picture's number behind that.
-    (_MEASURE, r"[1-9]\d{1,2}(?:cg|dr|g|p)(?:\d{2,3})?|\d{2,3}f\d{2,3}|\d{1,2}cm\d{1,2}cm"),
+    # LOGIQ prints the label behind the number, and the second picture's number behind that: the
+    # same one, as 33P19 is an ID.
+    (
+        _MEASURE,
+        r"(?P<own>[1-9]\d{1,2})(?:cg|dr|g|p)(?:(?P=own))?|(?P<rate>\d{2,3})f(?P=rate)|\d{1,2}cm\d{1,2}cm",
+    ),
     (_MEASURE, r"power\s?[:=]?\s?[+-]?\d{1,3}\s?(?:%|db)"),
     # A caliper's number, glued to the letter of its distance: 1D 11.42 cm.
     (_MEASURE, rf"[1-9][dla]\s{_NUMBER}\s?(?:cm|mm)"),
@@ -385,7 +389,7 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
             or (after_value and glued)
             or (terse and glued and not _VALUED & {*between})  # LA-45, not MAG:1.0
         )
-        dated = kind == _PLAIN and after_number  # 3 V24
+        dated = kind in (_PLAIN, _LETTERS) and after_number  # 3 V24, 25 a, 61/D
         if not kind or one_more or dated or (after_number and _LOOSE.fullmatch(piece)):
             return None
         if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():

@@ -122,6 +122,8 @@ _AGE: Final = re.compile(
     # In parentheses, as behind a name.
     r"\(\s?\d{2,3}\s?\)|"
     r"(?<![\d.,])\d{1,3}\s?(?:y(?:rs?|o|/o|ears?(?:\sold)?)?|ans|jahre)\b|\bage\b"
+    # In Polish; what is lateral has its number behind it.
+    r"|(?<![\w.,])(?:[2-9]\d|1[01]\d)\s?lat\b(?!\W*\d)"
     r"|(?<![\w.,])[1-9]\d\s?j\b|(?<![\w.,])(?:1[01])?\d{2}\s?[/,]?\s?[mf]\b(?!/)|(?<!map\s)\b[mf]\s?/\s?[1-9]\d{0,2}\b(?![.,]\d)"
     # So tall and heavy is a patient: size and weight go from the header too (PS3.15 E.1-1).
     r"|\b(?:height|ht|size)\s?[:=]?\s?(?:[12]\d\d(?:[.,]\d)?\s?cm|[12][.,]\d\d?\s?m|\d\s?(?:ft|'))(?!\w)"
