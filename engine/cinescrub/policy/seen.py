@@ -130,8 +130,10 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         limit = max(reading.confidence for _, reading in vouching)
         if any(clinical.bare for clinical, _ in vouching):
             limit = min(limit, settings.clear)  # a letter with a dot is read as a digit: Z. as 2
-        if max(doubts, default=0.0) > limit or _is_one_readers(line, vouching, settings):
+        if max(doubts, default=0.0) > limit:
             vouching = []
+    if _is_one_readers(line, vouching, settings):
+        vouching = []
     return Seen(
         line,
         tuple(clinical for clinical, _ in vouching),
@@ -162,12 +164,15 @@ def _is_replaced(reading: Reading, line: Line, found: Sequence[Clinical | None])
 def _is_one_readers(
     line: Line, vouching: Sequence[tuple[Clinical, Reading]], settings: DecisionSettings
 ) -> bool:
-    """Tell whether one of two recognisers alone reads a few glyphs that others may be read for.
+    """Tell whether one of two recognisers alone reads what may be of another script.
 
-    english_g2 knows no Hangul and reads it as digits, which PP-OCR reads as nothing or as Chinese.
-    Signs and decimals it did not read so. Every look has a reading of each, so that what more than
-    half of them say was read by both.
+    That is where any reading has letters of one, and of a whole number: english_g2 knows no Hangul
+    and reads it as digits, which PP-OCR reads as nothing or as Chinese. Signs and decimals it did
+    not read so. Every look has a reading of each, so that what more than half of them say was read
+    by both.
     """
+    if not vouching:
+        return False
     foreign = any(
         has_foreign_letters(one.text) and one.confidence >= settings.min_confidence
         for one in line.readings

@@ -110,10 +110,15 @@ def test_what_both_read_in_most_frames_is_no_hangul() -> None:
     assert reason(replace(read, times=2), unread) is Reason.UNKNOWN
 
 
-def test_a_few_letters_beside_letters_of_another_script_are_read_by_both_or_go() -> None:
-    assert reason(("LV", 0.9), ("나", 0.2)) is Reason.UNKNOWN
-    assert reason(("LV", 0.9), ("나", 0.05)) is Reason.CLINICAL, "hardly read"
-    assert reason(("LIVER", 0.9), ("나훈", 0.2)) is Reason.CLINICAL, "more than a few"
+@pytest.mark.parametrize(
+    ("text", "other"), [("LV", "나"), ("LIVER", "나훈"), ("HR 72bpm 439", "HR 72bpm 喜咎")]
+)
+def test_what_another_reads_in_another_script_is_read_by_both_or_goes(
+    text: str, other: str
+) -> None:
+    assert reason((text, 0.9), (other, 0.2)) is Reason.UNKNOWN
+    assert reason(Reading(text, 0.9, times=3), Reading(other, 0.2)) is Reason.CLINICAL
+    assert reason((text, 0.9), (other, 0.05)) is Reason.CLINICAL, "hardly read"
 
 
 def test_a_sign_or_a_decimal_is_no_hangul() -> None:
