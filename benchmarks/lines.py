@@ -33,7 +33,8 @@ from cinescrub.config import Policy
 from cinescrub.policy.decide import Line, decide
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 from cinescrub.policy.readings import Reading
-from cinescrub.policy.voting import vote
+from cinescrub.policy.settings import DecisionSettings
+from cinescrub.policy.voting import compare, vote
 from cinescrub.testing.fonts import TextStyle, draw_text
 from cinescrub.types import PhiKind, Reason
 
@@ -132,11 +133,13 @@ def judge(looks: Sequence[Row], way: Way) -> Reason:
     """Return the decision on one line, seen in as many frames as there are rows."""
     first = looks[0]
     top, width, height = _PLACES[way.place], int(first["w"]), int(first["h"])
-    readings = [
-        Reading(row[r], float(row[f"{r}_conf"]), float(row[f"{r}_phi"]) if way.model else 0.0)
-        for row in looks
-        for r in way.readers
-    ]
+    readings: list[Reading] = []
+    for row in looks:
+        look = [
+            Reading(row[r], float(row[f"{r}_conf"]), float(row[f"{r}_phi"]) if way.model else 0.0)
+            for r in way.readers
+        ]
+        readings += compare(look, DecisionSettings())
     known = [HeaderIdentifier(PhiKind.PERSON, first["name"])] if way.header else []
     return decide(
         [Line(vote(readings), (100, top, 100 + width, top + height))],

@@ -43,8 +43,12 @@ class Reading:
     """Whether the place was read otherwise in most frames (`voting`): then it is evidence, if it
     holds any, and no reason to doubt the others."""
     agreed: bool = False
-    """Whether all recognisers read it alike in one frame, and one of them certainly: then it is no
-    misreading of what other frames show."""
+    """Whether all recognisers read it alike in one look, and one of them certainly: then it is no
+    misreading of what other looks show."""
+    cut: bool = False
+    """Whether in each look that gave it another recogniser read two glyphs more."""
+    alone: bool = False
+    """Whether in each look that gave it another recogniser read two glyphs less."""
 
 
 def has_foreign_letters(text: str) -> bool:

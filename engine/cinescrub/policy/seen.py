@@ -113,6 +113,7 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         if clinical is not None
         and _fills(reading, line.box, settings)
         and _is_shared(reading, line, settings, measures=bool(clinical.measures))
+        and not _is_left_out(clinical, reading, settings)
         and not _is_replaced(reading, line, found)
     ]
     if any(clinical.slight for clinical, _ in vouching):
@@ -150,6 +151,16 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
     )
 
 
+def _is_left_out(clinical: Clinical, reading: Reading, settings: DecisionSettings) -> bool:
+    """Tell whether a recogniser left text out in all looks that gave a reading.
+
+    It may be this one, or the other, if this one isn't certain or ends in a number: 478 behind
+    HR 72bpm was a Korean name.
+    """
+    longer = reading.confidence >= settings.certain and not clinical.numbers
+    return reading.cut or (reading.alone and not longer)
+
+
 def _is_replaced(reading: Reading, line: Line, found: Sequence[Clinical | None]) -> bool:
     """Tell whether the place was read as something else, which is not clinical, beyond doubt.
 
@@ -173,10 +184,8 @@ def _is_one_readers(
     """
     if not vouching:
         return False
-    foreign = any(
-        has_foreign_letters(one.text) and one.confidence >= settings.min_confidence
-        for one in line.readings
-    )
+    read = [one for one in line.readings if one.confidence >= settings.min_confidence]
+    foreign = any(has_foreign_letters(one.text) for one in read)
     whole = all(one.bare and not _SIGNS & {*reading.text} for one, reading in vouching)
     if not foreign and not whole:
         return False

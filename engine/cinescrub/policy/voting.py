@@ -1,4 +1,4 @@
-"""Voting: what the readings of one place over several frames say together.
+"""Voting: what the readings of one place say together, in one look and over several frames.
 
 The same line is drawn over other speckle in other frames and read a little differently each time.
 Evidence in any frame still counts, so no text is dropped; what a clear majority contradicts, and no
@@ -15,9 +15,10 @@ from math import fsum, isnan
 from typing import Final
 
 from cinescrub.policy import ocr
-from cinescrub.policy.readings import DIFFERING, Reading, agree
+from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
+from cinescrub.policy.settings import DecisionSettings
 
-__all__ = ["vote"]
+__all__ = ["compare", "vote"]
 
 _MAJORITY: Final = 3
 """Least number of readings that must agree before they outvote one: two looks at least, since each
@@ -27,8 +28,45 @@ _MINORITY: Final = 0.2
 _SURE: Final = 0.3
 """What was read once with this confidence is never outvoted: another text may have stood there in
 one frame."""
+_BOTH: Final = 2
+_MORE: Final = 2
+"""So many glyphs more are text that the other recogniser left out; one may be dust. PP-OCR leaves
+out Hangul, which english_g2 reads as digits."""
 _PLENTY: Final = 8
 """Four looks: so many say what an average of them can only blend."""
+
+
+def compare(look: Sequence[Reading], settings: DecisionSettings) -> tuple[Reading, ...]:
+    """Mark the readings of one look by what they say of each other.
+
+    Parameters
+    ----------
+    look : sequence of Reading
+        One of each recogniser, of the same pixels.
+    settings : DecisionSettings
+        Confidences.
+
+    Returns
+    -------
+    tuple of Reading
+        In the order of `look`, with `agreed`, `cut` and `alone`.
+    """
+    if len(look) < _BOTH:
+        return tuple(look)
+    confidences = [reading.confidence for reading in look]
+    sure = max(confidences) >= settings.certain and min(confidences) >= settings.doubtful
+    agreed = sure and len({ocr.glyphs(reading.text) for reading in look}) == 1
+    read = [len(seen_shape(r.text)) for r in look if not r.confidence < settings.min_confidence]
+    most, least = max(read, default=0), min((count for count in read if count), default=0)
+    return tuple(
+        replace(
+            reading,
+            agreed=agreed,
+            cut=most - len(seen_shape(reading.text)) >= _MORE,
+            alone=bool(least) and len(seen_shape(reading.text)) - least >= _MORE,
+        )
+        for reading in look
+    )
 
 
 def vote(readings: Sequence[Reading], averaged: Sequence[Reading] = ()) -> tuple[Reading, ...]:
@@ -58,6 +96,8 @@ def vote(readings: Sequence[Reading], averaged: Sequence[Reading] = ()) -> tuple
             confidence=_greater(known.confidence, reading.confidence),
             phi_score=_greater(known.phi_score, reading.phi_score, broken=1.0),
             agreed=known.agreed or reading.agreed,
+            cut=known.cut and reading.cut,
+            alone=known.alone and reading.alone,
         )
         sure[reading.text].append(_greater(reading.confidence, 0.0))
     texts = sorted(heard)

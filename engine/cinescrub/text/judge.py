@@ -20,7 +20,7 @@ from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.readings import has_other_signs
 from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
-from cinescrub.policy.voting import vote
+from cinescrub.policy.voting import compare, vote
 from cinescrub.text.deidentifier import Scorer
 from cinescrub.text.lines import glyphs_of, is_read
 from cinescrub.text.recognizer import Crop, Reader, RecognizerSettings, is_high, lying
@@ -30,11 +30,9 @@ __all__ = ["Judge"]
 
 _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
-_SURE: Final = DecisionSettings().sure
+_DEFAULTS: Final = DecisionSettings()
+_SURE: Final = _DEFAULTS.sure
 """Less confident, a reading is unsure."""
-_CERTAIN: Final = DecisionSettings().certain
-_DOUBTFUL: Final = DecisionSettings().doubtful
-_BOTH: Final = 2
 
 
 class Judge:
@@ -96,7 +94,7 @@ class Judge:
         self._read_lying(lines, by_reader)
         self._read_disputed(lines, by_reader)
         for key, readings in zip(fresh, zip(*by_reader, strict=True), strict=True):
-            self._readings[key] = tuple(readings)
+            self._readings[key] = compare(readings, _DEFAULTS)
 
     def decide(
         self, keys: Sequence[bytes], boxes: Boxes, frame_size: tuple[int, int]
@@ -153,7 +151,7 @@ class Judge:
         counter = all(counters.has_form(text) for _, text in likeliest) and counters.counts(
             likeliest, rate=self._rate
         )
-        readings = [reading for _, key in of_frames for reading in _told_alike(self._readings[key])]
+        readings = [reading for _, key in of_frames for reading in self._readings[key]]
         if counter:  # an average blends what it counts
             averaged = []
         return vote(readings, averaged), counter
@@ -281,15 +279,6 @@ def _is_evidence(own: Reading, other: Reading) -> bool:
     """Tell whether a reading identifies by a sign that another one lacks."""
     signed = own.confidence >= _SURE and has_other_signs(own.text, other.text)
     return signed and patterns.find(own.text) is not None
-
-
-def _told_alike(look: Sequence[Reading]) -> Sequence[Reading]:
-    """Return the readings of one look, marked if all recognisers read the same, one for certain."""
-    confidences = [reading.confidence for reading in look]
-    sure = len(look) >= _BOTH and max(confidences) >= _CERTAIN and min(confidences) >= _DOUBTFUL
-    if not sure or not all(_are_same(look[0], other) for other in look):
-        return look
-    return [replace(reading, agreed=True) for reading in look]
 
 
 def _are_same(a: Reading, b: Reading) -> bool:

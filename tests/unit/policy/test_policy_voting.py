@@ -8,7 +8,8 @@ from cinescrub.config import Policy
 from cinescrub.policy.decide import Line, decide
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 from cinescrub.policy.readings import Reading, agree
-from cinescrub.policy.voting import vote
+from cinescrub.policy.settings import DecisionSettings
+from cinescrub.policy.voting import compare, vote
 from cinescrub.types import PhiKind, Reason
 
 NOBODY = IdentifierMatcher()
@@ -177,3 +178,50 @@ def test_what_all_read_alike_in_one_frame_stays_marked_so() -> None:
     (fused,) = vote([Reading("ELVIS", 0.9, agreed=True), Reading("ELVIS", 0.4)])
 
     assert fused.agreed
+
+
+def _marks(*look: tuple[str, float]) -> list[tuple[bool, bool]]:
+    compared = compare([Reading(*each) for each in look], DecisionSettings())
+    return [(reading.cut, reading.alone) for reading in compared]
+
+
+def test_what_one_recogniser_left_out_marks_both() -> None:
+    assert _marks(("HR 72bpm 478", 0.5), ("HR 72bpm", 0.7)) == [(False, True), (True, False)]
+    assert _marks(("HR 72bpm 4", 0.5), ("HR 72bpm", 0.7)) == [(False, False)] * 2, "dust"
+    assert _marks(("HR 72bpm 478", 0.05), ("HR 72bpm", 0.7))[1] == (False, False), "not read"
+    assert _marks(("LIVER", 0.7), ("", 0.0)) == [(False, False), (True, False)]
+    assert _marks(("LIVER", 0.7)) == [(False, False)], "nobody else looked"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        (("HR 72bpm 478", 0.5), ("HR 72bpm", 0.7)),
+        (("GA 20w3d 25g", 0.5), ("GA 20w3d ", 0.9)),
+        (("5842.31 cm", 0.4), ("42.31cm", 0.9)),
+        (("43= LV", 0.6), ("LV", 0.3)),
+        (("RT KIDNEY 822", 0.4), ("RT KIDNEY", 0.9)),
+    ],
+)
+def test_a_korean_name_in_a_line_takes_the_line_along(line: tuple[tuple[str, float], ...]) -> None:
+    look = compare([Reading(*each) for each in line], DecisionSettings())
+
+    assert decide([Line(vote(look), BOX)], matcher=NOBODY, frame_size=SIZE).redact.all()
+
+
+def test_a_certain_reading_may_have_more_than_another_one_but_no_number_more() -> None:
+    def kept(more: str, less: str) -> bool:
+        look = compare([Reading(more, 0.95), Reading(less, 0.4)], DecisionSettings())
+        return not decide([Line(vote(look), BOX)], matcher=NOBODY, frame_size=SIZE).redact.any()
+
+    assert kept("GA 20w3d", "GA 20")
+    assert not kept("GA 20w3d 478", "GA 20w3d")
+
+
+def test_one_look_in_which_nothing_was_left_out_is_enough() -> None:
+    settings = DecisionSettings()
+    clear = compare([Reading("HR 72bpm", 0.9), Reading("HR 72bpm", 0.8)], settings)
+    noisy = compare([Reading("HR 72bpm", 0.9), Reading("HR 72bpm oJ", 0.2)], settings)
+
+    assert noisy[0].cut
+    assert not vote([*clear, *noisy])[0].cut
