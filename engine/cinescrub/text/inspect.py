@@ -302,7 +302,7 @@ class CineInspection:
         """Read the lines of one frame, or of parts of it; what is certain goes at once."""
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame)
-        lines = self._read_words(frame, strokes, words, look)
+        lines, echoes = self._read_words(frame, strokes, words, look)
         lines = self._with_ink(frame, strokes, lines, parts)
         told = lines.told
         decisions = self._decide(lines, told)
@@ -326,9 +326,8 @@ class CineInspection:
                 places_of.remember(frame, lines.boxes[i])
         self._hold(lines.boxes[certain], places[certain])
         self.reasons.update([Reason.CODE] * self._hold(codes + _INSET, codes))
-        left = padded(
-            np.delete(lines.boxes, certain, axis=0), rows=frame.shape[0], columns=frame.shape[1]
-        )
+        judged = np.concatenate([np.delete(lines.boxes, certain, axis=0), echoes])
+        left = padded(judged, rows=frame.shape[0], columns=frame.shape[1])
         before = self._kept_in.get(number, geometry.as_boxes())
         self._kept_in[number] = np.concatenate([before, left])
 
@@ -338,7 +337,7 @@ class CineInspection:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame, self._held)
-        lines = self._read_words(frame, strokes, words, look, number)
+        lines, _ = self._read_words(frame, strokes, words, look, number)
         decided = zip(lines.told, self._decide(lines, lines.told), strict=True)
         gone = [i for i, why in decided if lines.fresh[i] and why.redacts]
         self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
@@ -360,11 +359,12 @@ class CineInspection:
 
     def _read_words(
         self, frame: Frame, strokes: Strokes, words: Words, look: Look, written: int | None = None
-    ) -> FrameLines:
+    ) -> tuple[FrameLines, Boxes]:
         """Join words to lines and read them; what turns out to be no text is left out.
 
         Words that hide in such a line are judged by themselves. In the frame `written` of the
-        written file, lines of what was judged in its source are left out too.
+        written file, lines of what was judged in its source are left out too. The boxes are those
+        that only say what a line says, and are judged with it.
         """
         detectors = self._inspector.eyes.detectors(look)
         pending = join_words(words.xyxy, strokes)
@@ -395,12 +395,14 @@ class CineInspection:
             hidden = [hidden_words(box, words.xyxy) for box in lines.boxes[empty]]
             pending = np.concatenate([geometry.as_boxes(), *hidden])
         lines = FrameLines.joined(found)
-        lines = lines.only(~echoing(lines, self._judge))
+        echo = echoing(lines, self._judge)
+        echoes = lines.boxes[echo]
+        lines = lines.only(~echo)
         lines = lines.only(~crossing(lines, self._judge, strokes))
         lines = lines.without_readings(
             consisting(lines, self._judge, strokes, lambda box: self._judged(frame, box))
         )
-        return self._with_coloured(frame, lines, FrameLines.joined(coloured))
+        return self._with_coloured(frame, lines, FrameLines.joined(coloured)), echoes
 
     def _judged(self, frame: Frame, box: npt.NDArray[np.int32]) -> Boxes:
         """Return the places in and around a box that are judged whatever is found there."""

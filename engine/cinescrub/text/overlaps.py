@@ -19,13 +19,16 @@ from cinescrub.types import Boxes
 
 __all__ = ["consisting", "crossing", "echoing"]
 
+_LARGER = 1.25
+"""Ratio of the areas of two boxes around one line from which the smaller one is read better."""
+
 
 def echoing(lines: FrameLines, judge: Judge) -> npt.NDArray[np.bool_]:
     """Return which lines only say what another says around or inside of them, `(n,)`.
 
-    Of two that say the same the inner one is held to be the line, else the one that says more. A
-    part of a row that nobody reads says nothing of its own. What goes already says its part, too,
-    if it was read.
+    Of two that say the same the inner one is held to be the line, unless they are of one size, else
+    the one that says more. A part of a row that nobody reads says nothing of its own. What goes
+    already says its part, too, if it was read.
     """
     said = {i: read for i, key in enumerate(lines.keys) if (read := judge.readings(key))}
     boxes = lines.boxes
@@ -35,15 +38,18 @@ def echoing(lines: FrameLines, judge: Judge) -> npt.NDArray[np.bool_]:
         for j in np.flatnonzero(geometry.meets(boxes[i], boxes))
         if int(j) in said and (boxes[i] != boxes[j]).any()
     ]
+    area = geometry.areas(boxes)
     echo = np.zeros(len(boxes), np.bool_)
     for i, j in pairs:
-        if _holds(boxes[i], boxes[j]) or _is_looser(boxes[i], boxes[j]):
+        around = _holds(boxes[i], boxes[j]) or _is_looser(boxes[i], boxes[j])
+        if around and area[i] >= _LARGER * area[j]:
             echo[i] |= echoes(said[i], said[j])
     part = np.zeros(len(boxes), np.bool_)
     for i, j in pairs:
         if not echo[i] and _holds(boxes[i], boxes[j]):
             unread = is_unread(said[j]) and _are_one_row(boxes[i], boxes[j])
-            part[j] |= unread or includes(said[i], said[j])
+            same = area[i] < _LARGER * area[j] and echoes(said[i], said[j])
+            part[j] |= unread or same or includes(said[i], said[j])
     return (echo | part) & lines.was_read
 
 
