@@ -9,6 +9,7 @@ from cinescrub.types import Boxes
 
 __all__ = [
     "areas",
+    "around",
     "as_boxes",
     "clip",
     "covered_share",
@@ -75,6 +76,12 @@ def meets(box: npt.NDArray[np.int32], others: Boxes) -> npt.NDArray[np.bool_]:
     return np.asarray((low_in & high_in).all(axis=1), np.bool_)
 
 
+def around(box: npt.NDArray[np.int32], others: Boxes) -> npt.NDArray[np.bool_]:
+    """Return which of other boxes hold all of one box `(4,)`, `(n,)`; equal ones do."""
+    held = (others[:, :2] <= box[:2]) & (others[:, 2:] >= box[2:])
+    return np.asarray(held.all(axis=1), np.bool_)
+
+
 def covered_share(xyxy: Boxes, covers: Boxes) -> npt.NDArray[np.float64]:
     """Return the share of each box's area that the union of `covers` holds, `(n,)` in 0..1."""
     shares = np.zeros(len(xyxy))
@@ -114,8 +121,7 @@ def merge_overlapping(xyxy: Boxes) -> Boxes:
     kept: list[int] = []
     for i in order:
         held = xyxy[kept] if kept else as_boxes()
-        inside = (held[:, :2] <= xyxy[i, :2]).all(axis=1) & (held[:, 2:] >= xyxy[i, 2:]).all(axis=1)
-        if not inside.any():
+        if not around(xyxy[i], held).any():
             kept.append(int(i))
     largest: Boxes = xyxy[np.sort(kept)]
     return largest
@@ -130,8 +136,8 @@ def disjoint(boxes: Boxes) -> Boxes:
         met = [b for b in apart if b[0] < x1 and x0 < b[2] and b[1] < y1 and y0 < b[3]]
         if met:
             apart = [b for b in apart if b not in met]
-            around = np.array([*met, (x0, y0, x1, y1)])
-            low, high = around[:, :2].min(axis=0), around[:, 2:].max(axis=0)
+            joined = np.array([*met, (x0, y0, x1, y1)])
+            low, high = joined[:, :2].min(axis=0), joined[:, 2:].max(axis=0)
             rest.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
         else:
             apart.append((x0, y0, x1, y1))

@@ -85,7 +85,8 @@ def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
         novelty = survey.result()
         mean = total / np.float32(len(averaged))
         size = info.rows, info.columns
-        sector = find_sector(mean, novelty.moving, info.regions, *size, single=first)
+        single = first if info.frames > 1 else None  # of one frame it is the mean
+        sector = find_sector(mean, novelty.moving, info.regions, *size, single=single)
     return Scene(novelty, sector, mode is InspectMode.EVERY_FRAME)
 
 

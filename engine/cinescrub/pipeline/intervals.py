@@ -92,7 +92,7 @@ def _text_looks(box: npt.NDArray[np.int32], looks: Sequence[LookRecord]) -> tupl
 
 
 def _lies_in(box: npt.NDArray[np.int32], parts: Boxes) -> bool:
-    return bool(((parts[:, :2] <= box[:2]) & (parts[:, 2:] >= box[2:])).all(axis=1).any())
+    return bool(geometry.around(box, parts).any())
 
 
 def _frames(job: Job, source: CineFrames, numbers: Iterable[int]) -> Iterable[tuple[int, Frame]]:

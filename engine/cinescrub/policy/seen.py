@@ -27,6 +27,7 @@ __all__ = ["Line", "Seen", "is_read", "look"]
 
 
 _SIGNS: Final = frozenset("+-.,")
+"""Of numbers that no Hangul was read as."""
 _REPEATED: Final = 3
 """Readings that are the same and clear are worth a certain one, if they are so many: over tissue
 each frame is another chance to misread a glyph. Two recognisers on one frame are too few."""

@@ -48,13 +48,14 @@ class LineSettings:
 
     line_gap: float = 0.8
     """Words closer than this many heights are one line, which is kept or redacted whole."""
-    roomy: float = 1.2
-    spanned: float = 0.5
-    """So many times as high as the words in it, and with so much of its length between their ends,
-    a box is what a detector found around them, and no word of their line."""
+    around_height: float = 1.2
+    """So many times as high as the words in it a box is what a detector found around them, and no
+    word of their line,"""
+    around_span: float = 0.5
+    """if they take this share of its length, from the first to the last."""
     tallest_line: float = 1.6
-    """A line is at most this many times as high as its tallest word: words lie less than half a
-    height apart (`geometry.group_lines`)."""
+    """A line is at most this many times as high as its tallest word: words lie a third of a height
+    apart (`geometry.group_lines`)."""
     read_from: float = 0.4
     """Two glyphs read with this confidence make text. Of 2215 detections in 39 made cines none
     over tissue, tick or bar was read so by mistake but three of 346; of 740 texts 681 were."""
@@ -69,7 +70,7 @@ class LineSettings:
     was read as `0` with 0.81."""
     longest_glyph: float = 3.0
     """Sides of a box around one large glyph, at most: an ECG of 256 x 56 px was read as `L`."""
-    roomiest: float = 1.5
+    largest_letter: float = 1.5
     """Sides of a box around a large letter, in greatest heights of one (`pieces.GREATEST_PX`)."""
     pair_from: float = 0.7
     """And from which two are: a body mark was read as `57` with 0.43, a fifth of a frame of tissue
@@ -244,7 +245,7 @@ def _is_letter(
     133 px as `C`, an edge of 77 px as `L` (0.98, 0.57), colour flow as `E` (0.62, 0.96).
     """
     sides = box[2:] - box[:2]
-    if sides.max() > settings.roomiest * GREATEST_PX:
+    if sides.max() > settings.largest_letter * GREATEST_PX:
         return False
     alike = {seen_shape(one.text) for one in readings}
     least = settings.letter_from if sides.min() > LEGIBLE_PX else settings.pair_from
@@ -418,11 +419,8 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
     area = geometry.areas(boxes)
     kept: list[int] = []
     for i in np.argsort(-area, kind="stable"):
-        around = (
-            j
-            for j in kept
-            if (boxes[j, :2] <= boxes[i, :2]).all() and (boxes[j, 2:] >= boxes[i, 2:]).all()
-        )
+        holds = geometry.around(boxes[i], boxes[kept])
+        around = (j for j, held in zip(kept, holds, strict=True) if held)
         if all(area[j] > _ROOMY * area[i] and is_uncut(boxes[j], strokes) for j in around):
             kept.append(int(i))
     return boxes[np.sort(np.array(kept, np.intp))]
@@ -430,17 +428,17 @@ def _outermost(boxes: Boxes, strokes: Strokes) -> Boxes:
 
 def _around_others(words: Boxes, settings: LineSettings) -> npt.NDArray[np.bool_]:
     """Return which boxes are around others, `(n,)`: with room above or below, and hardly longer."""
-    low = np.asarray((words[:, None, :2] <= words[None, :, :2]).all(axis=2), np.bool_)
-    high = np.asarray((words[:, None, 2:] >= words[None, :, 2:]).all(axis=2), np.bool_)
-    inside = low & high
-    np.fill_diagonal(inside, val=False)
     around = np.zeros(len(words), np.bool_)
+    if not len(words):
+        return around
+    inside = np.stack([geometry.around(word, words) for word in words], axis=1)
+    np.fill_diagonal(inside, val=False)
     for i in np.flatnonzero(inside.any(axis=1)):
         held, sides = words[inside[i]], words[i, 2:] - words[i, :2]
         reach = held[:, 2:].max(axis=0) - held[:, :2].min(axis=0)
         along = int(sides[1] > sides[0])
-        spans = reach[along] >= settings.spanned * sides[along]
-        around[i] = spans and sides[1 - along] >= settings.roomy * reach[1 - along]
+        spans = reach[along] >= settings.around_span * sides[along]
+        around[i] = spans and sides[1 - along] >= settings.around_height * reach[1 - along]
     return around
 
 

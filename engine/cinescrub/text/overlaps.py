@@ -39,35 +39,28 @@ def echoing(lines: FrameLines, judge: Judge) -> npt.NDArray[np.bool_]:
         if int(j) in said and (boxes[i] != boxes[j]).any()
     ]
     area = geometry.areas(boxes)
+    holds = {j: geometry.around(boxes[j], boxes) for j in said}
     echo = np.zeros(len(boxes), np.bool_)
     for i, j in pairs:
-        around = _holds(boxes[i], boxes[j]) or _is_looser(boxes[i], boxes[j])
+        around = holds[j][i] or _is_looser(boxes[i], boxes[j])
         if around and area[i] >= _LARGER * area[j]:
             echo[i] |= echoes(said[i], said[j])
     part = np.zeros(len(boxes), np.bool_)
     for i, j in pairs:
-        if not echo[i] and _holds(boxes[i], boxes[j]):
+        if not echo[i] and holds[j][i]:
             unread = is_unread(said[j]) and _are_one_row(boxes[i], boxes[j])
             same = area[i] < _LARGER * area[j] and echoes(said[i], said[j])
             part[j] |= unread or same or includes(said[i], said[j])
     return (echo | part) & lines.was_read
 
 
-def _holds(box: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
-    return bool((box[:2] <= other[:2]).all() and (other[2:] <= box[2:]).all())
-
-
 def _is_looser(box: npt.NDArray[np.int32], line: npt.NDArray[np.int32]) -> bool:
-    """Return whether a box is larger than a line, around it, and hardly longer at either end."""
+    """Return whether all of a line's height lies in a box that is hardly longer at either end."""
     along = int(line[3] - line[1] > line[2] - line[0])
     across = 1 - along
-    height = box[across + 2] - box[across]
-    around = box[across] <= line[across] and line[across + 2] <= box[across + 2]
-    larger, smaller = geometry.areas(np.stack([box, line]))
-    if not around or larger <= smaller:
-        return False
-    reach = height // 2
-    return bool(line[along] - reach <= box[along] and box[along + 2] <= line[along + 2] + reach)
+    reach = (box[across + 2] - box[across]) // 2
+    ends = line[along] - reach <= box[along] and box[along + 2] <= line[along + 2] + reach
+    return bool(ends and box[across] <= line[across] and line[across + 2] <= box[across + 2])
 
 
 def _are_one_row(box: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
@@ -107,8 +100,7 @@ def consisting(
         if legible[i]:
             continue
         box = lines.boxes[i]
-        around = (lines.boxes[:, :2] <= box[:2]).all(axis=1)
-        around &= (lines.boxes[:, 2:] >= box[2:]).all(axis=1)
+        around = geometry.around(box, lines.boxes)
         others = lines.boxes[(legible | (area < area[i])) & ~around]
         none_new[i] = consists_of(box, np.concatenate([known(box), others]), strokes)
     return none_new
