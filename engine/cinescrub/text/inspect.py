@@ -21,18 +21,12 @@ from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.text.codes import MARGIN_PX, find_codes
 from cinescrub.text.deidentifier import Scorer
 from cinescrub.text.fields import with_fields_apart
+from cinescrub.text.fills import filled, spared
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
 from cinescrub.text.judge import Judge
-from cinescrub.text.lines import (
-    LEGIBLE_PX,
-    filled,
-    hidden_words,
-    is_text,
-    is_written_in_colour,
-    join_words,
-    spared,
-)
+from cinescrub.text.legible import LEGIBLE_PX, is_text, is_written_in_colour
+from cinescrub.text.lines import hidden_words, join_words
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.overlaps import consisting, crossing, echoing

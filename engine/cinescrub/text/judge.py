@@ -22,7 +22,7 @@ from cinescrub.policy.settings import DecisionSettings
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.policy.voting import compare, vote
 from cinescrub.text.deidentifier import Scorer
-from cinescrub.text.lines import glyphs_of, is_read
+from cinescrub.text.legible import glyphs_of, is_read
 from cinescrub.text.recognizer import Crop, Reader, RecognizerSettings, is_high, lying
 from cinescrub.types import Boxes, Reason
 

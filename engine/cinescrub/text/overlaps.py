@@ -13,7 +13,8 @@ import numpy.typing as npt
 from cinescrub import geometry
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.judge import Judge
-from cinescrub.text.lines import consists_of, crosses_rows, echoes, includes, is_unread
+from cinescrub.text.legible import echoes, includes, is_unread
+from cinescrub.text.lines import consists_of, crosses_rows
 from cinescrub.text.strokes import Strokes
 from cinescrub.types import Boxes
 
