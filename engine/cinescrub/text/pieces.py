@@ -15,6 +15,7 @@ __all__ = [
     "STROKE_PX",
     "Mask",
     "Where",
+    "are_abreast",
     "bends",
     "is_cross",
     "is_long",
@@ -131,6 +132,20 @@ def stand_together(bars: Sequence[Where]) -> bool:
             if near and not (_end_to_end(a, b, along=0) or _end_to_end(a, b, along=1)):
                 return True
     return False
+
+
+def are_abreast(letters: Sequence[Where]) -> bool:
+    """Return whether any two letters stand in one row, or column: half of the smaller side by it.
+
+    Blots of colour flow lie anywhere.
+    """
+    return any(
+        2 * (min(a[axis + 2], b[axis + 2]) - max(a[axis], b[axis]))
+        >= min(a[axis + 2] - a[axis], b[axis + 2] - b[axis])
+        for i, a in enumerate(letters)
+        for b in letters[:i]
+        for axis in (0, 1)
+    )
 
 
 def _end_to_end(a: Where, b: Where, *, along: int) -> bool:

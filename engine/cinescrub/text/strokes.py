@@ -21,6 +21,7 @@ from cinescrub.text.pieces import (
     STROKE_PX,
     Mask,
     Where,
+    are_abreast,
     bends,
     is_cross,
     is_long,
@@ -198,7 +199,7 @@ class Strokes:
     def is_coloured(self, box: npt.NDArray[np.int32]) -> bool:
         """Return whether a box `(4,)` is about two letters or more of one colour, and else gray.
 
-        Tissue has no colour, and colour flow has many.
+        They stand in one row. Tissue has no colour, and colour flow has many, in blots.
         """
         sides = box[2:] - box[:2]
         if self._frame.shape[2] == 1 or min(sides) > GREATEST_PX:
@@ -209,7 +210,7 @@ class Strokes:
         around = _measure(self._colours, box, self._shown)
         part = _cut(self._colours, box)
         letters = _letters(self._colours, part, box, around, sharp=0.0)
-        if around.deviation >= _TEXTURE or len(letters) < 2:
+        if around.deviation >= _TEXTURE or not are_abreast(letters):
             return False
         low, high = np.min(letters, axis=0)[:2], np.max(letters, axis=0)[2:]
         if (high - low).prod() < _FILLED * sides.prod():

@@ -126,6 +126,16 @@ def test_colour_flow_is_not_written() -> None:
     assert not any(drawn)
 
 
+@pytest.mark.parametrize(("rows", "written"), [(0, True), (30, False)])
+def test_coloured_letters_stand_in_one_row(rows: int, written: bool) -> None:
+    frame, colour = tissue(), (0, 40, 200)
+    write(frame, "h", TextStyle(20), colour)
+    frame = np.roll(frame, (rows, 24), axis=(0, 1))
+    b = write(frame, "b", TextStyle(20), colour)
+
+    assert Strokes(frame).is_coloured(box(b[0], b[1], b[2] + 24, b[3] + rows)) is written
+
+
 def test_echoes_one_letter_and_letters_over_tissue_are_not_plainly_drawn() -> None:
     echoes, one, over = screen(), screen(), tissue()
     blurred = write(echoes, "DOE JANE", TextStyle(20), (200, 200, 200))
