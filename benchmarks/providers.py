@@ -292,8 +292,8 @@ def _compare(session: Session, output: Maps, reference: Maps) -> dict[str, Any]:
         }
     if session.contract.slot is Slot.RECOGNIZER:
         charset = session.contract.charset
-        texts, _ = ctc.decode_greedy(output, charset)
-        wanted, _ = ctc.decode_greedy(reference, charset)
+        texts = ctc.decode_greedy(output, charset)[0]
+        wanted = ctc.decode_greedy(reference, charset)[0]
         equal = sum(a == b for a, b in zip(texts, wanted, strict=True))
         return {"what": "equal strings", "equal": equal, "of": len(texts)}
     same = output.argmax(axis=2) == reference.argmax(axis=2)

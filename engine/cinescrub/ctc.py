@@ -18,8 +18,12 @@ _A_GLYPH: Final = -5.0
 
 
 def decode_greedy(
-    scores: npt.NDArray[np.float32], charset: str, *, probabilities: bool = False
-) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+    scores: npt.NDArray[np.float32],
+    charset: str,
+    *,
+    probabilities: bool = False,
+    kin: Sequence[npt.NDArray[np.intp]] | None = None,
+) -> tuple[tuple[str, ...], npt.NDArray[np.float32], tuple[npt.NDArray[np.float32], ...]]:
     """Decode the best path: take the top class of each step, collapse repeats, drop blanks.
 
     Parameters
@@ -30,6 +34,8 @@ def decode_greedy(
         K - 1 characters.
     probabilities : bool
         Whether the scores are the probabilities of each step, or logits.
+    kin : sequence of K arrays, optional
+        For each class those that count as it, itself among them; default: itself alone.
 
     Returns
     -------
@@ -38,22 +44,69 @@ def decode_greedy(
         Product of the probabilities of all non-blank steps to the power 2 / sqrt(number of
         steps), the measure EasyOCR reports, so that its thresholds carry over. 0 for no text, and
         where a score is not a number.
+    glyphs : tuple of N (k, 3) float32 arrays
+        Of each character of a text the first and the last step that it is read at, and the greatest
+        probability there of its class and its kin.
     """
     if scores.ndim != 3 or scores.shape[2] != len(charset) + 1:
         raise ValueError(f"scores {scores.shape} do not fit {len(charset)} characters and a blank")
     best = scores.argmax(axis=2)
     log_top = _log_top(scores, probabilities=probabilities)
     texts: list[str] = []
+    glyphs: list[npt.NDArray[np.float32]] = []
     confidences = np.zeros(len(scores), dtype=np.float32)
     for n, (path, log_p) in enumerate(zip(best, log_top, strict=True)):
         first = np.ones(len(path), dtype=np.bool_)
         first[1:] = path[1:] != path[:-1]
         spoken = path != 0
         texts.append("".join(charset[k - 1] for k in path[first & spoken]))
+        glyphs.append(
+            np.array(
+                [
+                    (
+                        a,
+                        b,
+                        _probability(
+                            scores[n, a : b + 1],
+                            log_p[a : b + 1],
+                            path[a],
+                            kin,
+                            probabilities=probabilities,
+                        ),
+                    )
+                    for a, b in _runs(np.flatnonzero(first), path)
+                ],
+                np.float32,
+            ).reshape(-1, 3)
+        )
         steps = int(spoken.sum())
         if steps:
             confidences[n] = np.nan_to_num(np.exp(log_p[spoken].sum() * 2 / np.sqrt(steps)))
-    return tuple(texts), confidences
+    return tuple(texts), confidences, tuple(glyphs)
+
+
+def _runs(starts: npt.NDArray[np.intp], path: npt.NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Return first and last step of each run of steps that is no blank."""
+    ends = np.append(starts[1:], len(path)) - 1
+    return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True) if path[a]]
+
+
+def _probability(
+    scores: npt.NDArray[np.float32],
+    log_top: npt.NDArray[np.float64],
+    top: int,
+    kin: Sequence[npt.NDArray[np.intp]] | None,
+    *,
+    probabilities: bool,
+) -> float:
+    """Return the greatest probability of the top class of a run of steps, with its kin's."""
+    of_top = np.exp(log_top)
+    if kin is None or not np.isfinite(scores).all():
+        return float(of_top.max())
+    shares = scores[:, kin[top]].astype(np.float64)
+    if not probabilities:
+        shares = np.exp(shares - scores[:, [top]]) * of_top[:, None]
+    return float(shares.sum(axis=1).max())
 
 
 def support(

@@ -192,10 +192,15 @@ class Transcripts:
     texts: tuple[str, ...] = field(repr=False)
     confidences: npt.NDArray[np.float32]
     """(n,) float32 in 0..1."""
+    glyphs: tuple[npt.NDArray[np.float32], ...] = ()
+    """Of each text (k, 3) float32, a row a character: where it begins and ends, in shares of the
+    line's width, and its probability. NaN for a place that isn't known; none at all: not told."""
 
     def __post_init__(self) -> None:
         if self.confidences.shape != (len(self.texts),):
             raise ValueError(f"{len(self.texts)} texts, {self.confidences.shape} confidences")
+        if self.glyphs and [*map(len, self.glyphs)] != [*map(len, self.texts)]:
+            raise ValueError("not every character has a place and a probability")
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -60,7 +60,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (
         _MEASURE,
         rf"(?:{_LABELS})\s*[:=<>]?\s*{_NUMBER}\s*{UNIT}"
-        rf"|(?!\d{{4}}\s?s(?:ecs?)?\b|\d{{4}}gr?\b|\d{{3}}s\b){_NUMBER}\s*{UNIT}",
+        rf"|(?!\d{{4}}\s?s(?:ecs?)?\b|\d{{4}}gr?\b|\d{{3}}s\b|\d{{3,4}}(?:[.,]\d+)?\s?cm(?![\w/])){_NUMBER}\s*{UNIT}",
     ),
     # H3.5MHz, D 15.0cm, E' 8 cm/s. Glued to one digit it may be a misread name (TIMM, t1mm).
     (
@@ -182,6 +182,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
 _COMPILED: Final = tuple((kind, re.compile(rf"(?:{p}){_END}")) for kind, p in _PIECES)
 _WORD: Final = re.compile(r"\d{0,2}[^\W\d_](?:[^\W_]|'(?=[^\W_]))*")
 _SEPARATORS: Final = re.compile(r"""[\s~,;:=()\[\]{}/+*<>&%"'.|±@÷_\-–—]+""")
+_FOREIGN: Final = re.compile(r"(?<!\S)[%&@]$")
+"""Signs that no word begins with, but what letters of other scripts are read as: `LIVER %4`."""
 _GLUED: Final = 2
 """Words longer than this may have digits glued to their end."""
 _GLUED_LEVEL: Final = re.compile(r"(?<=[a-z])[1-9]$")
@@ -390,7 +392,13 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
             or (terse and glued and not _VALUED & {*between})  # LA-45, not MAG:1.0
         )
         dated = kind in (_PLAIN, _LETTERS) and after_number  # 3 V24, 25 a, 61/D
-        if not kind or one_more or dated or (after_number and _LOOSE.fullmatch(piece)):
+        if (
+            not kind
+            or one_more
+            or dated
+            or _FOREIGN.search(between)
+            or (after_number and _LOOSE.fullmatch(piece))
+        ):
             return None
         if kind == _MEASURE and len(ocr.compact(piece)) < _SHORTEST and piece.isalnum():
             kind = _LETTERS  # 0s, 5g: as short as initials, and read for them

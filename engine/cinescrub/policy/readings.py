@@ -19,6 +19,7 @@ __all__ = [
     "has_foreign_letters",
     "has_other_signs",
     "is_reread",
+    "is_same_print",
     "seen_shape",
 ]
 
@@ -49,6 +50,11 @@ class Reading:
     """Whether in each look that gave it another recogniser read two glyphs more."""
     alone: bool = False
     """Whether in each look that gave it another recogniser read two glyphs less."""
+    weakest: float = 1.0
+    """Probability of the glyph that the recogniser is least sure of: of scripts that it does not
+    know it reads something."""
+    unread: bool = False
+    """Whether in a look that gave it letters stand where the recogniser read nothing."""
 
 
 def has_foreign_letters(text: str) -> bool:
@@ -71,6 +77,12 @@ def has_other_signs(text: str, than: str) -> bool:
 def seen_shape(text: str) -> str:
     """Return what texts share that recognisers may make of one another, blanks and case aside."""
     return ocr.shape(ocr.glyphs(text))
+
+
+def is_same_print(one: str, other: str) -> bool:
+    """Tell whether texts are the same but for blanks and case: `@` may be another's letter."""
+    a, b = ("".join(text.casefold().split()) for text in (one, other))
+    return a == b
 
 
 _GLYPHS: Final = 5

@@ -18,6 +18,7 @@ from cinescrub.policy.readings import (
     agree,
     has_foreign_letters,
     is_reread,
+    is_same_print,
     seen_shape,
 )
 from cinescrub.policy.settings import DecisionSettings
@@ -116,6 +117,8 @@ def look(line: Line, vocabulary: Vocabulary | None, settings: DecisionSettings) 
         and _is_shared(reading, line, settings, measures=bool(clinical.measures))
         and not _is_left_out(clinical, reading, settings)
         and not _is_replaced(reading, line, found)
+        and not reading.unread
+        and _is_plainly_read(reading, line, settings)
     ]
     if any(clinical.slight for clinical, _ in vouching):
         # Of a few glyphs each is worth a name: MIN LI may be read as MIN II, less surely. Blanks
@@ -171,6 +174,12 @@ def _is_replaced(reading: Reading, line: Line, found: Sequence[Clinical | None])
         other.agreed and clinical is None and seen_shape(other.text) != seen_shape(reading.text)
         for other, clinical in zip(line.readings, found, strict=True)
     )
+
+
+def _is_plainly_read(reading: Reading, line: Line, settings: DecisionSettings) -> bool:
+    """Tell whether any recogniser is sure of each glyph of a reading."""
+    alike = (one.weakest for one in line.readings if is_same_print(one.text, reading.text))
+    return max(alike) >= settings.least_glyph
 
 
 def _is_one_readers(

@@ -15,7 +15,7 @@ from math import fsum, isnan
 from typing import Final
 
 from cinescrub.policy import ocr
-from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
+from cinescrub.policy.readings import DIFFERING, Reading, agree, is_same_print, seen_shape
 from cinescrub.policy.settings import DecisionSettings
 
 __all__ = ["compare", "vote"]
@@ -49,7 +49,8 @@ def compare(look: Sequence[Reading], settings: DecisionSettings) -> tuple[Readin
     Returns
     -------
     tuple of Reading
-        In the order of `look`, with `agreed`, `cut` and `alone`.
+        In the order of `look`, with `agreed`, `cut` and `alone`. What one of them read all of has
+        no unread letters for those that read it alike.
     """
     if len(look) < _BOTH:
         return tuple(look)
@@ -64,6 +65,7 @@ def compare(look: Sequence[Reading], settings: DecisionSettings) -> tuple[Readin
             agreed=agreed,
             cut=most - len(seen_shape(reading.text)) >= _MORE,
             alone=bool(least) and len(seen_shape(reading.text)) - least >= _MORE,
+            unread=all(one.unread for one in look if is_same_print(one.text, reading.text)),
         )
         for reading in look
     )
@@ -98,6 +100,8 @@ def vote(readings: Sequence[Reading], averaged: Sequence[Reading] = ()) -> tuple
             agreed=known.agreed or reading.agreed,
             cut=known.cut and reading.cut,
             alone=known.alone and reading.alone,
+            weakest=_greater(known.weakest, reading.weakest),
+            unread=known.unread or reading.unread,
         )
         sure[reading.text].append(_greater(reading.confidence, 0.0))
     texts = sorted(heard)

@@ -35,6 +35,7 @@ from cinescrub.text.recognizer import Reader, crop_lines
 from cinescrub.text.sector import near
 from cinescrub.text.sightings import Sightings
 from cinescrub.text.strokes import Strokes
+from cinescrub.text.unread import letters_of
 from cinescrub.types import Boxes, Frame, Reason
 
 __all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
@@ -367,7 +368,7 @@ class CineInspection:
         while len(pending):
             if written is not None:
                 pending = pending[~self._is_explained(frame, pending, written)]
-            lines = self._read_lines(frame, pending)
+            lines = self._read_lines(frame, strokes, pending)
             if self._policy is Policy.ALL_TEXT and written is None:
                 # All that a detector finds goes. Not so in the check, which each fill gives other
                 # tissue to find something in, without end: there it takes text.
@@ -378,7 +379,7 @@ class CineInspection:
                 self._judge,
                 strokes,
                 goes=lambda these, i: self._decide(these, [i])[0].redacts,
-                read=lambda boxes: self._read_lines(frame, boxes),
+                read=lambda boxes: self._read_lines(frame, strokes, boxes),
             )
             empty = self._empty(
                 lines, strokes, lambda box: detectors > 1 and words.doubted(box, detectors)
@@ -438,7 +439,7 @@ class CineInspection:
         self.reasons.update([Reason.NO_TEXT] * int(empty.sum()))
         return empty
 
-    def _read_lines(self, frame: Frame, boxes: Boxes) -> FrameLines:
+    def _read_lines(self, frame: Frame, strokes: Strokes, boxes: Boxes) -> FrameLines:
         """Read the lines of which nothing is known: neither redacted, nor kept with these pixels.
 
         What is known already is not read, but what was read before is a neighbour that counts. It
@@ -450,7 +451,15 @@ class CineInspection:
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
         was_read = fresh | np.array([k in self._judge for k in keys], np.bool_)
-        self._judge.read({keys[i]: crops[i] for i in np.flatnonzero(fresh | overlapped)})
+        asked = {keys[i]: int(i) for i in np.flatnonzero(fresh | overlapped)}
+        self._judge.read(
+            {key: crops[i] for key, i in asked.items()},
+            {
+                key: letters_of(boxes[i], strokes)
+                for key, i in asked.items()
+                if key not in self._judge
+            },
+        )
         return FrameLines(boxes, keys, fresh, was_read)
 
     def _decide(self, lines: FrameLines, which: Sequence[int]) -> tuple[Reason, ...]:
@@ -477,7 +486,7 @@ class CineInspection:
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
         if not len(ink):
             return lines
-        found = self._read_lines(frame, ink)
+        found = self._read_lines(frame, strokes, ink)
         if self._policy is not Policy.ALL_TEXT:
             found = found.only(~self._empty(found, strokes, lambda _: True))
         return FrameLines.joined([lines, found])

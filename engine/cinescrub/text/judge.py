@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from cinescrub.policy.voting import compare, vote
 from cinescrub.text.deidentifier import Scorer
 from cinescrub.text.legible import glyphs_of, is_read
 from cinescrub.text.recognizer import Crop, Reader, RecognizerSettings, is_high, lying
+from cinescrub.text.unread import Letters, has_unread
 from cinescrub.types import Boxes, Reason
 
 __all__ = ["Judge"]
@@ -31,6 +33,9 @@ __all__ = ["Judge"]
 _TURNED: Final = RecognizerSettings()
 """When a reading tells that a high crop holds a line on its end."""
 _DEFAULTS: Final = DecisionSettings()
+_SEPARATORS: Final = frozenset(" .,:;/|-–—_=~'\"()[]°²³±")
+"""What is read with any probability where something else is faint; `&` and `@` are not among them,
+as letters of other scripts are."""
 _SURE: Final = _DEFAULTS.sure
 """Less confident, a reading is unsure."""
 
@@ -84,13 +89,24 @@ class Judge:
         """Return what was read in a crop, one reading of each recogniser; none if it was not."""
         return self._readings.get(key, ())
 
-    def read(self, crops: Mapping[bytes, Crop]) -> None:
-        """Read and classify crops, by key, whose pixels were not read before."""
+    def read(
+        self, crops: Mapping[bytes, Crop], letters: Mapping[bytes, Letters | None] | None = None
+    ) -> None:
+        """Read and classify crops, by key, whose pixels were not read before.
+
+        Parameters
+        ----------
+        crops : mapping of bytes to Crop
+            Lines.
+        letters : mapping of bytes to Letters, optional
+            Where letters stand in them, as far as that is known.
+        """
         fresh = {key: crop for key, crop in crops.items() if key not in self._readings}
         if not fresh:
             return
         lines = list(fresh.values())
-        by_reader = [self._readings_of(reader, lines) for reader in self._readers]
+        inked = [(letters or {}).get(key) for key in fresh]
+        by_reader = [self._readings_of(reader, lines, inked) for reader in self._readers]
         self._read_lying(lines, by_reader)
         self._read_disputed(lines, by_reader)
         for key, readings in zip(fresh, zip(*by_reader, strict=True), strict=True):
@@ -259,15 +275,33 @@ class Judge:
             line, matcher=self._matcher, vocabulary=self._vocabulary, slight=slight
         )
 
-    def _readings_of(self, reader: Reader, lines: Sequence[Crop]) -> list[Reading]:
+    def _readings_of(
+        self, reader: Reader, lines: Sequence[Crop], letters: Sequence[Letters | None] = ()
+    ) -> list[Reading]:
         transcripts = reader.read(lines)
         scores = self._scorer.score(transcripts.texts)
-        return [
+        read = [
             Reading(text, float(sure), float(score))
             for text, sure, score in zip(
                 transcripts.texts, transcripts.confidences, scores, strict=True
             )
         ]
+        if not transcripts.glyphs:
+            return read
+        return [
+            replace(
+                reading,
+                weakest=_weakest(glyphs, reading.text),
+                unread=has_unread(inked, glyphs, reading.text),
+            )
+            for reading, glyphs, inked in zip_longest(read, transcripts.glyphs, letters)
+        ]
+
+
+def _weakest(glyphs: npt.NDArray[np.float32], text: str) -> float:
+    """Return the least probability of a character, 1 for none; blanks and separators are none."""
+    shown = np.array([character not in _SEPARATORS for character in text], np.bool_)
+    return float(glyphs[shown, 2].min(initial=1.0))
 
 
 def _as_box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:

@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,10 @@ class LookMemory:
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
         return digest.digest()
+
+
+_Reading: TypeAlias = tuple[str, float, npt.NDArray[np.float32] | None]
+"""A line of `Transcripts`."""
 
 
 class _Answers(Generic[T]):
@@ -211,19 +215,21 @@ class _Reader:
         self._reader = reader
         self._memory = memory
         tally = memory.tallies["readings"]
-        self._read = _Answers[tuple[str, float]](tally, at_most)
+        self._read = _Answers[_Reading](tally, at_most)
         self._supported = _Answers[float](tally, at_most)
 
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         keys = [self._memory.key(repr(crop.shape).encode(), crop.tobytes()) for crop in crops]
 
-        def ask(new: list[int]) -> list[tuple[str, float]]:
+        def ask(new: list[int]) -> list[_Reading]:
             read = self._reader.read([crops[i] for i in new])
-            return list(zip(read.texts, map(float, read.confidences), strict=True))
+            glyphs = read.glyphs or [None] * len(new)
+            return list(zip(read.texts, map(float, read.confidences), glyphs, strict=True))
 
         read = self._read.of(keys, ask)
-        sure = np.array([confidence for _, confidence in read], np.float32)
-        return Transcripts(tuple(text for text, _ in read), sure)
+        sure = np.array([confidence for _, confidence, _ in read], np.float32)
+        told = tuple(glyphs for _, _, glyphs in read if glyphs is not None)
+        return Transcripts(tuple(text for text, _, _ in read), sure, told)
 
     def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
         keys = [

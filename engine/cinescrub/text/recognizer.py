@@ -160,10 +160,13 @@ class Recognizer:
         turned = self._read_ways([way for i in high for way in lying(crops[i])])
         best = _best_of(turned, [k // 2 for k in range(2 * len(high))], len(high))
         texts, confidences = [*upright.texts], upright.confidences.copy()
-        for i, text, confidence in zip(high, best.texts, best.confidences, strict=True):
+        glyphs = [*upright.glyphs]
+        for i, text, confidence, of_text in zip(
+            high, best.texts, best.confidences, best.glyphs, strict=True
+        ):
             if confidence > confidences[i] or self._settings.is_line(text, confidence):
-                texts[i], confidences[i] = text, confidence
-        return Transcripts(tuple(texts), confidences)
+                texts[i], confidences[i], glyphs[i] = text, confidence, _nowhere(of_text)
+        return Transcripts(tuple(texts), confidences, tuple(glyphs))
 
     def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return how surely each crop reads as a text that is given for it.
@@ -215,6 +218,17 @@ class Recognizer:
         arrays = {glyph: np.array(classes, np.intp) for glyph, classes in by_glyph.items()}
         return arrays.pop(""), arrays
 
+    @cached_property
+    def _kin(self) -> tuple[npt.NDArray[np.intp], ...]:
+        """Return of each class those that are mistaken for it; signs are their own."""
+        kin = [
+            np.array([number], np.intp) for number in range(len(self._model.contract.charset) + 1)
+        ]
+        for alike in self._classes[1].values():
+            for number in alike:
+                kin[number] = alike
+        return tuple(kin)
+
     def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops as they are, and where that is doubtful with stretched contrast."""
         first = self._read_once(crops)
@@ -223,22 +237,36 @@ class Recognizer:
             return first
         again = self._read_once([_stretch(crops[i]) for i in doubtful])
         both = Transcripts(
-            first.texts + again.texts, np.concatenate([first.confidences, again.confidences])
+            first.texts + again.texts,
+            np.concatenate([first.confidences, again.confidences]),
+            first.glyphs + again.glyphs,
         )
         return _best_of(both, [*range(len(crops)), *doubtful], len(crops))
 
     def _read_once(self, crops: Sequence[Crop]) -> Transcripts:
         texts = [""] * len(crops)
         confidences = np.zeros(len(crops), np.float32)
+        glyphs = [np.zeros((0, 3), np.float32)] * len(crops)
         for members, scores in self._scored(crops):
-            read, sure = ctc.decode_greedy(
+            read, sure, steps = ctc.decode_greedy(
                 scores,
                 self._model.contract.charset,
                 probabilities=self._form.gives_probabilities,
+                kin=self._kin,
             )
-            for i, text, confidence in zip(members, read, sure, strict=True):
+            for i, text, confidence, of_text in zip(members, read, sure, steps, strict=True):
                 texts[i], confidences[i] = text, confidence
-        return Transcripts(tuple(texts), confidences)
+                glyphs[i] = self._placed(of_text, scores.shape[1], crops[i])
+        return Transcripts(tuple(texts), confidences, tuple(glyphs))
+
+    def _placed(
+        self, glyphs: npt.NDArray[np.float32], steps: int, crop: Crop
+    ) -> npt.NDArray[np.float32]:
+        """Return glyphs with places in shares of the crop's width instead of steps."""
+        shares = self._form.padded_by(crop, self._settings.widest) / np.float32(steps)
+        placed = glyphs.copy()
+        placed[:, :2] = np.minimum((glyphs[:, :2] + np.float32(0.5)) * shares, 1.0)
+        return placed
 
     def _scored(self, crops: Sequence[Crop]) -> Iterator[tuple[list[int], npt.NDArray[np.float32]]]:
         """Yield the numbers of the crops of each run, and their scores, (n, steps, classes)."""
@@ -285,6 +313,11 @@ class _Form:
         limit = max(1, int(widest * self.height) // step) * step
         return min(math.ceil(self._scaled_width(crop) / step) * step, limit)
 
+    def padded_by(self, crop: Crop, widest: float) -> float:
+        """Return how many times as wide as the scaled crop its input is."""
+        width = self.width_class(crop, widest)
+        return width / min(self._scaled_width(crop), width)
+
     def prepared(self, crop: Crop, width: int) -> npt.NDArray[np.uint8]:
         """Return `(height, width, channels)`: scaled to the height, padded on the right."""
         scaled = min(self._scaled_width(crop), width)
@@ -302,12 +335,21 @@ class _Form:
 
 def _best_of(read: Transcripts, owner: Sequence[int], count: int) -> Transcripts:
     """Return the reading with the highest confidence of each owner; the first wins a tie."""
-    texts = [""] * count
+    best = np.zeros(count, np.intp)
     confidences = np.full(count, -1.0, np.float32)
-    for i, text, confidence in zip(owner, read.texts, read.confidences, strict=True):
+    for k, (i, confidence) in enumerate(zip(owner, read.confidences, strict=True)):
         if confidence > confidences[i]:
-            texts[i], confidences[i] = text, confidence
-    return Transcripts(tuple(texts), confidences)
+            best[i], confidences[i] = k, confidence
+    return Transcripts(
+        tuple(read.texts[k] for k in best), confidences, tuple(read.glyphs[k] for k in best)
+    )
+
+
+def _nowhere(glyphs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return glyphs of a turned line: where they stand along the crop's width isn't known."""
+    lost = glyphs.copy()
+    lost[:, :2] = np.nan
+    return lost
 
 
 def is_high(crop: Crop, above: float = _HIGH) -> bool:

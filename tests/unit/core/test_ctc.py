@@ -25,14 +25,14 @@ def _logits(path: list[int], sure: float = 20.0) -> np.ndarray:
     ],
 )
 def test_best_path_is_collapsed(path: list[int], text: str) -> None:
-    texts, _ = decode_greedy(_logits(path), _CHARSET)
+    texts, _, _ = decode_greedy(_logits(path), _CHARSET)
 
     assert texts == (text,)
 
 
 def test_certain_text_has_confidence_one_and_no_text_has_none() -> None:
-    _, sure = decode_greedy(_logits([1, 2]), _CHARSET)
-    _, none = decode_greedy(_logits([0, 0]), _CHARSET)
+    _, sure, _ = decode_greedy(_logits([1, 2]), _CHARSET)
+    _, none, _ = decode_greedy(_logits([0, 0]), _CHARSET)
 
     assert sure[0] == pytest.approx(1.0, abs=1e-6)
     assert none[0] == 0.0
@@ -42,7 +42,7 @@ def test_confidence_is_the_product_to_the_power_two_over_root_n() -> None:
     logits = _logits([1, 2, 1, 2], sure=1.0)
     p = np.e / (np.e + 2)
 
-    _, sure = decode_greedy(logits, _CHARSET)
+    _, sure, _ = decode_greedy(logits, _CHARSET)
 
     assert sure[0] == pytest.approx(p ** (4 * 2 / np.sqrt(4)), rel=1e-5)
 
@@ -57,24 +57,51 @@ def test_probabilities_give_the_text_and_confidence_of_their_logits() -> None:
     exponents = np.exp(logits - logits.max(axis=2, keepdims=True))
     probabilities = exponents / exponents.sum(axis=2, keepdims=True)
 
-    texts, sure = decode_greedy(logits, _CHARSET)
-    same, as_sure = decode_greedy(probabilities, _CHARSET, probabilities=True)
+    texts, sure, _ = decode_greedy(logits, _CHARSET)
+    same, as_sure, _ = decode_greedy(probabilities, _CHARSET, probabilities=True)
 
     assert same == texts
     assert as_sure == pytest.approx(sure, rel=1e-4)
 
 
 def test_the_last_character_of_a_set_may_be_the_space() -> None:
-    texts, _ = decode_greedy(_logits([1, 2, 1]), "A ")
+    texts, _, _ = decode_greedy(_logits([1, 2, 1]), "A ")
 
     assert texts == ("A A",)
+
+
+def test_each_character_has_its_steps_and_its_probability() -> None:
+    logits = _logits([0, 1, 1, 0, 2, 0], sure=1.0)
+    logits[0, 2, 1] = 3.0
+
+    _, _, (glyphs,) = decode_greedy(logits, _CHARSET)
+
+    surest, other = np.exp(3) / (np.exp(3) + 2), np.e / (np.e + 2)
+    assert glyphs == pytest.approx(np.array([[1, 2, surest], [4, 4, other]]), rel=1e-5)
+
+
+@pytest.mark.parametrize("probabilities", [False, True], ids=["logits", "probabilities"])
+def test_what_is_mistaken_for_a_character_counts_for_it(probabilities: bool) -> None:
+    shares = np.array([[[0.1, 0.5, 0.4], [0.9, 0.05, 0.05]]], np.float32)
+    scores = shares if probabilities else np.log(shares)
+    kin = [np.array([0]), np.array([1, 2]), np.array([1, 2])]
+
+    alone = decode_greedy(scores, _CHARSET, probabilities=probabilities)[2][0]
+    together = decode_greedy(scores, _CHARSET, probabilities=probabilities, kin=kin)[2][0]
+
+    assert alone[0, 2] == pytest.approx(0.5, rel=1e-5)
+    assert together[0, 2] == pytest.approx(0.9, rel=1e-5)
+
+
+def test_no_text_has_no_glyphs() -> None:
+    assert decode_greedy(_logits([0, 0]), _CHARSET)[2][0].shape == (0, 3)
 
 
 @pytest.mark.parametrize("probabilities", [False, True], ids=["logits", "probabilities"])
 def test_scores_that_are_no_numbers_are_read_without_confidence(probabilities: bool) -> None:
     broken = np.full((1, 2, 3), np.nan, np.float32)
 
-    _, sure = decode_greedy(broken, _CHARSET, probabilities=probabilities)
+    _, sure, _ = decode_greedy(broken, _CHARSET, probabilities=probabilities)
 
     assert sure.tolist() == [0.0]
 

@@ -209,6 +209,35 @@ def test_a_korean_name_in_a_line_takes_the_line_along(line: tuple[tuple[str, flo
     assert decide([Line(vote(look), BOX)], matcher=NOBODY, frame_size=SIZE).redact.all()
 
 
+def _is_kept(*look: Reading) -> bool:
+    compared = compare(look, DecisionSettings())
+    return not decide([Line(vote(compared), BOX)], matcher=NOBODY, frame_size=SIZE).redact.any()
+
+
+def test_a_reading_with_unread_letters_does_not_keep_a_line() -> None:
+    left_out = Reading("LIVER", 0.98, unread=True)
+
+    assert not _is_kept(left_out, left_out)
+    assert _is_kept(left_out, Reading("LIVER", 0.6)), "the other one has read them"
+    assert not _is_kept(left_out, Reading("LIVER @", 0.6, weakest=0.5)), "as no letter"
+
+
+def test_letters_that_were_not_read_in_one_look_are_not_read_by_another() -> None:
+    looks = [Reading("LIVER", 0.9), Reading("LIVER", 0.98, unread=True)]
+
+    assert vote(looks)[0].unread
+    assert vote(looks[::-1])[0].unread
+
+
+def test_a_line_is_kept_if_one_recogniser_is_sure_of_each_glyph() -> None:
+    guessed = Reading("LIVER A1", 0.9, weakest=0.5)
+
+    assert not _is_kept(guessed, guessed)
+    assert _is_kept(guessed, Reading("LIVER A1", 0.5, weakest=0.9))
+    assert _is_kept(*vote([guessed, Reading("LIVER A1", 0.5, weakest=0.9)]))
+    assert not _is_kept(guessed, Reading("LIVER", 0.9, weakest=0.9, unread=True))
+
+
 def test_a_certain_reading_may_have_more_than_another_one_but_no_number_more() -> None:
     def kept(more: str, less: str) -> bool:
         look = compare([Reading(more, 0.95), Reading(less, 0.4)], DecisionSettings())

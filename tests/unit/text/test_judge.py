@@ -14,6 +14,7 @@ from cinescrub.policy import ocr
 from cinescrub.policy.identifiers import HeaderIdentifier, IdentifierMatcher
 from cinescrub.text.judge import Judge
 from cinescrub.text.recognizer import Reader
+from cinescrub.text.unread import Letters
 from cinescrub.types import PhiKind, Transcripts
 
 _HIGH = np.zeros((60, 14), np.uint8)
@@ -201,6 +202,64 @@ def test_the_average_of_a_counter_says_nothing() -> None:
 
 def test_the_average_of_what_does_not_count_is_evidence() -> None:
     assert not _counted("1/12", "1/12", "1/12", "2/12", averaged="21122")
+
+
+class Placed(Told):
+    """Reads `LIVER`, and says where and how surely."""
+
+    def __init__(self, glyphs: npt.NDArray[np.float32], text: str = "LIVER") -> None:
+        super().__init__([text])
+        self._glyphs = glyphs
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        read = super().read(crops)
+        return Transcripts(read.texts, read.confidences, (self._glyphs,) * len(crops))
+
+
+@pytest.mark.parametrize(("shown", "unread"), [(5, False), (8, True)])
+def test_a_reading_tells_its_weakest_glyph_and_whether_letters_are_left(
+    shown: int, unread: bool
+) -> None:
+    centres = (np.arange(5) + 0.4) / 8
+    glyphs = np.stack([centres, centres, [0.9, 0.7, 0.8, 1.0, 1.0]], axis=1).astype(np.float32)
+    columns = (np.arange(80) % 10 < 8) & (np.arange(80) < 10 * shown)
+    judge = Judge(
+        [Placed(glyphs)], Suspects(), matcher=IdentifierMatcher([]), policy=Policy.DEFAULT_DENY
+    )
+
+    judge.read({b"line": np.zeros((10, 80), np.uint8)}, {b"line": Letters(columns, 10)})
+
+    (reading,) = judge.readings(b"line")
+    assert reading.weakest == pytest.approx(0.7)
+    assert reading.unread is unread
+
+
+def test_the_probability_of_a_blank_says_nothing() -> None:
+    glyphs = np.array([[0.2, 0.2, 0.9], [0.5, 0.5, 0.1], [0.8, 0.8, 0.8]], np.float32)
+    judge = Judge(
+        [Placed(glyphs, "A B")], Suspects(), matcher=IdentifierMatcher([]), policy=Policy.PHI_ONLY
+    )
+
+    judge.read({b"line": np.zeros((10, 80), np.uint8)})
+
+    assert judge.readings(b"line")[0].weakest == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(("sign", "weakest"), [(".", 1.0), ("/", 1.0), ("&", 0.1), ("@", 0.1)])
+def test_a_faint_separator_says_nothing_but_a_sign_may_be_a_letter(
+    sign: str, weakest: float
+) -> None:
+    glyphs = np.array([[0.2, 0.2, 1.0], [0.5, 0.5, 0.1]], np.float32)
+    judge = Judge(
+        [Placed(glyphs, f"A{sign}")],
+        Suspects(),
+        matcher=IdentifierMatcher([]),
+        policy=Policy.PHI_ONLY,
+    )
+
+    judge.read({b"line": np.zeros((10, 80), np.uint8)})
+
+    assert judge.readings(b"line")[0].weakest == pytest.approx(weakest)
 
 
 @pytest.mark.parametrize(

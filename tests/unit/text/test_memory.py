@@ -39,7 +39,9 @@ class _Reader:
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         self.crops += len(crops)
         sure = np.array([crop.mean() / 255 for crop in crops], np.float32)
-        return Transcripts(tuple(f"read {crop.sum()}" for crop in crops), sure)
+        texts = tuple(f"read {crop.sum()}" for crop in crops)
+        glyphs = (np.full((len(text), 3), len(text) / 99, np.float32) for text in texts)
+        return Transcripts(texts, sure, tuple(glyphs))
 
     def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.crops += len(crops)
@@ -179,6 +181,7 @@ def test_readings_and_scores_are_those_of_models_that_forget(batches: list[list[
         read, fresh = reader.read(crops), _Reader().read(crops)
         assert read.texts == fresh.texts
         np.testing.assert_array_equal(read.confidences, fresh.confidences)
+        np.testing.assert_equal(read.glyphs, fresh.glyphs)
         np.testing.assert_array_equal(scorer.score(read.texts), _Scorer().score(read.texts))
 
 

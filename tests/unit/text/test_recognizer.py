@@ -128,6 +128,21 @@ def test_an_endless_line_is_squeezed_to_the_widest_input() -> None:
     assert model.inputs == [(1, 64, 256, 1)]
 
 
+def test_glyphs_have_their_places_in_the_crop_without_its_padding() -> None:
+    crop = _crop(20, 255)  # 80 columns at the height of the model, padded to 128
+
+    ((row,),) = Recognizer(MeanModel()).read([crop]).glyphs
+
+    second_of_four = (1.5 / 4) * (128 / 80)
+    assert row == pytest.approx([second_of_four, second_of_four, 1.0], abs=1e-6)
+
+
+def test_no_glyph_is_beyond_the_crop() -> None:
+    ((row,),) = Recognizer(MeanModel()).read([_crop(2, 255)]).glyphs
+
+    assert row[1] == 1.0
+
+
 def test_text_never_shows_in_a_representation() -> None:
     read = Recognizer(MeanModel()).read([_crop(20, 255)])
 
@@ -198,6 +213,7 @@ def test_a_line_on_its_end_is_not_the_one_glyph_that_it_looks_like() -> None:
     read = Recognizer(EndModel()).read([np.zeros((100, 20), np.uint8)])
 
     assert read.texts == ("ABC",)
+    assert np.isnan(read.glyphs[0][:, :2]).all(), "where its glyphs stand upright is not known"
 
 
 @pytest.mark.parametrize("model", [EndModel(sure=0.1), EndModel("AB")], ids=["unsure", "short"])
