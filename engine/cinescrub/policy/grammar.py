@@ -39,7 +39,7 @@ _LABELS: Final = (
     r"|wf|wmf|map|pers?|persist|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi"
     r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
     r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
-    r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|bd|dva|th|ap|edge"
+    r"|tei|qp/qs|pat t|tee t|temp|difft|fa|[ao][o0]%?|fsi|sci|ip|xv|prs|pst|bg|dva|th|ap|edge"
     r"|base|accel|foc(?:us)?|pwr|hpf"
 )
 
@@ -49,6 +49,10 @@ _IMPOSSIBLE: Final = (
     r"|(?:ac|hc|bpd|ofd|fl|crl|sv)\W*(?:4[5-9]|[5-9]\d)\d"
 )
 
+_TALL: Final = r"(?:\d{3,4}(?:[.,]\d+)?\s?cm(?![\w/])|\d{4}\s?mm(?![\w/]))"
+"""Nothing in a body is a metre long."""
+_OLD: Final = r"(?<![±+-])(?<![±+-]\s)\d{1,3}\s?(?:wks?|weeks?|days?)\b"
+
 _MEASURE: Final = "measures"
 _CODE: Final = "codes"
 _PROBE: Final = "probes"
@@ -56,16 +60,17 @@ _PLAIN: Final = "plain"
 _NUMBERS: Final = "numbers"
 _LETTERS: Final = "initials"
 _PIECES: Final[tuple[tuple[str, str], ...]] = (
-    # Without a label no time has thousands of seconds, and no weight that is glued to its unit.
+    # Without a label no time has thousands of seconds, and no weight that is glued to its unit;
+    # whole weeks and days are an age, unless they are what a date of birth may be off by.
     (
         _MEASURE,
         rf"(?:{_LABELS})\s*[:=<>]?\s*{_NUMBER}\s*{UNIT}"
-        rf"|(?!\d{{4}}\s?s(?:ecs?)?\b|\d{{4}}gr?\b|\d{{3}}s\b|\d{{3,4}}(?:[.,]\d+)?\s?cm(?![\w/])){_NUMBER}\s*{UNIT}",
+        rf"|(?!\d{{4}}\s?s(?:ecs?)?\b|\d{{4}}gr?\b|\d{{3}}s\b|{_TALL}|{_OLD}){_NUMBER}\s*{UNIT}",
     ),
     # H3.5MHz, D 15.0cm, E' 8 cm/s. Glued to one digit it may be a misread name (TIMM, t1mm).
     (
         _MEASURE,
-        rf"(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
+        rf"(?![a-z]\W*{_TALL})(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
         r"(?:cm/s|cm[23]?|mm|m/s|mhz|khz|hz|db|%|ms)",
     ),
     (
@@ -93,7 +98,9 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         _MEASURE,
         r"(?:ga\s*[:=]?\s*)?[±+-]?\s*\d{1,2}\s?w(?:ks?)?\s?\d\s?d(?:ays?)?|ga\s*\d{1,2}\s?w",
     ),
-    (_MEASURE, r"[+-]?\d{1,3}[.,]\d{1,3}\s*(?:m|c|f|d|l)"),
+    # Hitachi and Canon print megahertz so. 83.5 M and 12.04 F are an age, or a day, and a sex.
+    (_MEASURE, r"[+-]?\d{1,3}[.,]\d{1,3}\s*(?:c|l)|(?:\d[.,]\d{1,3}|1\d[.,]\d)\s*m"),
+    (_CODE, r"bd:[1-9]\d"),  # Hitachi's beam density; BD 51 is a year of birth
     (
         _MEASURE,
         r"(?:frame|loop|image|img|im|clip|beat|page)\s*[:#_]?\s*\d{1,3}(?:\s*/\s*\d{1,3})?",
@@ -141,9 +148,9 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # EC9-5/10, M5Sc-D, 9L-D, 6Tc-RS, 4V1c, CA1-7A, SC5-1U.
     (
         _PROBE,
-        r"(?:ec|ev|endo|rab|ric|rm|rna|rsp|la|ca|pa|cv|sc|sd|sl|sp|vr|vfx?|ch|er|cf|ml|hfl|hst|bp|ip"
-        r"|ea|pe|pm|de|el|mc|l|[csxpvmd](?=1?\d-))"  # only linear arrays go beyond 19 MHz
-        r"[1-3]?\d-[1-3]?\d(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
+        r"(?:(?:la|sl|ml|vfx?|hfl|hst|l)[1-3]?\d-[12]?\d"  # only linear arrays go beyond 19 MHz
+        r"|(?:ec|ev|endo|rab|ric|rm|rna|rsp|ca|pa|cv|sc|sd|sp|vr|ch|er|cf|bp|ip|ea|pe|pm|de|el|mc"
+        r"|[csxpvmd])1?\d-1?\d)(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}(?:-\d{1,2})?-(?:d|rs)"),
     (_PROBE, r"[cl]\d-\d{1,2}-(?:d|rs|vn)|(?:m|s|l|c|v)?\d{1,2}[clstv][1-4]?[cpt]?-(?:d|rs)"),
@@ -157,13 +164,15 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
     (_PROBE, r"(?:ust|eup)-[a-z]?\d{2,4}(?:-\d)?"),  # Hitachi, Aloka
     (_PROBE, r"p[cehlsv][tux]-\d{2,4}[a-z]{1,3}"),  # Canon: PVT-375BT, PLT-704SBT
-    (_CODE, r"(?:hadlock|jeanty|hansmann|rempen)\s?(?:\d|[789]\d)?"),
-    (_PLAIN, r"[acdeghjknpqrtuvwxy][1-9]\d?|[mf][1-9]"),
+    # Who made the table of a gestational age; some are surnames, which stand in parentheses then.
+    (_CODE, r"(?:hadlock|(?<=\()(?:jeanty|hansmann|rempen))\s?(?:\d|[789]\d)?"),
+    (_PLAIN, r"[acdeghjknpqrtuvxy][1-9]\d?|[mfw][1-9]"),
     (_CODE, r"(?:[bcd]\s)?(?:f\s?)?h\d{1,2}[.,]\d"),
     # C 50, G:62, P 3, F 2.5. Not M 45 and F 45, which are a sex and an age, and no letter that a
     # digit is read as: 1234 cut short is Z34. Aloka's and Hitachi's B behind a colon only.
     (_PLAIN, r"[acdeghknpqrtuvxy]\s?[:=\s]\s?[1-9]\d?|w\s?[:=\s]\s?[1-9]"),
-    (_CODE, r"[a-z]\s?[:=]?\s?(?:0|[1-9]\d?)[.,]\d{1,2}"),
+    # b 18.05 is a birthday, T 9.40 a time.
+    (_CODE, r"[a-z]\s?[:=]?\s?(?:(?:0|[1-9]\d?)[.,]\d|[0-3][.,]\d\d)"),
     (_CODE, r"[abgp]\s?:\s?(?:\d{1,2}|100%?)|map\s?[a-z]/\d"),
     # GE, Siemens and Esaote set two under one label; alone or behind a word, 6/1 is a day.
     (_CODE, r"(?:[slrx]/[apms]|map|cri|sri)\s?[:=]?\s?\d{1,2}/\d{1,2}"),
@@ -186,6 +195,8 @@ _FOREIGN: Final = re.compile(r"(?<!\S)[%&@]$")
 """Signs that no word begins with, but what letters of other scripts are read as: `LIVER %4`."""
 _GLUED: Final = 2
 """Words longer than this may have digits glued to their end."""
+_DATED: Final = re.compile(r"\d[.,]\d+$|^\d(?:st|nd|rd)$")
+"""A setting with a decimal, or what is counted: b 26.01, 3rd. With a number behind it a day."""
 _GLUED_LEVEL: Final = re.compile(r"(?<=[a-z])[1-9]$")
 _LOOSE: Final = re.compile(rf"{_NUMBER}\s*\D")
 """A number with one glyph for a unit: behind a number it may be one more group of digits."""
@@ -378,6 +389,7 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
     letters = longest = 0
     digits = False
     after_number = unitless = after_value = after_plain = terse = False
+    after_day = after_device = False
     ended = position = _skip(folded, 0)
     while position < len(folded):
         kind, end = _piece(folded, position, known)
@@ -387,6 +399,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
         one_more = kind == _NUMBERS and (
             after_number
             or unitless
+            or after_day  # b 26.01 89
+            or (after_device and len(piece) > 1)  # Siemens 52
             or after_plain  # E96-16, J18 18
             or (after_value and glued)
             or (terse and glued and not _VALUED & {*between})  # LA-45, not MAG:1.0
@@ -412,6 +426,8 @@ def _compose(folded: str, known: Vocabulary) -> Clinical | None:
         unitless = kind == _MEASURE and piece[-1].isdecimal()
         after_value = kind in (_MEASURE, _PROBE)
         after_plain = kind == _PLAIN
+        after_day = kind == _CODE and _DATED.search(piece) is not None
+        after_device = known.device_end(folded, position) == end
         terse = kind in ("short", _LETTERS)
         ended, position = end, _skip(folded, end)
         if end < len(folded) and position == end:

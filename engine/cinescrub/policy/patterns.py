@@ -64,7 +64,7 @@ _DATE: Final = re.compile(
             # A day and a month as they are printed in German and Czech, the dot behind both.
             r"(?<![\d.,])(?:(?:0[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])|[1-9]\.(?:0?[1-9]|1[0-2]))\.(?!\d)",
             # A year without its century: '44.
-            r"(?<=\S\s)['’]\d\d(?![\w.,])|^\s*['’]\d\d\s(?=\s*\w)",
+            r"(?<=\S\s)['’]\d\d(?![\w.,])|^\s*['’]\d\d(?:\s(?=\s*\w)|\s*$)",
             # 3 V 24, 14-IV-24, 3/VIII/24; III.3.24, V 14 24; IV.24.
             rf"(?<![\w.,])(?:0?[1-9]|[12]\d|3[01])\.?(?P<r1>[\s./-])\s?{_ROMAN}\.?(?P=r1)\s?'?(?:{_YEAR}|\d\d){_NOT_A_SIZE}",
             rf"(?<![\w.,])(?=[^\W\d]){_ROMAN}(?P<r2>[\s./-])\s?\d{{1,2}}(?P=r2)\s?'?(?:{_YEAR}|\d\d){_NOT_A_SIZE}",
@@ -131,7 +131,7 @@ _AGE: Final = re.compile(
     # Without a label: nothing that is scanned is half a metre long, or weighs ten kilograms.
     r"|^\W*(?:h\s?)?(?:[5-9]\d(?![.,])|(?:1\d|2[0-4])\d(?:[.,]\d)?)\s?cm(?![\w/])"
     r"|^\W*(?:1[.,][3-9]|2[.,]0)\d\s?m\W*$"
-    r"|(?<![\d.,])[1-9]\d{1,2}(?:[.,]\d)?\s?(?:kg|lbs?)(?![\w/])"
+    r"|(?<![\d.,])(?:[1-9]\d{1,2}|(?<!efw)(?<!efw\W)\d(?=[.,]))(?:[.,]\d{1,2})?\s?(?:kg|lbs?)(?![\w/])"
 )
 _PERSON: Final = re.compile(
     "|".join(
@@ -199,7 +199,7 @@ _TITLE: Final = re.compile(r"\b(?:Mr|Ms|Dr|Mrs|Miss|Prof)\s[A-Z]")
 _LETTERS: Final = re.compile(r"[a-z]+")
 _LABEL: Final = re.compile(
     r"\W*(?:(?:pt|pat|patient|first|last|birth|study|exam|sur|fore)?\s?(?:name|id|no|date|number)"
-    r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
+    r"|patient|pt|pat|pid|mrn|dob|d\.o\.b\.?|bd|sex|gender|age|acc(?:ession|n)?|ref(?:erring)?|dr|phys"
     r"(?:ician)?|doctor|operator|op(?:er)?|tech|sono(?:grapher)?|user|by|perf(?:ormed)? by|site"
     r"|hospital|institution|dept|ward|room|bed|birth|born|geb|nom|vorname|tel|phone|initials?"
     # What describes a patient in the cells of a table, in the languages of consoles.
