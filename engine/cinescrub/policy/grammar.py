@@ -70,7 +70,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # H3.5MHz, D 15.0cm, E' 8 cm/s. Glued to one digit it may be a misread name (TIMM, t1mm).
     (
         _MEASURE,
-        rf"(?![a-z]\W*{_TALL})(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
+        rf"(?![a-ce-km-z]\W*{_TALL})(?:[a-z]'?\s?[:=\s]\s?{_NUMBER}|[a-z](?:[1-9]\d{{1,2}}|\d{{1,2}}[.,]\d{{1,2}}))\s*"
         r"(?:cm/s|cm[23]?|mm|m/s|mhz|khz|hz|db|%|ms)",
     ),
     (

@@ -333,8 +333,14 @@ class CineInspection:
         self._frame_size = (frame.shape[0], frame.shape[1])
         strokes = Strokes(frame, self._held)
         lines, _ = self._read_words(frame, strokes, words, look, number)
-        decided = zip(lines.told, self._decide(lines, lines.told), strict=True)
-        gone = [i for i, why in decided if lines.fresh[i] and why.redacts]
+        fused = [
+            self._judge.fused([*self._sightings.at(lines.boxes[i]), (number, lines.keys[i])])
+            for i in lines.told
+        ]  # another reading of a place is one more look at it
+        decided = self._judge.decide_fused(fused, lines.boxes[lines.told], self._frame_size)
+        gone = [
+            i for i, why in zip(lines.told, decided, strict=True) if lines.fresh[i] and why.redacts
+        ]
         self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
         kept = self._kept_in.get(number, geometry.as_boxes())
         codes = self._codes(frame, parts, kept, filled=self._held)

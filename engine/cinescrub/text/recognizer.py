@@ -8,7 +8,7 @@ height, how it is padded) stands in its contract.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
@@ -28,6 +28,7 @@ __all__ = [
     "Reader",
     "Recognizer",
     "RecognizerSettings",
+    "along_diagonals",
     "crop_boxes",
     "crop_lines",
     "is_high",
@@ -59,6 +60,11 @@ class RecognizerSettings:
     """A crop taller than this many widths is also read turned, by 90 and by 270 degrees, as text
     along the side of a frame is; the best reading counts, but a turned one of `line_glyphs`
     and more before what is read upright."""
+    tilted_from: int = 32
+    """A crop whose sides are so many pixels at least, and that says no line, is also read along
+    its diagonals: in the box around a line that is tilted the line runs so."""
+    tilted_up_to: float = 2.5
+    """Its longer side in shorter ones: a line that is tilted less is read upright."""
     line_glyphs: int = 3
     """Echoes that are high are read as two."""
 
@@ -153,20 +159,27 @@ class Recognizer:
 
     def read(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops, in their order."""
-        upright = self._read_ways(crops)
+        read = self._read_ways(crops)
         high = [i for i, crop in enumerate(crops) if is_high(crop, self._settings.turned_above)]
-        if not high:
-            return upright
-        turned = self._read_ways([way for i in high for way in lying(crops[i])])
-        best = _best_of(turned, [k // 2 for k in range(2 * len(high))], len(high))
-        texts, confidences = [*upright.texts], upright.confidences.copy()
-        glyphs = [*upright.glyphs]
-        for i, text, confidence, of_text in zip(
-            high, best.texts, best.confidences, best.glyphs, strict=True
-        ):
-            if confidence > confidences[i] or self._settings.is_line(text, confidence):
-                texts[i], confidences[i], glyphs[i] = text, confidence, _nowhere(of_text)
-        return Transcripts(tuple(texts), confidences, tuple(glyphs))
+        read = self._read_turned(
+            read,
+            crops,
+            high,
+            lying,
+            lambda text, sure, i: sure > read.confidences[i] or self._settings.is_line(text, sure),
+        )
+        tilted = [
+            i
+            for i, crop in enumerate(crops)
+            if self._may_be_tilted(crop, read.texts[i], read.confidences[i])
+        ]
+        return self._read_turned(
+            read,
+            crops,
+            tilted,
+            along_diagonals,
+            lambda text, sure, _: self._settings.is_line(text, sure),
+        )
 
     def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return how surely each crop reads as a text that is given for it.
@@ -228,6 +241,37 @@ class Recognizer:
             for number in alike:
                 kin[number] = alike
         return tuple(kin)
+
+    def _read_turned(
+        self,
+        read: Transcripts,
+        crops: Sequence[Crop],
+        members: Sequence[int],
+        turned: Callable[[Crop], tuple[Crop, ...]],
+        counts: Callable[[str, float, int], bool],
+    ) -> Transcripts:
+        """Return transcripts in which the best reading of turned crops replaces the one read."""
+        ways = [(i, way) for i in members for way in turned(crops[i])]
+        if not ways:
+            return read
+        best = _best_of(
+            self._read_ways([way for _, way in ways]),
+            [members.index(i) for i, _ in ways],
+            len(members),
+        )
+        texts, confidences, glyphs = [*read.texts], read.confidences.copy(), [*read.glyphs]
+        for i, text, sure, of_text in zip(
+            members, best.texts, best.confidences, best.glyphs, strict=True
+        ):
+            if counts(text, float(sure), i):
+                texts[i], confidences[i], glyphs[i] = text, sure, _nowhere(of_text)
+        return Transcripts(tuple(texts), confidences, tuple(glyphs))
+
+    def _may_be_tilted(self, crop: Crop, text: str, confidence: float) -> bool:
+        """Tell whether a line may run along a diagonal of a crop that nobody can read."""
+        least, most = sorted(crop.shape)
+        large = least >= self._settings.tilted_from and most <= self._settings.tilted_up_to * least
+        return large and not self._settings.is_line(text, confidence)
 
     def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:
         """Read crops as they are, and where that is doubtful with stretched contrast."""
@@ -363,6 +407,46 @@ def lying(crop: Crop) -> tuple[Crop, Crop]:
         np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_CLOCKWISE), dtype=np.uint8),
         np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8),
     )
+
+
+_TILTED_HEIGHTS: Final = (0.1, 0.18, 0.32)
+"""Heights of tilted lines in shorter sides of the box around them: with a third they are three
+times as long as high, with a tenth ten times and more. Each is tried."""
+_TILTED_ROOM: Final = 1.5
+"""Heights of such a line that are cut out for it."""
+
+
+def along_diagonals(crop: Crop) -> tuple[Crop, ...]:
+    """Return strips along both diagonals of a crop, for lines of several heights.
+
+    A line of length l and height h, tilted by t, has a box of l cos t + h sin t by
+    l sin t + h cos t around it. Given h, both others follow.
+    """
+    rows, columns = crop.shape
+    strips = []
+    for share in _TILTED_HEIGHTS:
+        height = share * min(rows, columns)
+        tilt = math.atan2(rows, columns)
+        for _ in range(_STEPS):  # to where it changes no more
+            wide, high = columns - height * math.sin(tilt), rows - height * math.cos(tilt)
+            tilt = math.atan2(high, wide)
+        size = round(math.hypot(wide, high) + height), max(1, round(_TILTED_ROOM * height))
+        strips += [_strip(crop, angle, size) for angle in (tilt, -tilt)]
+    return tuple(strips)
+
+
+_STEPS: Final = 8
+
+
+def _strip(crop: Crop, angle: float, size: tuple[int, int]) -> Crop:
+    """Return what lies along a line through the middle of a crop, `size` columns and rows."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    rows, columns = crop.shape
+    onto = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
+    onto[:, 2] = np.array([columns, rows]) / 2 - onto[:, :2] @ (np.array(size) / 2)
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    turned = cv2.warpAffine(crop, onto, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, np.uint8)
 
 
 def _shapes(text: str) -> str:

@@ -91,6 +91,11 @@ class Sightings:
         """Return the frame in which each look of a place was seen first, and its key."""
         return tuple((frame, key) for key, frame in self._keys[place].items())
 
+    def at(self, box: npt.NDArray[np.int32]) -> tuple[tuple[int, bytes], ...]:
+        """Return the looks, as `of_place` does, of the place where a box `(4,)` is, if any."""
+        place = self._known_place(box)
+        return () if place is None else self.of_place(place)
+
     def smeared(self, is_legible: Callable[[bytes], bool], *, share: float) -> frozenset[int]:
         """Return the places that only averages show, unread, where frames show lines.
 
@@ -123,12 +128,15 @@ class Sightings:
             if place not in elsewhere and geometry.covered_share(box[None], known)[0] >= share
         )
 
+    def _known_place(self, box: npt.NDArray[np.int32]) -> int | None:
+        share = geometry.overlap(box, self._places)
+        best = int(share.argmax()) if len(share) else -1
+        return best if len(share) and share[best] >= _SAME_PLACE else None
+
     def _place_of(self, box: npt.NDArray[np.int32]) -> int:
-        if len(self._places):
-            share = geometry.overlap(box, self._places)
-            best = int(share.argmax())
-            if share[best] >= _SAME_PLACE:
-                return best
+        known = self._known_place(box)
+        if known is not None:
+            return known
         self._places = np.concatenate([self._places, box[None]])
         self._keys.append({})
         return len(self._keys) - 1

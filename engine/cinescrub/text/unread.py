@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cinescrub import geometry
 from cinescrub.text.cuts import is_uncut
 from cinescrub.text.pieces import pieces
 from cinescrub.text.recognizer import crop_boxes
@@ -41,7 +42,7 @@ _WIDE: Final = frozenset("MWmw%@&©®∞–—")
 _WIDER: Final = 1.33
 """These take so much more."""
 _A_LETTER: Final = 0.4
-"""Heights of ink that no glyph takes: a letter."""
+"""Heights of ink in one run that no glyph takes: a letter, and no soft edge of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +120,5 @@ def has_unread(letters: Letters | None, glyphs: npt.NDArray[np.float32], text: s
             reach = usual * (_WIDER if character in _WIDE else 1.0)
             start, end = first * len(left) - reach, last * len(left) + reach
             left[max(0, int(np.floor(start))) : int(np.ceil(end)) + 1] = False
-    return bool(left.sum() > _A_LETTER * letters.height)
+    least = _A_LETTER * letters.height
+    return any(end - start > least for start, end in geometry.runs(left))

@@ -6,6 +6,7 @@ A "glyph" is a bright bar; how bright it is says what it reads: 250 is clinical,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -250,6 +251,40 @@ def test_the_check_looks_in_another_size_than_the_inspection(
     cine.check(_frame(top=250), [0])
 
     assert bars.looks[-1] not in before
+
+
+class Wavering(Reader):
+    """Reads the bar of level 250 well, that of level 240 badly, and that of level 230 as a name."""
+
+    _SAYS = MappingProxyType({250: ("HR 72bpm", 0.95), 240: ("HR 72bqn", 0.5), 230: ("ROUX", 0.9)})
+
+    def read(self, crops: Sequence[npt.NDArray[np.uint8]]) -> Transcripts:
+        said = [self._SAYS[int(crop.max())] for crop in crops]
+        sure = np.array([confidence for _, confidence in said], np.float32)
+        return Transcripts(tuple(text for text, _ in said), sure)
+
+
+@pytest.mark.parametrize(("written", "gone"), [(240, 0), (230, 1)], ids=["misread", "another line"])
+def test_what_the_check_reads_at_a_known_place_is_one_more_reading_of_it(
+    bars: Bars, written: int, gone: int
+) -> None:
+    cine = _open(bars, Wavering())
+    cine.see(_frame(top=250), [0])
+    cine.settle()
+
+    cine.check(_frame(top=written), [7])
+
+    assert cine.reasons[Reason.RESIDUAL] == gone
+    assert len(cine.rectangles) == gone
+
+
+def test_without_a_place_the_same_reading_goes(bars: Bars) -> None:
+    cine = _open(bars, Wavering())
+    cine.settle()
+
+    cine.check(_frame(top=240), [7])
+
+    assert cine.reasons[Reason.RESIDUAL] == 1
 
 
 def test_the_check_looks_with_other_eyes_where_there_are_others(bars: Bars, reader: Reader) -> None:

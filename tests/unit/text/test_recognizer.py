@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -224,9 +225,59 @@ def test_a_glyph_is_not_the_line_that_it_hardly_looks_like(model: EndModel) -> N
 def test_a_line_that_is_wide_is_never_turned() -> None:
     model = PrintingModel()
 
-    Recognizer(model, RecognizerSettings(retry_below=0)).read([np.zeros((48, 48), np.uint8)])
+    Recognizer(model, RecognizerSettings(retry_below=0)).read([np.zeros((30, 30), np.uint8)])
 
     assert model.inputs == [(1, 48, 64, 3)]
+
+
+class StripModel(MeanModel):
+    """A recogniser that reads `ABC` where all of a line has light, and nothing elsewhere."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        lines = inputs["lines"]
+        self.inputs.append(lines.shape)
+        logits = np.zeros((len(lines), 6, 27), np.float32)
+        logits[:, :, 0] = 5
+        for n, line in enumerate(lines):
+            middle = line[line.shape[0] // 2 - 4 : line.shape[0] // 2 + 4]
+            if (middle > 100).mean() > 0.7:
+                logits[n, [0, 2, 4], [1, 2, 3]] = 20
+        return logits
+
+
+def _tilted(degrees: float, length: int = 120, height: int = 14) -> npt.NDArray[np.uint8]:
+    """Return the tight crop of a bar that is tilted so far."""
+    frame = np.zeros((200, 200), np.uint8)
+    corners = cv2.boxPoints(((100.0, 100.0), (length, height), degrees))
+    cv2.fillConvexPoly(frame, np.rint(corners).astype(np.int32), (255,))
+    x, y, width, wide = cv2.boundingRect(frame)
+    return frame[y : y + wide, x : x + width].copy()
+
+
+@pytest.mark.parametrize("degrees", [-60, -45, -30, 30, 45, 60])
+@pytest.mark.parametrize("height", [10, 20, 36])
+def test_a_tilted_line_is_read_along_its_diagonal(degrees: float, height: int) -> None:
+    read = Recognizer(StripModel()).read([_tilted(degrees, height=height)])
+
+    assert read.texts == ("ABC",)
+    assert np.isnan(read.glyphs[0][:, :2]).all()
+
+
+@pytest.mark.parametrize("shape", [(30, 30), (40, 120)], ids=["small", "long"])
+def test_no_line_is_tilted_in_what_is_small_or_long(shape: tuple[int, int]) -> None:
+    model = StripModel()
+
+    Recognizer(model, RecognizerSettings(retry_below=0)).read([np.zeros(shape, np.uint8)])
+
+    assert len(model.inputs) == 1
+
+
+def test_what_is_read_upright_is_not_tilted() -> None:
+    model = StripModel()
+
+    Recognizer(model).read([np.full((60, 60), 255, np.uint8)])
+
+    assert len(model.inputs) == 1
 
 
 def test_a_run_holds_no_more_columns_than_asked() -> None:
