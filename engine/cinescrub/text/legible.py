@@ -90,7 +90,8 @@ def is_text(
         Whether it lies over tissue, and a detector that looked as well did not find it or it is so
         large that it could be read (`LEGIBLE_PX`): speckle and colour flow have strokes of their
         own, which one network takes for letters and the other does not. Then it is text only if it
-        is plainly drawn: a script that no recogniser knows, over what gives no echo.
+        is plainly drawn: a script that no recogniser knows, over what gives no echo, or in one gray
+        level over what does.
     settings : LegibleSettings
         Confidences.
     """
@@ -107,7 +108,7 @@ def is_text(
     if strokes.shape(box) is not Shape.STROKES:
         return False
     if doubted and not strokes.is_drawn(box):
-        return _is_letter(box, readings, settings)
+        return _is_letter(box, readings, settings) or strokes.is_of_one_level(box)
     sides = box[2:] - box[:2]
     long = sides.max() > settings.longest_glyph * sides.min()
     if large and (long or not any(_is_sure(one, settings) for one in said)):

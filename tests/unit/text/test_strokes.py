@@ -136,6 +136,37 @@ def test_coloured_letters_stand_in_one_row(rows: int, written: bool) -> None:
     assert Strokes(frame).is_coloured(box(b[0], b[1], b[2] + 24, b[3] + rows)) is written
 
 
+@pytest.mark.parametrize("probe", list(Probe))
+@pytest.mark.parametrize("level", [190, 240])
+def test_bright_letters_over_tissue_are_of_one_level(probe: Probe, level: int) -> None:
+    frame = tissue(probe)
+
+    where = write(frame, "ROUX", TextStyle(34), (level,) * 3)
+
+    assert Strokes(frame).is_of_one_level(where)
+
+
+@pytest.mark.parametrize("probe", list(Probe))
+def test_echoes_are_of_many(probe: Probe) -> None:
+    strokes = Strokes(tissue(probe))
+    boxes = [
+        box(x, y, x + width, y + height)
+        for width, height in ((40, 20), (90, 40), (60, 60))
+        for x in range(8, COLUMNS - width, 23)
+        for y in range(8, ROWS - height, 19)
+    ]
+    over_tissue = [where for where in boxes if strokes.is_textured(where)]
+
+    assert len(over_tissue) > len(boxes) // 4
+    assert not any(map(strokes.is_of_one_level, over_tissue))
+
+
+def test_one_letter_is_no_word_of_one_level() -> None:
+    frame = tissue()
+
+    assert not Strokes(frame).is_of_one_level(write(frame, "L", TextStyle(34), (240,) * 3))
+
+
 def test_echoes_one_letter_and_letters_over_tissue_are_not_plainly_drawn() -> None:
     echoes, one, over = screen(), screen(), tissue()
     blurred = write(echoes, "DOE JANE", TextStyle(20), (200, 200, 200))
