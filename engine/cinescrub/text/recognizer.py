@@ -28,7 +28,7 @@ __all__ = [
     "Reader",
     "Recognizer",
     "RecognizerSettings",
-    "along_diagonals",
+    "along_diagonal",
     "crop_boxes",
     "crop_lines",
     "is_high",
@@ -63,8 +63,10 @@ class RecognizerSettings:
     tilted_from: int = 32
     """A crop whose sides are so many pixels at least, and that says no line, is also read along
     its diagonals: in the box around a line that is tilted the line runs so."""
-    tilted_up_to: float = 2.5
+    tilted_up_to: float = 1.8
     """Its longer side in shorter ones: a line that is tilted less is read upright."""
+    tilted_span: float = 0.6
+    """Share of the diagonal that its glyphs take: the middle of a roomy box may hold a label."""
     line_glyphs: int = 3
     """Echoes that are high are read as two."""
 
@@ -166,7 +168,10 @@ class Recognizer:
             crops,
             high,
             lying,
-            lambda text, sure, i: sure > read.confidences[i] or self._settings.is_line(text, sure),
+            self._read_ways,
+            lambda text, sure, _, i: (
+                sure > read.confidences[i] or self._settings.is_line(text, sure)
+            ),
         )
         tilted = [
             i
@@ -177,8 +182,11 @@ class Recognizer:
             read,
             crops,
             tilted,
-            along_diagonals,
-            lambda text, sure, _: self._settings.is_line(text, sure),
+            along_diagonal,
+            self._read_once,
+            lambda text, sure, glyphs, _: (
+                self._settings.is_line(text, sure) and _spans(glyphs) >= self._settings.tilted_span
+            ),
         )
 
     def support(self, crops: Sequence[Crop], texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -248,22 +256,21 @@ class Recognizer:
         crops: Sequence[Crop],
         members: Sequence[int],
         turned: Callable[[Crop], tuple[Crop, ...]],
-        counts: Callable[[str, float, int], bool],
+        look: Callable[[Sequence[Crop]], Transcripts],
+        counts: Callable[[str, float, npt.NDArray[np.float32], int], bool],
     ) -> Transcripts:
         """Return transcripts in which the best reading of turned crops replaces the one read."""
         ways = [(i, way) for i in members for way in turned(crops[i])]
-        if not ways:
+        owners = [*dict.fromkeys(i for i, _ in ways)]
+        if not owners:
             return read
-        best = _best_of(
-            self._read_ways([way for _, way in ways]),
-            [members.index(i) for i, _ in ways],
-            len(members),
-        )
+        found = look([way for _, way in ways])
+        best = _best_of(found, [owners.index(i) for i, _ in ways], len(owners))
         texts, confidences, glyphs = [*read.texts], read.confidences.copy(), [*read.glyphs]
         for i, text, sure, of_text in zip(
-            members, best.texts, best.confidences, best.glyphs, strict=True
+            owners, best.texts, best.confidences, best.glyphs, strict=True
         ):
-            if counts(text, float(sure), i):
+            if counts(text, float(sure), of_text, i):
                 texts[i], confidences[i], glyphs[i] = text, sure, _nowhere(of_text)
         return Transcripts(tuple(texts), confidences, tuple(glyphs))
 
@@ -409,19 +416,28 @@ def lying(crop: Crop) -> tuple[Crop, Crop]:
     )
 
 
-_TILTED_HEIGHTS: Final = (0.1, 0.18, 0.32)
-"""Heights of tilted lines in shorter sides of the box around them: with a third they are three
-times as long as high, with a tenth ten times and more. Each is tried."""
+_TILTED_HEIGHTS: Final = (0.12, 0.2, 0.32)
+"""Heights of tilted lines in shorter sides of the box around them: with a third they are three and
+a half times as long as high, with an eighth eleven times. Each is tried."""
 _TILTED_ROOM: Final = 1.5
 """Heights of such a line that are cut out for it."""
+_BAND: Final = (0.15, 0.35)
+"""How far from a diagonal the line along it is, and what is beside it, in shares of a side."""
+_STANDS_OUT: Final = 1.3
+"""Times as much fine detail on a diagonal as beside both: 91 % of 1,423 looks at tilted text have
+more, and 62 % of 90 at tissue."""
+_FINE_PX: Final = 3.0
 
 
-def along_diagonals(crop: Crop) -> tuple[Crop, ...]:
-    """Return strips along both diagonals of a crop, for lines of several heights.
+def along_diagonal(crop: Crop) -> tuple[Crop, ...]:
+    """Return strips along the diagonal of a crop that stands out, for lines of several heights.
 
     A line of length l and height h, tilted by t, has a box of l cos t + h sin t by
     l sin t + h cos t around it. Given h, both others follow.
     """
+    direction = _diagonal_of(crop)
+    if not direction:
+        return ()
     rows, columns = crop.shape
     strips = []
     for share in _TILTED_HEIGHTS:
@@ -431,8 +447,27 @@ def along_diagonals(crop: Crop) -> tuple[Crop, ...]:
             wide, high = columns - height * math.sin(tilt), rows - height * math.cos(tilt)
             tilt = math.atan2(high, wide)
         size = round(math.hypot(wide, high) + height), max(1, round(_TILTED_ROOM * height))
-        strips += [_strip(crop, angle, size) for angle in (tilt, -tilt)]
+        strips.append(_strip(crop, direction * tilt, size))
     return tuple(strips)
+
+
+def _diagonal_of(crop: Crop) -> int:
+    """Return along which diagonal there is more detail: 1 downwards, -1 upwards, 0 neither."""
+    gray = crop.astype(np.float32)
+    detail = np.abs(gray - np.asarray(cv2.GaussianBlur(gray, (0, 0), _FINE_PX)))
+    y, x = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in crop.shape)
+    near, far = _BAND
+    ratios = []
+    for away in (np.abs(x - y[:, None]), np.abs(x + y[:, None] - 1)):
+        beside = float(detail[away > far].mean())
+        ratios.append(float(detail[away < near].mean()) / max(beside, 1e-3))
+    best = int(np.argmax(ratios))
+    return (1, -1)[best] if ratios[best] >= _STANDS_OUT else 0
+
+
+def _spans(glyphs: npt.NDArray[np.float32]) -> float:
+    """Return which share of a line its glyphs take, from the first to the last."""
+    return float(glyphs[-1, 1] - glyphs[0, 0]) if len(glyphs) else 0.0
 
 
 _STEPS: Final = 8

@@ -64,8 +64,8 @@ _LEVEL_SHARE: Final = 0.06
 """Share of a box that letters in it fill, at least."""
 _LEVEL_HEIGHT: Final = 0.35
 """And their longer side in shorter ones of the box."""
-_BESIDE_PX: Final = 4
-"""How much is looked at around a box, or half of its shorter side."""
+_LEVEL_PX: Final = 24
+"""Smaller words are found by both detectors. Marks of the body stand upright."""
 _FURTHER_PX: Final = 80
 """How far what a box cuts off is followed: more than the longest letter."""
 STRONG: Final = 0.3
@@ -218,7 +218,10 @@ class Strokes:
         What a machine draws over tissue has one level; echoes have all of them, and the brightest
         are no brighter inside of a box than beside it.
         """
-        reach = max(_BESIDE_PX, int(min(box[2:] - box[:2])) // 2)
+        wide, high = (int(side) for side in box[2:] - box[:2])
+        if high < _LEVEL_PX or wide < high:
+            return False
+        reach = high // 2
         rows, columns = self.size
         x0, y0 = np.maximum(box[:2] - reach, 0)
         part = self._frame[y0 : min(rows, box[3] + reach), x0 : min(columns, box[2] + reach)]
