@@ -65,7 +65,7 @@ class RecognizerSettings:
     its diagonals: in the box around a line that is tilted the line runs so."""
     tilted_up_to: float = 1.8
     """Its longer side in shorter ones: a line that is tilted less is read upright."""
-    tilted_span: float = 0.6
+    tilted_span: float = 0.4
     """Share of the diagonal that its glyphs take: the middle of a roomy box may hold a label."""
     line_glyphs: int = 3
     """Echoes that are high are read as two."""
@@ -466,8 +466,9 @@ def _diagonal_of(crop: Crop) -> int:
 
 
 def _spans(glyphs: npt.NDArray[np.float32]) -> float:
-    """Return which share of a line its glyphs take, from the first to the last."""
-    return float(glyphs[-1, 1] - glyphs[0, 0]) if len(glyphs) else 0.0
+    """Return which share of a line its glyphs take, from the first to the last, in whole."""
+    count = len(glyphs)
+    return float(glyphs[-1, 1] - glyphs[0, 0]) * count / (count - 1) if count > 1 else 0.0
 
 
 _STEPS: Final = 8

@@ -231,17 +231,21 @@ def test_a_line_that_is_wide_is_never_turned() -> None:
 
 
 class StripModel(MeanModel):
-    """A recogniser that reads `ABC` where all of a line has light, and nothing elsewhere."""
+    """A recogniser that reads `ABC` where a line has light, at some of twelve steps."""
+
+    def __init__(self, lit: float = 0.7, steps: tuple[int, int, int] = (0, 5, 11)) -> None:
+        super().__init__()
+        self.lit, self.steps = lit, steps
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         lines = inputs["lines"]
         self.inputs.append(lines.shape)
-        logits = np.zeros((len(lines), 6, 27), np.float32)
+        logits = np.zeros((len(lines), 12, 27), np.float32)
         logits[:, :, 0] = 5
         for n, line in enumerate(lines):
             middle = line[line.shape[0] // 2 - 4 : line.shape[0] // 2 + 4]
-            if (middle > 100).mean() > 0.7:
-                logits[n, [0, 2, 4], [1, 2, 3]] = 20
+            if (middle > 100).mean() > self.lit:
+                logits[n, self.steps, [1, 2, 3]] = 20
         return logits
 
 
@@ -270,6 +274,15 @@ def test_no_line_is_tilted_in_what_is_small_or_long(shape: tuple[int, int]) -> N
     Recognizer(model, RecognizerSettings(retry_below=0)).read([np.zeros(shape, np.uint8)])
 
     assert len(model.inputs) == 1
+
+
+def test_a_label_in_the_middle_of_a_roomy_box_is_not_read_across() -> None:
+    bar = _tilted(45)
+    roomy = np.zeros((420, 420), np.uint8)
+    roomy[165 : 165 + bar.shape[0], 165 : 165 + bar.shape[1]] = bar
+    model = StripModel(lit=0.1, steps=(5, 6, 7))
+
+    assert Recognizer(model).read([roomy]).texts == ("",)
 
 
 def test_what_is_read_upright_is_not_tilted() -> None:
