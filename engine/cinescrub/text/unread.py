@@ -42,7 +42,9 @@ _WIDE: Final = frozenset("MWmw%@&©®∞–—")
 _WIDER: Final = 1.33
 """These take so much more."""
 _A_LETTER: Final = 0.4
-"""Heights of ink in one run that no glyph takes: a letter, and no soft edge of one."""
+_A_PART: Final = 0.25
+"""Heights of ink that no glyph takes, together, in runs of so many each: letters, and no soft edges
+of those that were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +122,6 @@ def has_unread(letters: Letters | None, glyphs: npt.NDArray[np.float32], text: s
             reach = usual * (_WIDER if character in _WIDE else 1.0)
             start, end = first * len(left) - reach, last * len(left) + reach
             left[max(0, int(np.floor(start))) : int(np.ceil(end)) + 1] = False
-    least = _A_LETTER * letters.height
-    return any(end - start > least for start, end in geometry.runs(left))
+    runs = [end - start for start, end in geometry.runs(left)]
+    parts = (run for run in runs if run >= _A_PART * letters.height)
+    return sum(parts) > _A_LETTER * letters.height

@@ -46,7 +46,7 @@ def test_a_blank_that_a_recogniser_read_takes_no_letters() -> None:
 
 
 def test_a_wide_glyph_takes_more() -> None:
-    letters = Letters(np.ones(36, np.bool_), 20)
+    letters = Letters(np.ones(32, np.bool_), 20)
 
     assert has_unread(letters, glyphs(0.5), "A")
     assert not has_unread(letters, glyphs(0.5), "W")
