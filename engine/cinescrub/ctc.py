@@ -61,23 +61,7 @@ def decode_greedy(
         spoken = path != 0
         texts.append("".join(charset[k - 1] for k in path[first & spoken]))
         glyphs.append(
-            np.array(
-                [
-                    (
-                        a,
-                        b,
-                        _probability(
-                            scores[n, a : b + 1],
-                            log_p[a : b + 1],
-                            path[a],
-                            kin,
-                            probabilities=probabilities,
-                        ),
-                    )
-                    for a, b in _runs(np.flatnonzero(first), path)
-                ],
-                np.float32,
-            ).reshape(-1, 3)
+            _glyphs(scores[n], log_p, path, first & spoken, kin, probabilities=probabilities)
         )
         steps = int(spoken.sum())
         if steps:
@@ -85,10 +69,26 @@ def decode_greedy(
     return tuple(texts), confidences, tuple(glyphs)
 
 
-def _runs(starts: npt.NDArray[np.intp], path: npt.NDArray[np.intp]) -> list[tuple[int, int]]:
-    """Return first and last step of each run of steps that is no blank."""
-    ends = np.append(starts[1:], len(path)) - 1
-    return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True) if path[a]]
+def _glyphs(
+    scores: npt.NDArray[np.float32],
+    log_top: npt.NDArray[np.float64],
+    path: npt.NDArray[np.intp],
+    starts: npt.NDArray[np.bool_],
+    kin: Sequence[npt.NDArray[np.intp]] | None,
+    *,
+    probabilities: bool,
+) -> npt.NDArray[np.float32]:
+    """Return first step, last step and probability of each character of a path."""
+    glyphs = []
+    for start in np.flatnonzero(starts):
+        others = np.flatnonzero(path[start:] != path[start])
+        end = start + others[0] if len(others) else len(path)
+        here = slice(start, end)
+        sure = _probability(
+            scores[here], log_top[here], path[start], kin, probabilities=probabilities
+        )
+        glyphs.append((start, end - 1, sure))
+    return np.array(glyphs, np.float32).reshape(-1, 3)
 
 
 def _probability(

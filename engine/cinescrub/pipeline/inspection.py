@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from cinescrub import geometry
 from cinescrub.config import EngineConfig, InspectMode, Policy
@@ -22,6 +20,7 @@ from cinescrub.pipeline.ring import CineFrames, batch_size, decoded_batches
 from cinescrub.policy.identifiers import IdentifierMatcher
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.telemetry import StageTimer
+from cinescrub.text.ground import luma
 from cinescrub.text.inspect import CineInspection, Inspector, Look
 from cinescrub.text.novelty import Novelty, Survey
 from cinescrub.text.parts import differing
@@ -76,7 +75,7 @@ def survey_frames(job: Job, source: CineFrames, mode: InspectMode) -> Scene:
                     survey = Survey(info.rows, info.columns, channels, info.frames)
                 survey.add(frames[0])
                 if number in averaged:
-                    total += _luma(frames[0])
+                    total += luma(frames[0])
                 if number == 0:
                     first = total.copy()
             tell(number + 1)
@@ -290,10 +289,3 @@ def spread(frames: int, count: int) -> list[int]:
     if not frames:
         return []
     return [int(k) for k in np.unique(np.linspace(0, frames - 1, count).astype(int))]
-
-
-def _luma(frame: Frame) -> npt.NDArray[np.uint8]:
-    if frame.shape[2] == 1:
-        return frame[..., 0]
-    luma: npt.NDArray[np.uint8] = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
-    return luma

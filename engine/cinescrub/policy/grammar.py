@@ -61,7 +61,7 @@ _NUMBERS: Final = "numbers"
 _LETTERS: Final = "initials"
 _PIECES: Final[tuple[tuple[str, str], ...]] = (
     # Without a label no time has thousands of seconds, and no weight that is glued to its unit;
-    # whole weeks and days are an age, unless they are what a date of birth may be off by.
+    # whole weeks and days are an age, unless a sign says that a gestational age may be off by them.
     (
         _MEASURE,
         rf"(?:{_LABELS})\s*[:=<>]?\s*{_NUMBER}\s*{UNIT}"

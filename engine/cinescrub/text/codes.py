@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinescrub import geometry
+from cinescrub.text.ground import luma
 from cinescrub.text.parts import whole_frame
 from cinescrub.types import Boxes, Frame
 
@@ -130,10 +131,8 @@ def find_codes(
     rows, columns = frame.shape[:2]
     found = [geometry.as_boxes()]
     for x0, y0, x1, y1 in (whole_frame(rows, columns) if parts is None else parts).tolist():
-        part = frame[y0:y1, x0:x1]
-        luma = part[..., 0] if frame.shape[2] == 1 else cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
         moves = None if moving is None else moving[y0:y1, x0:x1]
-        codes = _codes(np.asarray(luma), moves, min(rows, columns) // _LARGEST)
+        codes = _codes(luma(frame[y0:y1, x0:x1]), moves, min(rows, columns) // _LARGEST)
         found.append(codes + np.array([x0, y0, x0, y0], np.int32))
     codes = geometry.as_boxes(np.concatenate(found))
     for known, share in ((explained, _EXPLAINED), (filled, _FILLED)):

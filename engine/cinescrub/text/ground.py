@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["brighter", "surroundings"]
+from cinescrub.types import Frame
+
+__all__ = ["brighter", "luma", "surroundings"]
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Levels: TypeAlias = npt.NDArray[np.uint8]
 
 _AROUND_PX: Final = 10
+
+
+def luma(part: Frame) -> Levels:
+    """Return the luma of a picture `(H, W, C)`; of a gray one a view of it."""
+    if part.shape[2] == 1:
+        return part[..., 0]
+    return np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def surroundings(picture: Levels, box: npt.NDArray[np.int32], shown: Mask | None = None) -> Levels:

@@ -21,6 +21,7 @@ from cinescrub import ctc
 from cinescrub.bundle import Contract
 from cinescrub.policy import ocr
 from cinescrub.runtime.session import Model
+from cinescrub.text.tilted import along_diagonal, spanned
 from cinescrub.types import Boxes, Frame, Transcripts
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "Reader",
     "Recognizer",
     "RecognizerSettings",
-    "along_diagonal",
     "crop_boxes",
     "crop_lines",
     "is_high",
@@ -185,7 +185,7 @@ class Recognizer:
             along_diagonal,
             self._read_once,
             lambda text, sure, glyphs, _: (
-                self._settings.is_line(text, sure) and _spans(glyphs) >= self._settings.tilted_span
+                self._settings.is_line(text, sure) and spanned(glyphs) >= self._settings.tilted_span
             ),
         )
 
@@ -414,75 +414,6 @@ def lying(crop: Crop) -> tuple[Crop, Crop]:
         np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_CLOCKWISE), dtype=np.uint8),
         np.ascontiguousarray(cv2.rotate(crop, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8),
     )
-
-
-_TILTED_HEIGHTS: Final = (0.12, 0.2, 0.32)
-"""Heights of tilted lines in shorter sides of the box around them: with a third they are three and
-a half times as long as high, with an eighth eleven times. Each is tried."""
-_TILTED_ROOM: Final = 1.5
-"""Heights of such a line that are cut out for it."""
-_BAND: Final = (0.15, 0.35)
-"""How far from a diagonal the line along it is, and what is beside it, in shares of a side."""
-_STANDS_OUT: Final = 1.3
-"""Times as much fine detail on a diagonal as beside both: 91 % of 1,423 looks at tilted text have
-more, and 62 % of 90 at tissue."""
-_FINE_PX: Final = 3.0
-
-
-def along_diagonal(crop: Crop) -> tuple[Crop, ...]:
-    """Return strips along the diagonal of a crop that stands out, for lines of several heights.
-
-    A line of length l and height h, tilted by t, has a box of l cos t + h sin t by
-    l sin t + h cos t around it. Given h, both others follow.
-    """
-    direction = _diagonal_of(crop)
-    if not direction:
-        return ()
-    rows, columns = crop.shape
-    strips = []
-    for share in _TILTED_HEIGHTS:
-        height = share * min(rows, columns)
-        tilt = math.atan2(rows, columns)
-        for _ in range(_STEPS):  # to where it changes no more
-            wide, high = columns - height * math.sin(tilt), rows - height * math.cos(tilt)
-            tilt = math.atan2(high, wide)
-        size = round(math.hypot(wide, high) + height), max(1, round(_TILTED_ROOM * height))
-        strips.append(_strip(crop, direction * tilt, size))
-    return tuple(strips)
-
-
-def _diagonal_of(crop: Crop) -> int:
-    """Return along which diagonal there is more detail: 1 downwards, -1 upwards, 0 neither."""
-    gray = crop.astype(np.float32)
-    detail = np.abs(gray - np.asarray(cv2.GaussianBlur(gray, (0, 0), _FINE_PX)))
-    y, x = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in crop.shape)
-    near, far = _BAND
-    ratios = []
-    for away in (np.abs(x - y[:, None]), np.abs(x + y[:, None] - 1)):
-        beside = float(detail[away > far].mean())
-        ratios.append(float(detail[away < near].mean()) / max(beside, 1e-3))
-    best = int(np.argmax(ratios))
-    return (1, -1)[best] if ratios[best] >= _STANDS_OUT else 0
-
-
-def _spans(glyphs: npt.NDArray[np.float32]) -> float:
-    """Return which share of a line its glyphs take, from the first to the last, in whole."""
-    count = len(glyphs)
-    return float(glyphs[-1, 1] - glyphs[0, 0]) * count / (count - 1) if count > 1 else 0.0
-
-
-_STEPS: Final = 8
-
-
-def _strip(crop: Crop, angle: float, size: tuple[int, int]) -> Crop:
-    """Return what lies along a line through the middle of a crop, `size` columns and rows."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    rows, columns = crop.shape
-    onto = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
-    onto[:, 2] = np.array([columns, rows]) / 2 - onto[:, :2] @ (np.array(size) / 2)
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    turned = cv2.warpAffine(crop, onto, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(turned, np.uint8)
 
 
 def _shapes(text: str) -> str:

@@ -129,9 +129,11 @@ class Sightings:
         )
 
     def _known_place(self, box: npt.NDArray[np.int32]) -> int | None:
+        if not len(self._places):
+            return None
         share = geometry.overlap(box, self._places)
-        best = int(share.argmax()) if len(share) else -1
-        return best if len(share) and share[best] >= _SAME_PLACE else None
+        best = int(share.argmax())
+        return best if share[best] >= _SAME_PLACE else None
 
     def _place_of(self, box: npt.NDArray[np.int32]) -> int:
         known = self._known_place(box)

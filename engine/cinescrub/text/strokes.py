@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cinescrub.text.ground import brighter, surroundings
+from cinescrub.text.ground import brighter, luma, surroundings
 from cinescrub.text.pieces import (
     GREATEST_PX,
     LEAST_PX,
@@ -225,9 +225,7 @@ class Strokes:
         rows, columns = self.size
         x0, y0 = np.maximum(box[:2] - reach, 0)
         part = self._frame[y0 : min(rows, box[3] + reach), x0 : min(columns, box[2] + reach)]
-        gray = np.asarray(
-            cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) if part.shape[2] == 3 else part[..., 0]
-        )
+        gray = luma(part)
         left, top, right, bottom = (int(v) for v in box - np.tile([x0, y0], 2))
         inner = gray[top:bottom, left:right]
         bright = inner[inner >= _BRIGHT * np.percentile(inner, _BRIGHTEST)]
