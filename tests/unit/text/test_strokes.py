@@ -136,6 +136,15 @@ def test_coloured_letters_stand_in_one_row(rows: int, written: bool) -> None:
     assert Strokes(frame).is_coloured(box(b[0], b[1], b[2] + 24, b[3] + rows)) is written
 
 
+@pytest.mark.parametrize(("reach", "written"), [(0, True), (26, False)])
+def test_fringes_of_an_area_of_their_colour_are_not_written(reach: int, written: bool) -> None:
+    frame, colour = tissue(), (0, 40, 200)
+    b = write(frame, "hb", TextStyle(20), colour)
+    frame[b[1] - 4 : b[3] + 4, b[2] + 2 : b[2] + 2 + reach] = colour
+
+    assert Strokes(frame).is_coloured(box(b[0], b[1], b[2] + reach, b[3])) is written
+
+
 @pytest.mark.parametrize("probe", list(Probe))
 @pytest.mark.parametrize("level", [190, 240])
 def test_bright_letters_over_tissue_are_of_one_level(probe: Probe, level: int) -> None:
