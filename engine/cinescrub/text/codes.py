@@ -34,6 +34,11 @@ _CONTRAST: Final = 48.0
 _SCATTER: Final = 0.18
 """Deviation within either level, as a share of what lies between both. Measured: all made codes are
 found with 0.12 too, after JPEG at quality 60 as well; speckle has 0.3 to 0.45."""
+_PAPER: Final = 120.0
+_DIM_SCATTER: Final = 0.1
+"""Levels between dark and bright of what may be a blurred matrix on paper. What has less is taken
+for one if this deviation is not exceeded: made ones have 0.04 and less, of JPEG at quality 60 too,
+the corner between two sectors of handheld footage 0.15."""
 _BALANCE: Final = (0.22, 0.78)
 """Share of bright pixels. Rulers have less; text has 0.1 to 0.3."""
 _SHARP: Final = 0.4
@@ -283,7 +288,21 @@ def _matrices(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:
     least = max(_MATRIX_PX, view.window.side + _MORE_PX)
     large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=1 << 30) >= least
     by_rows = _tightened(geometry.as_boxes(boxes[large]), luma)
-    return _tightened(by_rows[:, [1, 0, 3, 2]], luma.T)[:, [1, 0, 3, 2]]
+    tight = _tightened(by_rows[:, [1, 0, 3, 2]], luma.T)[:, [1, 0, 3, 2]]
+    printed = [_is_printed(luma[y0:y1, x0:x1]) for x0, y0, x1, y1 in tight.tolist()]
+    return geometry.as_boxes(tight[np.array(printed, np.bool_)])
+
+
+def _is_printed(part: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a matrix is as bright as paper, or has two levels as a whole.
+
+    Each window of tissue at the edge of a sector may have two, but they are not the same two.
+    """
+    levels = part.astype(np.float32)
+    bright = levels > np.percentile(levels, (10, 90)).mean()
+    high, low = float(levels[bright].mean()), float(levels[~bright].mean())
+    scatter = float(np.std(levels - np.where(bright, high, low)))
+    return high - low >= _PAPER or scatter <= _DIM_SCATTER * (high - low)
 
 
 def _bars(view: _View, luma: npt.NDArray[np.uint8]) -> Boxes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,9 +11,12 @@ import numpy.typing as npt
 import pytest
 
 from cinescrub import geometry
+from cinescrub.testing.cine import make_cine
 from cinescrub.testing.fonts import TextStyle, set_text
 from cinescrub.testing.graphics import paint
 from cinescrub.testing.layouts import Graphic
+from cinescrub.testing.reader import read_frames
+from cinescrub.testing.spec import CineSpec, Dynamic, VendorLook
 from cinescrub.text.codes import find_codes
 from cinescrub.types import Boxes, Frame
 
@@ -193,6 +197,21 @@ def test_speckle_is_none(seed: int, grain: float) -> None:
     echo = np.hypot(*smooth)
     frame = np.clip(echo / echo.mean() * 90, 0, 255).astype(np.uint8)[..., None]
     assert not len(find_codes(frame))
+
+
+def test_corners_between_sectors_are_none(tmp_path: Path) -> None:
+    spec = CineSpec(seed=19, frames=8, look=VendorLook.QUAD, dynamic=Dynamic.HANDHELD)
+    make_cine(spec, tmp_path / "cine.dcm")
+
+    found = [find_codes(frame) for frame in read_frames(tmp_path / "cine.dcm")]
+    assert len(found) == spec.frames
+    assert not sum(map(len, found))
+
+
+@pytest.mark.parametrize("light", [90, 180])
+def test_a_dim_matrix_is_found(light: int) -> None:
+    pattern = matrix(np.random.default_rng(2), 18)
+    assert covered(pattern, 3, label(pattern, 3, light=light)) > 0.9
 
 
 def test_a_picture_smaller_than_any_code_holds_none() -> None:
