@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +24,13 @@ from cinescrub.text.fills import filled, spared
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.ink import unexplained_ink
 from cinescrub.text.judge import Judge
+from cinescrub.text.known import KnownPlaces
 from cinescrub.text.legible import LEGIBLE_PX, is_text, is_written_in_colour
 from cinescrub.text.lines import hidden_words, join_words
 from cinescrub.text.looks import Detector, Eyes, Look, LookSettings, Words
 from cinescrub.text.novelty import SeenFrames
 from cinescrub.text.overlaps import consisting, crossing, echoing
-from cinescrub.text.places import ReadPlaces, crop_key
+from cinescrub.text.places import crop_key
 from cinescrub.text.recognizer import Reader, crop_lines
 from cinescrub.text.sector import near
 from cinescrub.text.sightings import Sightings
@@ -38,28 +38,15 @@ from cinescrub.text.strokes import Strokes
 from cinescrub.text.unread import letters_of
 from cinescrub.types import Boxes, Frame, Reason
 
-__all__ = ["CineInspection", "InspectSettings", "Inspector", "Look"]
+__all__ = ["CineInspection", "Inspector", "Look"]
 
 _CERTAIN = frozenset({Reason.IDENTIFIER, Reason.PATTERN, Reason.ALL_TEXT})
 """Reasons that no later reading takes back, so that a line goes at first sight."""
 _INSET = np.array([1, 1, -1, -1], np.int32) * np.int32(MARGIN_PX)
 """A code is known where all but its margin is filled: from look to look it is found a pixel off."""
-
-
-@dataclass(frozen=True, slots=True)
-class InspectSettings:
-    """How what is found is put together."""
-
-    explained_share: float = 0.9
-    """A line of the written file that lies in redacted and kept places to this share is nothing
-    new: the pixels outside of the redactions are those that were judged in the same frame."""
-    explained_slack: float = 0.25
-    """So is one that sticks out of them by less than this share of its height: no letter fits."""
-    known_share: float = 0.98
-    """A line that lies in redacted rectangles to this share needs no reading: it goes anyway."""
-    smeared_share: float = 0.7
-    """What nobody reads in an average is what frames show there, if lines that are read in them
-    take this share of it."""
+_SMEARED = 0.7
+"""What nobody reads in an average is what frames show there, if lines that are read in them take
+this share of it."""
 
 
 class Inspector:
@@ -75,8 +62,8 @@ class Inspector:
         The token classifier behind its pre- and post-processing.
     checkers : sequence of Detector
         Look at the written file; default: `detectors`.
-    settings, looks : InspectSettings, LookSettings
-        How frames are looked at, and how what is found is put together.
+    looks : LookSettings, optional
+        How frames are looked at.
     """
 
     def __init__(
@@ -86,13 +73,11 @@ class Inspector:
         deidentifier: Scorer,
         *,
         checkers: Sequence[Detector] = (),
-        settings: InspectSettings | None = None,
         looks: LookSettings | None = None,
     ) -> None:
         self.eyes = Eyes(detectors, checkers or detectors, looks)
         self.recognizers = tuple(recognizers)
         self.deidentifier = deidentifier
-        self.settings = settings or InspectSettings()
 
     def open(
         self,
@@ -164,10 +149,7 @@ class CineInspection:
         self._near_sector = None if sector is None else near(sector)
         self._seen = SeenFrames()
         self._sightings = Sightings()
-        self._kept = ReadPlaces()
-        self._doubtful = ReadPlaces()  # where what settles is whether they go
-        self._kept_in: dict[int, Boxes] = {}
-        self._held: Boxes = geometry.as_boxes()
+        self._known = KnownPlaces()
         self._frame_size = (0, 0)
         self._checked: int | None = None
         self.reasons: Counter[Reason] = Counter()
@@ -182,7 +164,7 @@ class CineInspection:
     @property
     def rectangles(self) -> Boxes:
         """What is to be filled: `(n, 4)` int32, padded and inside the frame, a copy."""
-        return self._held.copy()
+        return self._known.held.copy()
 
     def see(self, frames: Frame, numbers: Sequence[int], look: Look = Look.PLAIN) -> None:
         """Look at a batch of whole frames.
@@ -220,7 +202,7 @@ class CineInspection:
         look : Look
             How.
         """
-        unknown = self._unknown(parts)
+        unknown = self._known.open_parts(parts)
         if not len(unknown):
             return
         found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
@@ -237,8 +219,7 @@ class CineInspection:
         reasons: dict[int, Reason] = {}
         smeared: list[int] = []
         if self._policy is not Policy.ALL_TEXT:
-            share = self._inspector.settings.smeared_share
-            smeared = sorted(self._sightings.smeared(self._judge.is_legible, share=share))
+            smeared = sorted(self._sightings.smeared(self._judge.is_legible, share=_SMEARED))
         self.reasons.update([Reason.NO_TEXT] * len(smeared))
         for seen in self._sightings:
             sighting = seen.only(~np.isin(seen.places, smeared))
@@ -253,7 +234,7 @@ class CineInspection:
                     gone.append(i)
                 if not reasons.get(int(place), Reason.CLINICAL).redacts:
                     reasons[int(place)] = why
-            self._hold(sighting.boxes[gone], sighting.filled[gone])
+            self._known.hold(sighting.boxes[gone], sighting.filled[gone])
         self.reasons.update(reasons.values())
 
     def begin_check(self) -> Boxes | None:
@@ -264,8 +245,8 @@ class CineInspection:
         (n, 4) int32 array or None
             Places, padded; None at the first check, which is of everything.
         """
-        before, self._checked = self._checked, len(self._held)
-        return None if before is None else self._held[before:].copy()
+        before, self._checked = self._checked, len(self._known.held)
+        return None if before is None else self._known.held[before:].copy()
 
     def check(self, frames: Frame, numbers: Sequence[int]) -> None:
         """Look at whole frames of the written file; what nobody judged yet goes too."""
@@ -276,16 +257,12 @@ class CineInspection:
 
     def check_parts(self, frame: Frame, number: int, parts: Boxes, look: Look = Look.CHECK) -> None:
         """Look at parts of one frame of the written file."""
-        unknown = self._unknown(parts)
+        unknown = self._known.open_parts(parts)
         if not len(unknown):
             return
         found = [self._inspector.eyes.words_within(frame, p, look) for p in unknown]
         self.frames_inspected += 1
         self._find_residual(frame, number, Words.joined(found), look, unknown)
-
-    def _unknown(self, parts: Boxes) -> Boxes:
-        """Return the parts that are not redacted as a whole already."""
-        return geometry.as_boxes(parts[geometry.covered_share(parts, self._held) < 1.0])
 
     def _count(self, frames: int, pixels: int) -> None:
         self.frames_inspected += frames
@@ -317,21 +294,19 @@ class CineInspection:
         ]
         for i, why in zip(told, decisions, strict=True):
             if lines.fresh[i]:
-                places_of = self._doubtful if why.redacts else self._kept
-                places_of.remember(frame, lines.boxes[i])
-        self._hold(lines.boxes[certain], places[certain])
-        self.reasons.update([Reason.CODE] * self._hold(codes + _INSET, codes))
+                self._known.remember(frame, lines.boxes[i], goes=why.redacts)
+        self._known.hold(lines.boxes[certain], places[certain])
+        self.reasons.update([Reason.CODE] * self._known.hold(codes + _INSET, codes))
         judged = np.concatenate([np.delete(lines.boxes, certain, axis=0), echoes])
         left = padded(judged, rows=frame.shape[0], columns=frame.shape[1])
-        before = self._kept_in.get(number, geometry.as_boxes())
-        self._kept_in[number] = np.concatenate([before, left])
+        self._known.leave(number, left)
 
     def _find_residual(
         self, frame: Frame, number: int, words: Words, look: Look, parts: Boxes | None
     ) -> None:
         """Redact the lines of a written frame that nobody judged and the policy does not keep."""
         self._frame_size = (frame.shape[0], frame.shape[1])
-        strokes = Strokes(frame, self._held)
+        strokes = Strokes(frame, self._known.held)
         lines, _ = self._read_words(frame, strokes, words, look, number)
         fused = [
             self._judge.fused([*self._sightings.at(lines.boxes[i]), (number, lines.keys[i])])
@@ -341,10 +316,10 @@ class CineInspection:
         gone = [
             i for i, why in zip(lines.told, decided, strict=True) if lines.fresh[i] and why.redacts
         ]
-        self._hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
-        kept = self._kept_in.get(number, geometry.as_boxes())
-        codes = self._codes(frame, parts, kept, filled=self._held)
-        self.reasons[Reason.RESIDUAL] += len(gone) + self._hold(codes + _INSET, codes)
+        self._known.hold(lines.boxes[gone], filled(lines.boxes[gone], strokes))
+        left = self._known.left_in(number)
+        codes = self._codes(frame, parts, left, filled=self._known.held)
+        self.reasons[Reason.RESIDUAL] += len(gone) + self._known.hold(codes + _INSET, codes)
 
     def _codes(
         self, frame: Frame, parts: Boxes | None, kept: Boxes, filled: Boxes | None = None
@@ -352,7 +327,7 @@ class CineInspection:
         """Return bar codes and the like that no line of text explains, read now or before."""
         if not self._ink_rule:
             return geometry.as_boxes()
-        known = np.concatenate([kept, self._kept.unchanged(frame)])
+        known = np.concatenate([kept, self._known.kept(frame)])
         explained = padded(known, rows=frame.shape[0], columns=frame.shape[1])
         return find_codes(
             frame, parts=parts, explained=explained, filled=filled, moving=self._moving
@@ -373,7 +348,7 @@ class CineInspection:
         coloured: list[FrameLines] = []
         while len(pending):
             if written is not None:
-                pending = pending[~self._is_explained(frame, pending, written)]
+                pending = pending[~self._known.is_explained(frame, pending, written)]
             lines = self._read_lines(frame, strokes, pending)
             if self._policy is Policy.ALL_TEXT and written is None:
                 # All that a detector finds goes. Not so in the check, which each fill gives other
@@ -401,18 +376,13 @@ class CineInspection:
         lines = lines.only(~echo)
         lines = lines.only(~crossing(lines, self._judge, strokes))
         lines = lines.without_readings(
-            consisting(lines, self._judge, strokes, lambda box: self._judged(frame, box))
+            consisting(lines, self._judge, strokes, lambda box: self._known.judged(frame, box))
         )
         return self._with_coloured(frame, lines, FrameLines.joined(coloured)), echoes
 
-    def _judged(self, frame: Frame, box: npt.NDArray[np.int32]) -> Boxes:
-        """Return the places in and around a box that are judged whatever is found there."""
-        same = [places.unchanged(frame, box) for places in (self._kept, self._doubtful)]
-        return np.concatenate([*same, self._held])
-
     def _with_coloured(self, frame: Frame, lines: FrameLines, coloured: FrameLines) -> FrameLines:
         """Return lines joined by coloured ones that nobody reads, where no line is known."""
-        known = np.concatenate([lines.boxes, self._kept.unchanged(frame)])
+        known = np.concatenate([lines.boxes, self._known.kept(frame)])
         alone = np.array(
             [not geometry.overlap(box, known).any() for box in coloured.boxes], np.bool_
         )
@@ -452,7 +422,7 @@ class CineInspection:
         is read, and no neighbour, where a line that is new overlaps it, which may say no more
         (`overlaps.echoing`).
         """
-        fresh = self._is_fresh(frame, boxes)
+        fresh = self._known.is_fresh(frame, boxes)
         overlapped = geometry.covered_share(boxes, boxes[fresh]) > 0.0
         crops = crop_lines(frame, boxes)
         keys = [crop_key(crop) for crop in crops]
@@ -472,12 +442,6 @@ class CineInspection:
         keys = [lines.keys[i] for i in which]
         return self._judge.decide(keys, lines.boxes[list(which)], self._frame_size)
 
-    def _hold(self, boxes: Boxes, places: Boxes) -> int:
-        """Fill places, unless their boxes are filled; return how many that were not."""
-        fresh = places[geometry.covered_share(boxes, self._held) < 1.0]
-        self._held = np.concatenate([self._held, fresh])
-        return len(fresh)
-
     def _with_ink(
         self, frame: Frame, strokes: Strokes, lines: FrameLines, parts: Boxes | None
     ) -> FrameLines:
@@ -485,8 +449,8 @@ class CineInspection:
         if self._sector is None or not self._ink_rule:
             return lines
         rows, columns = frame.shape[:2]
-        known = np.concatenate([lines.boxes, self._kept.unchanged(frame)])
-        explained = np.concatenate([padded(known, rows=rows, columns=columns), self._held])
+        known = np.concatenate([lines.boxes, self._known.kept(frame)])
+        explained = np.concatenate([padded(known, rows=rows, columns=columns), self._known.held])
         ink = unexplained_ink(strokes, explained, self._sector)
         if parts is not None:  # what lies elsewhere was judged in the frame where it was new
             ink = ink[geometry.covered_share(ink, parts) > 0.5]
@@ -496,24 +460,3 @@ class CineInspection:
         if self._policy is not Policy.ALL_TEXT:
             found = found.only(~self._empty(found, strokes, lambda _: True))
         return FrameLines.joined([lines, found])
-
-    def _is_explained(self, frame: Frame, boxes: Boxes, number: int) -> npt.NDArray[np.bool_]:
-        """Return which lines of a written frame consist of what was judged in its source."""
-        kept = padded(self._kept.unchanged(frame), rows=frame.shape[0], columns=frame.shape[1])
-        judged = np.concatenate([self._held, kept, self._kept_in.get(number, geometry.as_boxes())])
-        # What sticks out of a judged place by less than a letter holds none.
-        settings = self._inspector.settings
-        sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=1 << 30)
-        inset = np.floor(sides * settings.explained_slack).astype(np.int32)[:, None]
-        inner = np.concatenate([boxes[:, :2] + inset, boxes[:, 2:] - inset], axis=1)
-        explained: npt.NDArray[np.bool_] = (
-            geometry.covered_share(boxes, judged) >= settings.explained_share
-        ) | (geometry.covered_share(inner, judged) >= settings.known_share)
-        return explained
-
-    def _is_fresh(self, frame: Frame, boxes: Boxes) -> npt.NDArray[np.bool_]:
-        """Return which lines nothing is known of: neither redacted, nor kept with these pixels."""
-        redacted = geometry.covered_share(boxes, self._held) >= self._inspector.settings.known_share
-        kept = self._kept.holds(frame, boxes)
-        fresh: npt.NDArray[np.bool_] = ~(redacted | kept)
-        return fresh

@@ -471,7 +471,7 @@ def test_beside_what_was_filled_tissue_is_tissue_to_the_check() -> None:
     around = [(60, 60, 160, 84), (60, 112, 160, 140), (60, 84, 94, 112), (130, 84, 160, 112)]
     for x0, y0, x1, y1 in around:
         frame[0, y0:y1, x0:x1] = 0
-    cine._hold(geometry.as_boxes(around), geometry.as_boxes(around))
+    cine._known.hold(geometry.as_boxes(around), geometry.as_boxes(around))
 
     cine.check(frame, [0])
 
