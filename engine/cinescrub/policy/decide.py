@@ -28,6 +28,7 @@ from cinescrub.policy.readings import Reading, has_other_signs, seen_shape
 from cinescrub.policy.scales import on_scale
 from cinescrub.policy.seen import Line, Seen, is_read, look
 from cinescrub.policy.settings import DecisionSettings
+from cinescrub.policy.tables import in_tables
 from cinescrub.policy.vocabulary import Vocabulary
 from cinescrub.types import Decisions, Reason
 
@@ -75,10 +76,11 @@ def decide(
     seen = [look(line, vocabulary, settings) for line in lines]
     evidence = [_evidence(one, matcher, settings) for one in seen]
     placed = on_scale(lines, settings) | in_company(seen, settings)
+    placed |= in_tables(seen, evidence, vocabulary, settings)
     for i in placed:  # where it stands says more than what else was read
         evidence[i] = evidence[i] if evidence[i] is Reason.IDENTIFIER else None
     _spell(seen, evidence, settings)
-    _answer(seen, evidence, settings)
+    _answer(seen, evidence, settings, but=placed)
     _spread(seen, evidence, settings)
     measured = _labelled(seen, evidence, settings) | _tabled(seen, evidence, settings)
     listed = _listed(seen, evidence, settings)
@@ -212,13 +214,21 @@ def _spell(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSe
 _SPELLED: Final = 3
 
 
-def _answer(seen: list[Seen], evidence: list[Reason | None], settings: DecisionSettings) -> None:
+def _answer(
+    seen: list[Seen],
+    evidence: list[Reason | None],
+    settings: DecisionSettings,
+    *,
+    but: frozenset[int],
+) -> None:
     """Mark the next slight line in the row of a label in place, as far off as tables have it.
+
+    `but`: what no label is, where it stands.
 
     `Age` at the left and `63` at a tab are one field; a measurement is no answer.
     """
-    for label in seen:
-        if not label.label:
+    for k, label in enumerate(seen):
+        if not label.label or k in but:
             continue
         box = label.line.box
         reach = settings.row_reach * max(box[3] - box[1], 1)

@@ -35,7 +35,7 @@ _END: Final = r"(?![^\W_]|[.,]\d|\^)"
 
 # Labels whose number says what it is even without a unit.
 _LABELS: Final = (
-    r"m[il1|]|im|it[mobc]|ti|t[il1|][sbc58]|hr|bpm|fr|fps|gn|gain|2d gain|comp|dr|dynr|dyn|prf"
+    r"m[il1|]|im|it[mobc]|ti|t[il1|][sbc58]|hr|bpm|fr|fps|gn|gain|2d gain|2dg|comp|dr|dynr|dyn|prf"
     r"|wf|wmf|map|pers?|persist|smooth|dyn r|fr[eq]q?|ef|efw|ga|bpd|ofd|hc|ac|fl|hl|crl|nt|afi"
     r"|mvp|ri|pi|s/d|e/a|e/e'|psv|edv|md?v|ivc|tapse|vmax|vmin|pg|mg|vti|pht|ava|mva|dist|area"
     r"|vol|circ|angle|depth|zoom|thi|sri|cri|xres|avg|qual|har|enh|sv|svd|co|ci|fs|lvef|rimp"
@@ -99,7 +99,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         r"(?:ga\s*[:=]?\s*)?[±+-]?\s*\d{1,2}\s?w(?:ks?)?\s?\d\s?d(?:ays?)?|ga\s*\d{1,2}\s?w",
     ),
     # Hitachi and Canon print megahertz so. 83.5 M and 12.04 F are an age, or a day, and a sex.
-    (_MEASURE, r"[+-]?\d{1,3}[.,]\d{1,3}\s*(?:c|l)|(?:\d[.,]\d{1,3}|1\d[.,]\d)\s*m"),
+    (_MEASURE, r"[+-]?\d{1,3}[.,]\d{1,3}\s*(?:c|l)|(?:f\s)?(?:\d[.,]\d{1,3}|1\d[.,]\d)\s*m"),
     (_CODE, r"bd:[1-9]\d"),  # Hitachi's beam density; BD 51 is a year of birth
     (
         _MEASURE,
@@ -138,7 +138,8 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_CODE, r"stage\s?[1-9]|(?:lv|rv|pla|psa|ap)\s?[2-5]\s?ch"),
     (
         _CODE,
-        r"ob\s[123]/[123]|[123]/[123]\s?trim(?:ester)?|1st|2nd|3rd|har[\s-](?:[hlm]|[li1]ow|mid|high)",
+        r"ob\s[123]/[123]|[123]/[123]\s?trim(?:ester)?|1st|2nd|3rd"
+        r"|(?:har|gen|pen|res|thi)[\s-](?:[hlm]|[li1]ow|mid|high)",
     ),
     (_CODE, r"(?:ti|bi|li)-?rads\s?[0-6][abc]?"),  # scores of the American College of Radiology
     (_CODE, r"tac\s?[1-3]"),  # tissue aberration correction
@@ -149,7 +150,7 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (
         _PROBE,
         r"(?:(?:la|sl|ml|vfx?|hfl|hst|l)[1-3]?\d-[12]?\d"  # only linear arrays go beyond 19 MHz
-        r"|(?:ec|ev|endo|rab|ric|rm|rna|rsp|ca|pa|cv|sc|sd|sp|vr|ch|er|cf|bp|ip|ea|pe|pm|de|el|mc"
+        r"|(?:ec|ev|endo|rab|ric|rm|rna|rsp|ca|pa|cv|sc|sd|sp|vr|ch|er|cf|bp|ip|ea|pe|pm|pn|de|el|mc"
         r"|[csxpvmd])1?\d-1?\d)(?:/\d{1,2})?(?:[a-z]{1,2})?(?:-(?:d|rs|ob|sc))?",
     ),
     (_PROBE, r"(?:ra[bm]|ri[c]|rm|rna|rsp|ic)\d{1,2}(?:-\d{1,2})?-(?:d|rs)"),
@@ -161,9 +162,12 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
         r"|i\d[a-z]{2}\d|m[3-6]sc?|m\d{1,2}l",
     ),
     # Fujifilm's by the footprint in millimetres, Esaote's by number: C60x, HFL38xi, LA523.
-    (_PROBE, r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])|ic[at]x|(?:ca|la|pa)\d{3}"),
-    (_PROBE, r"(?:ust|eup)-[a-z]?\d{2,4}(?:-\d)?"),  # Hitachi, Aloka
-    (_PROBE, r"p[cehlsv][tux]-\d{2,4}[a-z]{1,3}"),  # Canon: PVT-375BT, PLT-704SBT
+    (
+        _PROBE,
+        r"(?:hfl|hsl|sla|slt|rp|rc|[clpd])\d{2}(?:xi|xp|xn|[xnv])(?:/\d{1,2}-\d)?|ic[at]x|(?:ca|la|pa)\d{3}",
+    ),
+    (_PROBE, r"(?:ust|eup)-[a-z]?\d{2,4}(?:-\d)?[a-z]?"),  # Hitachi, Aloka
+    (_PROBE, r"p[cehlsv][tuxi]-\d{2,4}[a-z]{1,3}"),  # Canon: PVT-375BT, PLT-704SBT
     # Who made the table of a gestational age; some are surnames, which stand in parentheses then.
     (_CODE, r"(?:hadlock|(?<=\()(?:jeanty|hansmann|rempen))\s?(?:\d|[789]\d)?"),
     (_PLAIN, r"[acdeghjknpqrtuvxy][1-9]\d?|[mfw][1-9]"),
@@ -173,9 +177,11 @@ _PIECES: Final[tuple[tuple[str, str], ...]] = (
     (_PLAIN, r"[acdeghknpqrtuvxy]\s?[:=\s]\s?[1-9]\d?|w\s?[:=\s]\s?[1-9]"),
     # b 18.05 is a birthday, T 9.40 a time.
     (_CODE, r"[a-z]\s?[:=]?\s?(?:(?:0|[1-9]\d?)[.,]\d|[0-3][.,]\d\d)"),
-    (_CODE, r"[abgp]\s?:\s?(?:\d{1,2}|100%?)|map\s?[a-z]/\d"),
+    (_CODE, r"[abgp]\s?:\s?(?:\d{1,2}|100%?)|map\s?(?:[a-z]/\d|[a-h])"),
+    (_CODE, r"p\s?1/2\s?t"),  # a pressure's half time
+    (_MEASURE, r"efw\s?\(?hadlock\s?\d?\)?\s?[1-9]\d{2,3}\s?g"),
     # GE, Siemens and Esaote set two under one label; alone or behind a word, 6/1 is a day.
-    (_CODE, r"(?:[slrx]/[apms]|map|cri|sri)\s?[:=]?\s?\d{1,2}/\d{1,2}"),
+    (_CODE, r"(?:[slrx]/[apms]|map|cri|sri)\s?[:=]?\s?\d{1,2}(?:/\d{1,2})?"),
     # Voluson and others pair settings: C7 / M7, P6 / E3; Philips sets three: 3/3/4, F/2/3.
     (_CODE, r"[\dfc]\s?/\s?\d\s?/\s?\d"),
     # Two settings of one decimal each: no date, age or number of anyone has two points so.

@@ -43,6 +43,8 @@ _FUZZY_PART: Final = 7
 occur in clinical words ("marin" in "margin")."""
 _TWO_EDITS: Final = 9
 _JOINED: Final = 3
+_INITIALS: Final = 2
+_DIGITS: Final = frozenset("0123456789")
 _CUT: Final = 4
 """Shortest beginning or end of a name that counts: "ANT" of ANTONIO is a view, "ANTO" is not."""
 _CUT_ID: Final = 3
@@ -111,14 +113,16 @@ class _Forms:
     """Skeletons of beginnings and ends of names."""
     lines: set[str] = field(default_factory=set)
     """Skeletons that count as the whole compact line."""
+    glyphs: set[str] = field(default_factory=set)
+    """Single letters that count so, as they are: 5 on a scale is no initial S."""
     wholes: list[str] = field(default_factory=list)
     """Compact IDs, of which a token may be a piece."""
 
     def add_token(self, folded: str) -> None:
-        """Count `folded`, letters and digits only, as a token; as a line if it is one glyph."""
+        """Count `folded`, letters and digits only, as a token; as a line if it is one letter."""
         bones = ocr.skeleton(folded)
         if len(folded) < 2:
-            self.lines.add(bones)
+            self.glyphs |= {*folded} - _DIGITS  # one digit identifies nobody
             return
         self.tokens.setdefault(bones, set()).add(folded)
         if len(folded) >= _FUZZY:
@@ -170,7 +174,7 @@ class IdentifierMatcher:
         if not line:
             return False
         forms = self._forms
-        if line in forms.lines or self._is_form(whole):
+        if line in forms.lines or whole in forms.glyphs or self._is_form(whole):
             return True
         if any(part in line for part in forms.exact_parts):
             return True
@@ -274,7 +278,10 @@ def _add_orders(forms: _Forms, names: list[str]) -> None:
     """Add two names in either order, initial and surname, and the initials of two or more."""
     for a, b in permutations(names, 2):
         for form in (a + b, a[0] + b, a + b[0]):
-            forms.add_part(form)
+            if len(form) == _INITIALS and form.isascii():
+                forms.lines.add(ocr.skeleton(form))  # of Adams^Mary^V: AV Vmax
+            else:
+                forms.add_part(form)
     for count in range(2, len(names) + 1):
         for order in permutations(names, count):
             forms.lines.add(ocr.skeleton("".join(name[0] for name in order)))
@@ -285,7 +292,7 @@ def _add_id(forms: _Forms, value: str) -> None:
     whole = ocr.compact(folded)
     digits = "".join(c for c in whole if c.isdecimal())
     stripped = {whole.lstrip("0"), digits.lstrip("0")}
-    forms.lines |= {ocr.skeleton(form) for form in stripped}
+    forms.lines |= {ocr.skeleton(form) for form in stripped if len(form) > 1}
     for form in {whole, *(form for form in stripped if len(form) >= _CUT)} - {""}:
         forms.add_part(form)
         forms.add_token(form)

@@ -169,9 +169,13 @@ def pieces(pattern: str, limit: int) -> tuple[str, ...]:
 # A run of digits, points between them, and letters that are read for digits; not the s2 of m/s2.
 _DIGIT_RUN: Final = re.compile(r"(?<![^\W\d_])(?!s2\b)[\doil|sbz]+(?:[.,][\doil|sbz]+)*")
 _DIGITS: Final = str.maketrans("oil|sbz", "0111582")
-# Letters beside a point that a digit is at the other side of: the o of tiso.4 and of 2.omhz.
+# Letters beside a point that a digit is at the other side of: the o of tiso.4 and of 2.omhz, or one
+# more such letter, if they end a word or an index is what they are: tiso.o, mi o.o. Else b.o. are
+# initials.
 _BY_POINT: Final = re.compile(
-    r"[oil|sbz](?=[.,](?:\d|[oil|sbz](?![a-z])))|(?<=\d[.,])[oil|sbz](?=m?hz|[ck]?m|\W|\d|$)"
+    r"[oil|sbz](?=[.,]\d)|(?:(?<=\w)|(?<=mi )|(?<=ti[sbc] ))[oil|sbz](?=[.,][oil|sbz](?![a-z]))"
+    r"|(?<=(?:mi|i[sbc]) [oil|sbz][.,])[oil|sbz](?![a-z])"
+    r"|(?<=\d[.,])[oil|sbz](?=m?hz|[ck]?m|\W|\d|$)"
 )
 
 

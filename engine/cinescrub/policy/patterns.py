@@ -131,7 +131,8 @@ _AGE: Final = re.compile(
     # Without a label: nothing that is scanned is half a metre long, or weighs ten kilograms.
     r"|^\W*(?:h\s?)?(?:[5-9]\d(?![.,])|(?:1\d|2[0-4])\d(?:[.,]\d)?)\s?cm(?![\w/])"
     r"|^\W*(?:1[.,][3-9]|2[.,]0)\d\s?m\W*$"
-    r"|(?<![\d.,])(?:[1-9]\d{1,2}|(?<!efw)(?<!efw\W)\d(?=[.,]))(?:[.,]\d{1,2})?\s?(?:kg|lbs?)(?![\w/])"
+    # A recogniser may see a blank in it.
+    r"|(?<![\d.,])(?:[1-9](?:\s?\d){1,2}|(?<!efw)(?<!efw\W)\d(?=[.,]))(?:[.,]\d{1,2})?\s?(?:kg|lbs?)(?![\w/])"
 )
 _PERSON: Final = re.compile(
     "|".join(

@@ -26,7 +26,7 @@ MUST_REDACT = (
     "Álvaro Núñez", "BJÖRN ÅSTRÖM", "LI WEI", "li wei", "Left Ventricle Hospital",
     "HEART CHAMBER CLINIC", "Mitral Valley Medical", "00:01:23", "YOUNG", "LONG", "LOVE MANN",
     "YOUNG LONG", "LONG 72", "M", "F", "45Y F", "1234", "007", "17 01 26", "Dr. K. Haddad",
-    "630P631", "630P6304", "RTWONG", "RKLONG",
+    "630P631", "630P6304", "RTWONG", "RKLONG", "B.O.", "I.S", "O.B.", "cm 10 9 kg", "DR",
 )  # fmt: skip
 
 MUST_KEEP = (
@@ -36,7 +36,9 @@ MUST_KEEP = (
     "Adult Echo", "MORISON'S POUCH", "FL 3.12 cm 22w4d", "AVA (VTI) 1.8 cm2", "C5 / M7",
     "I6cm", "HR 7Z bpm", "MI l.1", "SUBC0STAL", "Map 3 DynR 60dB", "Area 12.4 cm²", "Loop 1/2 0.8s",
     "Dyn. Range 76", "EIA 1.45", "cm/s", "2D OptPen", "3.5/2.7-L", "630P630", "TAC1",
-    "RTKIDNEY", "LTKIDNEY", "RIGHTLOBE", "OB 2/3 Trim.",
+    "RTKIDNEY", "LTKIDNEY", "RIGHTLOBE", "OB 2/3 Trim.", "GEN-M", "Map E", "2DG 76", "F 4.7M",
+    "R/S 4", "P1/2t 121 ms", "EFW (Hadlock) 2619g", "EUP-L74M", "PSI-30BX", "rC60xi/5-2",
+    "Cerebrovascular", "Power 90 %", "Octave",
 )  # fmt: skip
 
 

@@ -145,6 +145,22 @@ def test_what_one_recogniser_alone_reads_as_a_measurement_goes_with_its_line() -
     assert x1 > 218
 
 
+def test_a_line_that_identifies_as_a_whole_alone_goes_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(_READS, 240, "Map 3 Gain 17")
+    monkeypatch.setitem(_READS, 250, "DEC 5 ms")  # the 17th of December
+    cine = _open(OneBox(), Reader(), Reader())
+
+    cine.see(_name_and_measurement(), [0])
+    cine.settle()
+
+    assert dict(cine.reasons) == {Reason.PATTERN: 1}
+    ((x0, _, x1, _),) = cine.rectangles.tolist()
+    assert x0 < 50
+    assert x1 > 218
+
+
 def test_what_is_certain_goes_at_first_sight(cine: CineInspection) -> None:
     cine.see(_frame(top=250, middle=240, low=230), [0])
 

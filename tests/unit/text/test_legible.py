@@ -180,6 +180,22 @@ def test_no_glyph_is_as_high_as_an_organ_unless_all_read_the_same() -> None:
     assert is_text(box, (Reading("RA", 0.8), Reading("", 0.0)), strokes, doubted=False)
 
 
+@pytest.mark.parametrize(
+    ("wide", "text", "held"),
+    [(560, "AMMA", False), (160, "9", False), (200, "MARIA", True)],
+    ids=["a spectrum", "a chamber", "tilted"],
+)
+def test_what_is_higher_than_any_line_is_a_picture(wide: int, text: str, held: bool) -> None:
+    frame = np.zeros((300, 640, 3), np.uint8)
+    x = np.arange(20, 20 + wide)
+    peaks = np.stack([x, 200 - 140 * np.abs(np.sin((x - 20) * np.pi * 4 / wide))], axis=1)
+    cv2.polylines(frame, [peaks.astype(np.int32)], False, (220, 220, 220), 3)
+    box = geometry.as_boxes([[16, 56, 24 + wide, 206]])[0]
+    readings = (Reading(text, 0.99), Reading(text, 0.95))
+
+    assert is_text(box, readings, Strokes(frame), doubted=True) is held
+
+
 def test_one_glyph_over_tissue_is_text_if_all_read_it() -> None:
     noise = np.random.default_rng(1).integers(0, 120, (ROWS, COLUMNS, 3), dtype=np.uint8)
     cv2.putText(noise, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 3)
