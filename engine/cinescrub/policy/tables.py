@@ -27,8 +27,15 @@ _FIRM: Final = 3
 _LEVELS: Final = frozenset(
     ocr.words("low mid med medium high on off auto max min fast slow general gen res pen")
 )
+_HEADS: Final = frozenset(
+    ocr.words("mean max min last avg average value values parameter meth method sd std range unit")
+)
+"""What stands above a column; some are names elsewhere."""
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,3})(?:[.,](\d{1,2}))?")
 """Four digits are a year, or a part of an ID."""
+_TWICE: Final = 2
+_SPECKS: Final = " .,;:*'\"|~"
+"""What is read into dust beside a text."""
 _TITLE: Final = "dr"
 """A dynamic range, where it has a value."""
 
@@ -83,13 +90,20 @@ def in_tables(
     for table in _tables(rows, boxes, settings):
         if sum(row.firm for row in table) < _FIRM:
             continue
-        for row in table:
-            members |= {row.label, row.value}
-            members |= {  # the measurements behind their mean
-                j
-                for j, box in enumerate(boxes)
-                if values[j] and layout.is_row_of(boxes[row.value], box, settings)
-            }
+        cells = {index for row in table for index in (row.label, row.value)}
+        cells |= {  # the measurements behind their mean
+            j
+            for row in table
+            for j, box in enumerate(boxes)
+            if values[j] and layout.is_row_of(boxes[row.value], box, settings)
+        }
+        members |= cells
+        members |= {
+            i
+            for i, text in enumerate(texts)
+            if text in _HEADS and evidence[i] is not Reason.IDENTIFIER
+            if any(layout.is_below_in_column(boxes[i], boxes[j], settings) for j in cells)
+        }
     return frozenset(members)
 
 
@@ -109,10 +123,6 @@ def _read_as(one: Seen, settings: DecisionSettings) -> str:
     return "" if doubted or times < _TWICE else ocr.fold(best.text).strip(_SPECKS)
 
 
-_TWICE: Final = 2
-_SPECKS: Final = " .,;:*'\"|~"
-
-
 def _is_label(text: str, one: Seen, found: Reason | None, vocabulary: Vocabulary | None) -> bool:
     """Tell whether a text may be the label of a row: clinical words, names among them or not."""
     if text == _TITLE:
@@ -125,8 +135,15 @@ def _is_label(text: str, one: Seen, found: Reason | None, vocabulary: Vocabulary
 def _is_value(text: str, one: Seen, found: Reason | None) -> bool:
     if text in _LEVELS:
         return found is not Reason.IDENTIFIER
-    numeric = _NUMBER.fullmatch(text) is not None or one.measures
-    return numeric and found in (None, Reason.MODEL)
+    numeric = _NUMBER.fullmatch(text) is not None and not _has_letters(one)
+    return (numeric or one.measures) and found in (None, Reason.MODEL)
+
+
+def _has_letters(one: Seen) -> bool:
+    """Tell whether any reading that counts has a letter: B0 are initials that were read as 80."""
+    return any(
+        any(map(str.isalpha, reading.text)) for reading in one.line.readings if not reading.outvoted
+    )
 
 
 def _is_measured(text: str, one: Seen) -> bool:

@@ -55,6 +55,14 @@ def test_single_measurements_stand_behind_their_mean() -> None:
     assert gone(table(*rows)) == []
 
 
+def test_heads_stand_above_their_columns() -> None:
+    rows = (("IVSd", "1.18 cm", "1.20"), ("LVIDd", "4.73 cm", "4.70"), ("LVPWd", "0.98 cm", "0.91"))
+
+    assert gone(table(("Parameter", "Mean", "Max."), *rows)) == []
+    assert gone(table(("Parameter", "Young", "Max."), *rows)) == ["Young"]
+    assert gone(table(*rows, ("Mean",))) == ["Mean"]
+
+
 def test_decimals_are_measured_where_they_are_no_days() -> None:
     assert gone(table(("PI", "2.00"), ("RI", "0.71"), ("EDV", "30.2"), ("PSV", "104.5"))) == []
     assert gone(table(("Liver", "2.11"), ("Spleen", "3.12"), ("Kidney", "5.10"))) != []
@@ -102,7 +110,9 @@ def test_a_cell_that_was_read_once_or_in_two_ways_is_none_of_it() -> None:
     once = Line((Reading("62", 0.97),), box)
     twice = Line((Reading("62", 0.97), Reading("HZ", 0.9)), box)
 
-    for value in (once, twice):
+    letters = Line((Reading("80", 0.97), Reading("BO", 0.9)), box)
+
+    for value in (once, twice, letters):
         assert "DR" in gone([*others, label, value])
 
 
