@@ -29,8 +29,9 @@ _LEVELS: Final = frozenset(
 )
 _HEADS: Final = frozenset(
     ocr.words("mean max min last avg average value values parameter meth method sd std range unit")
+    + ocr.words("m1 m2 m3 m4 m5 m6")
 )
-"""What stands above a column; some are names elsewhere."""
+"""What stands above a column, or last in a row; some are names elsewhere."""
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,3})(?:[.,](\d{1,2}))?")
 """Four digits are a year, or a part of an ID."""
 _TWICE: Final = 2
@@ -79,6 +80,10 @@ def in_tables(
         bool(text) and _is_value(text, one, found)
         for text, one, found in zip(texts, seen, evidence, strict=True)
     ]
+    heads = [
+        text in _HEADS and found is not Reason.IDENTIFIER
+        for text, found in zip(texts, evidence, strict=True)
+    ]
     boxes = [one.line.box for one in seen]
     rows = []
     for i in (i for i, holds in enumerate(labels) if holds):
@@ -91,18 +96,18 @@ def in_tables(
         if sum(row.firm for row in table) < _FIRM:
             continue
         cells = {index for row in table for index in (row.label, row.value)}
-        cells |= {  # the measurements behind their mean
+        cells |= {  # the measurements behind their mean, and what of them it is
             j
             for row in table
             for j, box in enumerate(boxes)
-            if values[j] and layout.is_row_of(boxes[row.value], box, settings)
+            if (values[j] or heads[j]) and layout.is_row_of(boxes[row.value], box, settings)
         }
         members |= cells
         members |= {
             i
-            for i, text in enumerate(texts)
-            if text in _HEADS and evidence[i] is not Reason.IDENTIFIER
-            if any(layout.is_below_in_column(boxes[i], boxes[j], settings) for j in cells)
+            for i, box in enumerate(boxes)
+            if heads[i]
+            if any(layout.is_below_in_column(box, boxes[j], settings) for j in cells)
         }
     return frozenset(members)
 

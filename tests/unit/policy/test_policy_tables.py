@@ -56,9 +56,9 @@ def test_single_measurements_stand_behind_their_mean() -> None:
 
 
 def test_heads_stand_above_their_columns() -> None:
-    rows = (("IVSd", "1.18 cm", "1.20"), ("LVIDd", "4.73 cm", "4.70"), ("LVPWd", "0.98 cm", "0.91"))
+    rows = (("IVSd", "1.18 cm", "1.20"), ("LVIDd", "4.73 cm", "4.70"), ("LVPWd", "0.98 cm", "Last"))
 
-    assert gone(table(("Parameter", "Mean", "Max."), *rows)) == []
+    assert gone(table(("Parameter", "Mean", "m1"), *rows)) == []
     assert gone(table(("Parameter", "Young", "Max."), *rows)) == ["Young"]
     assert gone(table(*rows, ("Mean",))) == ["Mean"]
 
