@@ -45,6 +45,7 @@ _TITLE: Final = "dr"
 class _Row:
     label: int
     value: int
+    """The same line, where both were found as one."""
     firm: bool
     """Whether its value says itself that it is measured."""
 
@@ -86,7 +87,11 @@ def in_tables(
     ]
     boxes = [one.line.box for one in seen]
     rows = []
-    for i in (i for i, holds in enumerate(labels) if holds):
+    for i, one in enumerate(seen):
+        if texts[i] and one.measures and evidence[i] is None and not _NUMBER.match(texts[i]):
+            rows.append(_Row(i, i, firm=True))
+        if not labels[i]:
+            continue
         beside = [j for j, box in enumerate(boxes) if layout.is_row_of(boxes[i], box, settings)]
         j = min(beside, key=lambda j: boxes[j][0], default=None)
         if j is not None and values[j]:
@@ -100,7 +105,7 @@ def in_tables(
             j
             for row in table
             for j, box in enumerate(boxes)
-            if (values[j] or heads[j]) and layout.is_row_of(boxes[row.value], box, settings)
+            if (values[j] or heads[j]) and _is_behind(boxes[row.value], box, settings)
         }
         members |= cells
         members |= {
@@ -184,7 +189,13 @@ def _tables(
 def _follows(
     above: _Row, below: _Row, boxes: Sequence[layout.Box], settings: DecisionSettings
 ) -> bool:
-    return all(
-        layout.is_below_in_column(boxes[a], boxes[b], settings)
-        for a, b in ((above.label, below.label), (above.value, below.value))
-    )
+    columns = [(above.label, below.label)]
+    if above.label != above.value and below.label != below.value:
+        columns.append((above.value, below.value))
+    return all(layout.is_below_in_column(boxes[a], boxes[b], settings) for a, b in columns)
+
+
+def _is_behind(value: layout.Box, cell: layout.Box, settings: DecisionSettings) -> bool:
+    """Tell whether a cell stands in the row of a value, behind it, however roomy their boxes."""
+    reach = settings.row_reach * min(value[3] - value[1], cell[3] - cell[1])
+    return cell[0] >= value[2] and layout.is_right_of(value, cell, reach)

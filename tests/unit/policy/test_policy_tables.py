@@ -46,6 +46,11 @@ def test_a_row_among_settings_is_one(row: tuple[str, str]) -> None:
     assert gone(table(row, *_SETTINGS)) == []
 
 
+def test_rows_that_were_found_as_one_line_count() -> None:
+    assert gone(table(("Depth 18.0 cm",), ("DR", "62"), ("Gain 59 %",), ("Freq 9.9 MHz",))) == []
+    assert "DR" in gone(table(("18.0 cm",), ("DR", "62"), ("59 %",), ("9.9 MHz",)))
+
+
 def test_single_measurements_stand_behind_their_mean() -> None:
     rows = (
         ("IVSd", "1.18 cm", "1.20", "1.84"),
