@@ -10,11 +10,9 @@ from cinescrub.text.cuts import pieces_of, runs_between
 from cinescrub.text.frame_lines import FrameLines
 from cinescrub.text.judge import Judge
 from cinescrub.text.strokes import Strokes
-from cinescrub.types import Boxes, Reason
+from cinescrub.types import Boxes
 
 __all__ = ["with_fields_apart"]
-
-_EVIDENCE = frozenset({Reason.IDENTIFIER, Reason.PATTERN})
 
 
 def with_fields_apart(
@@ -22,15 +20,16 @@ def with_fields_apart(
     judge: Judge,
     strokes: Strokes,
     *,
-    why: Callable[[FrameLines, int], Reason],
+    goes: Callable[[FrameLines, int], bool],
     read: Callable[[Boxes], FrameLines],
 ) -> FrameLines:
     """Return lines of which fields that stand apart in them are lines of their own.
 
     Words are joined over gaps as wide as those between two fields of a banner: a time and a depth.
     Where such a line is not kept, its measurements need not go with it, nor the machine's name.
-    What is left of it on either side stays together and is read anew. Where the line says what
-    identifies, and none of its parts does, it says so as a whole: a height and a weight.
+    What is left of it on either side stays together and is read anew. Where what the
+    pieces say identifies together, and none of them by itself, nothing is taken out: a height and a
+    weight.
 
     Parameters
     ----------
@@ -40,8 +39,8 @@ def with_fields_apart(
         Of the cine.
     strokes : Strokes
         Of the frame.
-    why : callable
-        What is decided on a line, by its index, as it stands.
+    goes : callable
+        Whether a line, by its index, is redacted as it stands.
     read : callable
         Reads boxes of the same frame.
     """
@@ -51,8 +50,7 @@ def with_fields_apart(
         if not lines.fresh[i] or not judge.may_hold_field(lines.keys[i]):
             continue  # reading pieces costs as much as reading the line
         pieces = pieces_of(lines.boxes[i], strokes)
-        reason = why(lines, i)
-        if len(pieces) < 2 or not reason.redacts:
+        if len(pieces) < 2 or not goes(lines, i):
             continue
         found = read(pieces)
         told = found.told
@@ -63,7 +61,8 @@ def with_fields_apart(
         if not any(fields):
             continue
         rest = read(runs_between(pieces, fields))
-        if reason in _EVIDENCE and not any(why(rest, j).redacts for j in rest.told):
+        together = len(told) == len(pieces) and judge.identifies([found.keys[j] for j in told])
+        if together and not any(goes(rest, j) for j in rest.told):
             continue
         whole[i] = False
         apart += [found.only(np.array(fields, np.bool_)), rest]

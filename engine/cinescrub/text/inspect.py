@@ -359,7 +359,7 @@ class CineInspection:
                 lines,
                 self._judge,
                 strokes,
-                why=lambda these, i: self._decide(these, [i])[0],
+                goes=lambda these, i: self._decide(these, [i])[0].redacts,
                 read=lambda boxes: self._read_lines(frame, strokes, boxes),
             )
             empty = self._empty(

@@ -188,6 +188,14 @@ class Judge:
             known is not None and any(known.names_device(text) for text in texts)
         )
 
+    def identifies(self, keys: Sequence[bytes]) -> bool:
+        """Tell whether pieces of a line, in their order, say what identifies, to any recogniser."""
+        texts = [
+            " ".join(reading.text for reading in said)
+            for said in zip(*(self._readings[key] for key in keys), strict=True)
+        ]
+        return any(self._matcher.matches(t) or patterns.find(t) is not None for t in texts)
+
     def is_field(self, key: bytes, box: npt.NDArray[np.int32]) -> bool:
         """Tell whether a line is measurements or a machine's name, whatever stands beside it."""
         line = self._line(key, box)

@@ -61,6 +61,9 @@ class LegibleSettings:
     pair_from: float = 0.7
     """And from which two are: a body mark was read as `57` with 0.43, a fifth of a frame of tissue
     as `12` with 0.64."""
+    plain_px: int = 20
+    """Two letters of a greater height that one recogniser reads, all do: colour flow was read as
+    `44` with 0.93 by one, and as nothing by the other."""
     symbol_from: float = 0.7
     """Confidence from which a reading without letters and digits says that there are none."""
     echo_from: float = 0.1
@@ -112,7 +115,8 @@ def is_text(
         return False
     if strokes.is_trace(box):
         return _is_spelled(worded, readings, settings)
-    if worded and not (large and doubted and _is_one_readers_pair(worded, readings)):
+    pair = doubted and _is_one_readers_pair(worded, readings)
+    if worded and not (pair and (large or _is_all(worded, readings, height, settings))):
         return True
     if strokes.shape(box) is not Shape.STROKES:
         return False
@@ -196,6 +200,14 @@ def _is_one_readers_pair(worded: Sequence[Reading], readings: Sequence[Reading])
     return all(glyphs_of(one) == _PAIR for one in worded) and not all(
         agree(one.text, other.text, edits=DIFFERING) for one in worded for other in readings
     )
+
+
+def _is_all(
+    worded: Sequence[Reading], readings: Sequence[Reading], height: int, settings: LegibleSettings
+) -> bool:
+    """Return whether no other reader sees anything in what is as high as any can read."""
+    others = [one for one in readings if one not in worded]
+    return height > settings.plain_px and all(one.confidence < settings.echo_from for one in others)
 
 
 def is_written_in_colour(box: npt.NDArray[np.int32], strokes: Strokes) -> bool:

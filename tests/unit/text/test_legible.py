@@ -196,6 +196,21 @@ def test_what_is_higher_than_any_line_is_a_picture(wide: int, text: str, held: b
     assert is_text(box, readings, Strokes(frame), doubted=True) is held
 
 
+@pytest.mark.parametrize(
+    ("scale", "other", "held"), [(0.75, 0.02, False), (0.75, 0.3, True), (0.5, 0.02, True)]
+)
+def test_two_glyphs_over_tissue_that_one_reads_alone_are_small_or_none(
+    scale: float, other: float, held: bool
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 120, (ROWS, COLUMNS, 3), dtype=np.uint8)
+    cv2.putText(noise, "44", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 2)
+    box = geometry.as_boxes([[96, 140 - int(25 * scale), 100 + int(44 * scale), 144]])[0]
+    readings = (Reading("44", 0.93), Reading("J", other))
+
+    assert is_text(box, readings, Strokes(noise), doubted=True) is held
+    assert is_text(box, readings, Strokes(noise), doubted=False)
+
+
 def test_one_glyph_over_tissue_is_text_if_all_read_it() -> None:
     noise = np.random.default_rng(1).integers(0, 120, (ROWS, COLUMNS, 3), dtype=np.uint8)
     cv2.putText(noise, "R", (100, 140), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 3)
