@@ -300,6 +300,8 @@ def _is_printed(part: npt.NDArray[np.uint8]) -> bool:
     """
     levels = part.astype(np.float32)
     bright = levels > np.percentile(levels, (10, 90)).mean()
+    if not bright.any():
+        return False
     high, low = float(levels[bright].mean()), float(levels[~bright].mean())
     scatter = float(np.std(levels - np.where(bright, high, low)))
     return high - low >= _PAPER or scatter <= _DIM_SCATTER * (high - low)

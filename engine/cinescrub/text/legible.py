@@ -116,7 +116,9 @@ def is_text(
     if strokes.is_trace(box):
         return _is_spelled(worded, readings, settings)
     pair = doubted and _is_one_readers_pair(worded, readings)
-    if worded and not (pair and (large or _is_all(worded, readings, height, settings))):
+    if worded and not (
+        pair and (large or _is_unseen_by_others(worded, readings, height, settings))
+    ):
         return True
     if strokes.shape(box) is not Shape.STROKES:
         return False
@@ -202,7 +204,7 @@ def _is_one_readers_pair(worded: Sequence[Reading], readings: Sequence[Reading])
     )
 
 
-def _is_all(
+def _is_unseen_by_others(
     worded: Sequence[Reading], readings: Sequence[Reading], height: int, settings: LegibleSettings
 ) -> bool:
     """Return whether no other reader sees anything in what is as high as any can read."""
