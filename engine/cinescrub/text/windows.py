@@ -68,7 +68,7 @@ a moving wall often crosses one."""
 _WEAK_LEVELS: Final = 20
 _WEAK_SPREADS: Final = 0.5
 """What is unusual by this much belongs to the text that it hangs together with."""
-_DRAWN: Final = 112
+_DRAWN: Final = 128
 """Where steps of this height are usual, and usually change, sharp things move, and one more of them
 can't be told: each frame is new. One such tile is told by its neighbours."""
 
