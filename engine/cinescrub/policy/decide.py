@@ -223,9 +223,8 @@ def _answer(
 ) -> None:
     """Mark the next slight line in the row of a label in place, as far off as tables have it.
 
-    `but`: what no label is, where it stands.
-
-    `Age` at the left and `63` at a tab are one field; a measurement is no answer.
+    `Age` at the left and `63` at a tab are one field; a measurement is no answer. `but`: what is no
+    label where it stands.
     """
     for k, label in enumerate(seen):
         if not label.label or k in but:

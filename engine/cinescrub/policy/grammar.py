@@ -14,7 +14,7 @@ from typing import Final
 from cinescrub.policy import ocr
 from cinescrub.policy.vocabulary import Strength, Vocabulary, vocabulary
 
-__all__ = ["UNIT", "Clinical", "labels", "parse", "parse_as_read"]
+__all__ = ["SPECKS", "UNIT", "Clinical", "labels", "parse", "parse_as_read"]
 
 UNIT: Final = (
     r"(?:mm2|mm3|mm/s2?|mm|cm2|cm3|cm/s2?|cm|ml/m2|ml/min|ml/s|ml|cc|l/min(?:/m2)?|m/s2?"
@@ -218,7 +218,7 @@ _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u
 _BRACKETED: Final = re.compile(r"\[(?:[a-z]|[pc]w|cf)\]")
 """A mode's letter as Samsung prints it before the mode's settings: `[C] 48`."""
 _VALUED: Final = frozenset(":=")
-_SPECKS: Final = " .,;:*'\"|~"
+SPECKS: Final = " .,;:*'\"|~"
 """What is read into dust beside a number."""
 _ZERO: Final = re.compile(r"[\s.,;:*'\"|]*(?:[+~-]{1,2}\s?0|0\s?[~-]{1,2})[\s.,;:*'\"|~]*")
 """A scale's zero with its tick, which english_g2 reads as `~`: unlike a bare number, no age and no
@@ -451,12 +451,12 @@ def _has_body(clinical: Clinical, folded: str) -> bool:
     """Tell whether there is more than separators, and numbers have company or a scale's form."""
     words = clinical.strong + clinical.short + clinical.weak
     if clinical.numbers and not clinical.measures and _LONG.search(folded):
-        return words == 0 and _SCALE.fullmatch(folded.strip(_SPECKS)) is not None  # LIVER 924
+        return words == 0 and _SCALE.fullmatch(folded.strip(SPECKS)) is not None  # LIVER 924
     if clinical.numbers > 1 and not (words or clinical.measures or clinical.probes):
         return False  # 17/D1/26
     if words or clinical.measures or clinical.probes or clinical.codes or clinical.plain:
         return True
-    return clinical.numbers == 1 and _SCALE.fullmatch(folded.strip(_SPECKS)) is not None
+    return clinical.numbers == 1 and _SCALE.fullmatch(folded.strip(SPECKS)) is not None
 
 
 def _piece(folded: str, position: int, known: Vocabulary) -> tuple[str, int]:

@@ -35,8 +35,6 @@ _HEADS: Final = frozenset(
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,3})(?:[.,](\d{1,2}))?")
 """Four digits are a year, or a part of an ID."""
 _TWICE: Final = 2
-_SPECKS: Final = " .,;:*'\"|~"
-"""What is read into dust beside a text."""
 _TITLE: Final = "dr"
 """A dynamic range, where it has a value."""
 
@@ -130,7 +128,7 @@ def _read_as(one: Seen, settings: DecisionSettings) -> str:
     others = [r.confidence for r in read if r not in alike and not r.outvoted]
     times = sum(r.times for r in alike if r.confidence >= settings.doubtful)
     doubted = max(others, default=0.0) >= settings.doubtful_share * best.confidence
-    return "" if doubted or times < _TWICE else ocr.fold(best.text).strip(_SPECKS)
+    return "" if doubted or times < _TWICE else ocr.fold(best.text).strip(grammar.SPECKS)
 
 
 def _is_label(text: str, one: Seen, found: Reason | None, vocabulary: Vocabulary | None) -> bool:

@@ -18,6 +18,7 @@ from cinescrub.policy import ocr
 from cinescrub.policy.readings import DIFFERING, Reading, agree, seen_shape
 from cinescrub.text.pieces import GREATEST_PX
 from cinescrub.text.strokes import Shape, Strokes
+from cinescrub.text.tilted import may_hold_tilted
 
 __all__ = [
     "LEGIBLE_PX",
@@ -56,8 +57,6 @@ class LegibleSettings:
     """Height of a line, in the same. What is higher is a picture, unless a tilted line is read in
     it: peaks of a Doppler spectrum were read as `AMMA` by one recogniser, as `MMA` by the other, a
     chamber as `9` by both."""
-    tilted_up_to: float = 1.8
-    """Longer side of the box around a tilted line in shorter ones."""
     pair_from: float = 0.7
     """And from which two are: a body mark was read as `57` with 0.43, a fifth of a frame of tissue
     as `12` with 0.64."""
@@ -111,7 +110,7 @@ def is_text(
         one for one in said if glyphs_of(one) > 1 + (large and one.confidence < settings.pair_from)
     ]
     oversized = height > settings.largest_line * GREATEST_PX
-    if oversized and not (worded and _may_be_tilted(box, settings)):
+    if oversized and not (worded and may_hold_tilted((box[2:] - box[:2]).tolist())):
         return False
     if strokes.is_trace(box):
         return _is_spelled(worded, readings, settings)
@@ -132,11 +131,6 @@ def is_text(
         return False  # an organ is a 4 to one reader, and a body mark a square to another
     symbols = [reading for reading in said if reading.confidence >= settings.symbol_from]
     return not symbols or any(map(glyphs_of, said))
-
-
-def _may_be_tilted(box: npt.NDArray[np.int32], settings: LegibleSettings) -> bool:
-    least, most = sorted(box[2:] - box[:2])
-    return bool(most <= settings.tilted_up_to * least)
 
 
 def _is_spelled(

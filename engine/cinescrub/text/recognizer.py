@@ -21,7 +21,7 @@ from cinescrub import ctc
 from cinescrub.bundle import Contract
 from cinescrub.policy import ocr
 from cinescrub.runtime.session import Model
-from cinescrub.text.tilted import along_diagonal, spanned
+from cinescrub.text.tilted import along_diagonal, may_hold_tilted, spanned
 from cinescrub.types import Boxes, Frame, Transcripts
 
 __all__ = [
@@ -63,8 +63,6 @@ class RecognizerSettings:
     tilted_from: int = 32
     """A crop whose sides are so many pixels at least, and that says no line, is also read along
     its diagonals: in the box around a line that is tilted the line runs so."""
-    tilted_up_to: float = 1.8
-    """Its longer side in shorter ones: a line that is tilted less is read upright."""
     tilted_span: float = 0.4
     """Share of the diagonal that its glyphs take: the middle of a roomy box may hold a label."""
     line_glyphs: int = 3
@@ -276,8 +274,7 @@ class Recognizer:
 
     def _may_be_tilted(self, crop: Crop, text: str, confidence: float) -> bool:
         """Tell whether a line may run along a diagonal of a crop that nobody can read."""
-        least, most = sorted(crop.shape)
-        large = least >= self._settings.tilted_from and most <= self._settings.tilted_up_to * least
+        large = min(crop.shape) >= self._settings.tilted_from and may_hold_tilted(crop.shape)
         return large and not self._settings.is_line(text, confidence)
 
     def _read_ways(self, crops: Sequence[Crop]) -> Transcripts:

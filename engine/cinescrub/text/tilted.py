@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["along_diagonal", "spanned"]
+__all__ = ["along_diagonal", "may_hold_tilted", "spanned"]
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 
+_UP_TO: Final = 1.8
+"""Longer side of the box around a tilted line in shorter ones: a line that is tilted less is read
+upright."""
 _HEIGHTS: Final = (0.12, 0.2, 0.32)
 """Heights of tilted lines in shorter sides of the box around them: with a third they are three and
 a half times as long as high, with an eighth eleven times. Each is tried."""
@@ -26,6 +30,12 @@ more, and 62 % of 90 at tissue."""
 _FINE_PX: Final = 3.0
 _STEPS: Final = 8
 """Of the iteration for the angle: it changes no more then."""
+
+
+def may_hold_tilted(sides: Sequence[int]) -> bool:
+    """Tell whether a box of these two sides is so nearly square that a line in it may be tilted."""
+    least, most = sorted(sides)
+    return most <= _UP_TO * least
 
 
 def along_diagonal(crop: Picture) -> tuple[Picture, ...]:
